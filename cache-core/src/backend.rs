@@ -1,0 +1,167 @@
+//! The seam behind which places for bytes stand.
+
+use crate::Result;
+use crate::eviction::Policy;
+use crate::time::Timestamp;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+/// One function's area inside a backend: its name and the bounds it must keep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Space {
+    /// Names the function, its version or fingerprint, and the shape of its keys. Two spaces are the same when their names are.
+    pub name: String,
+    /// Entries at most; `None` is unbounded.
+    pub maxsize: Option<u64>,
+    /// Bytes of records and keys at most; `None` is unbounded.
+    pub max_bytes: Option<u64>,
+    /// Who leaves when a bound is reached: see [`Policy::score`].
+    pub policy: Policy,
+    /// How long after writing its entries expire; each [`Record`] carries the moment itself.
+    pub ttl: Option<Duration>,
+}
+
+impl Space {
+    /// An unbounded space; the bounds are public fields.
+    pub fn new(name: impl Into<String>) -> Self {
+        Space { name: name.into(), maxsize: None, max_bytes: None, policy: Policy::Lru, ttl: None }
+    }
+}
+
+/// What a backend keeps for a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Sealed by the cache: a backend does not look inside.
+    pub value: Vec<u8>,
+    /// From then on the record is to be treated as absent, and may be reclaimed.
+    pub expires: Timestamp,
+}
+
+/// Whether a [`Backend::scan`] goes on, and what becomes of the record just shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Visit {
+    /// Keep the record, show the next.
+    Keep,
+    /// Remove the record, show the next.
+    Remove,
+    /// Keep the record and stop.
+    Stop,
+}
+
+/// Told when another process has invalidated entries of a space, so that copies in memory are dropped.
+pub trait Watch: Send + Sync {
+    /// Some entries of the watched space were removed by somebody else; which ones is not known.
+    fn invalidated(&self);
+}
+
+/// A place for bytes.
+///
+/// Keys and records are opaque; time is an argument, so a backend owns no clock.
+/// Every method may be called from many threads at once, and none is called under a lock of the cache.
+/// An `Err` never reaches the caller of a cached function: it is counted, reported, and treated as a miss.
+/// A method should give up in bounded time (a quarter of a second by convention) rather than wait for ever.
+pub trait Backend: fmt::Debug + Send + Sync + 'static {
+    /// Prepares `space`, and adapts it when its bounds have changed. Called before the first use, and again by `set_maxsize`.
+    ///
+    /// # Errors
+    /// When the place cannot be reached, or the bounds cannot be kept there. The cache goes on and tries each operation.
+    fn open(&self, space: &Space) -> Result<()>;
+
+    /// The live record of `key`. A backend with a recency policy notes the use.
+    fn get(&self, space: &Space, key: &[u8], now: Timestamp) -> Result<Option<Record>>;
+
+    /// Stores or replaces; evicts in the same step, so that the bounds of `space` hold at every moment.
+    fn put(&self, space: &Space, key: &[u8], record: &Record, now: Timestamp) -> Result<()>;
+
+    /// Stores a batch, in one step where the backend can. The default puts one by one and stops at the first error.
+    fn put_many(&self, space: &Space, entries: &[(Vec<u8>, Record)], now: Timestamp) -> Result<()> {
+        entries.iter().try_for_each(|(key, record)| self.put(space, key, record, now))
+    }
+
+    /// Removes, and says whether there was something live to remove.
+    fn remove(&self, space: &Space, key: &[u8]) -> Result<bool>;
+
+    /// Removes every entry of `space`, and of no other space.
+    fn clear(&self, space: &Space) -> Result<()>;
+
+    /// How many entries `space` holds; expired ones that were not reclaimed yet may count.
+    fn len(&self, space: &Space) -> Result<u64>;
+
+    /// Shows every live record to `visit` once, in any order. Records written meanwhile may be missed.
+    ///
+    /// # Errors
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) by default: `remove_if` then clears the space.
+    fn scan(&self, space: &Space, now: Timestamp, visit: &mut dyn FnMut(&[u8], &Record) -> Visit) -> Result<()> {
+        let _ = (space, now, visit);
+        Err(crate::Error::new(crate::ErrorKind::Unsupported, "this backend cannot list its entries"))
+    }
+
+    /// Makes everything put so far as durable as it gets.
+    fn flush(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Remembers whom to tell when another process removes from or clears `space`.
+    /// A backend that is not shared between processes has nobody to tell. The backend states how late the news may be.
+    fn watch(&self, space: &Space, watch: Weak<dyn Watch>) {
+        let _ = (space, watch);
+    }
+
+    /// The native asynchronous twin, if there is one. Otherwise calls are moved off the executor.
+    fn as_async(&self) -> Option<&dyn AsyncBackend> {
+        None
+    }
+}
+
+/// A boxed future, so that [`AsyncBackend`] is object safe.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The operations of a [`Backend`] that a cached `async fn` awaits.
+pub trait AsyncBackend: Send + Sync {
+    /// As [`Backend::get`].
+    fn get<'a>(&'a self, space: &'a Space, key: &'a [u8], now: Timestamp) -> BoxFuture<'a, Result<Option<Record>>>;
+    /// As [`Backend::put`].
+    fn put<'a>(
+        &'a self,
+        space: &'a Space,
+        key: &'a [u8],
+        record: &'a Record,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<()>>;
+    /// As [`Backend::remove`].
+    fn remove<'a>(&'a self, space: &'a Space, key: &'a [u8]) -> BoxFuture<'a, Result<bool>>;
+}
+
+/// What can stand for a backend in a builder: a backend, a shared one, or the result of opening one.
+pub trait IntoBackend {
+    /// The shared backend, or why there is none.
+    fn into_backend(self) -> Result<Arc<dyn Backend>>;
+}
+
+impl<B: Backend> IntoBackend for B {
+    fn into_backend(self) -> Result<Arc<dyn Backend>> {
+        Ok(Arc::new(self))
+    }
+}
+
+impl<B: Backend> IntoBackend for Arc<B> {
+    fn into_backend(self) -> Result<Arc<dyn Backend>> {
+        Ok(self)
+    }
+}
+
+impl IntoBackend for Arc<dyn Backend> {
+    fn into_backend(self) -> Result<Arc<dyn Backend>> {
+        Ok(self)
+    }
+}
+
+impl<T: IntoBackend> IntoBackend for Result<T> {
+    fn into_backend(self) -> Result<Arc<dyn Backend>> {
+        self.and_then(T::into_backend)
+    }
+}

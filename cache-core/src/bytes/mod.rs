@@ -1,0 +1,36 @@
+//! Typed keys and values to bytes and back.
+
+use crate::Result;
+use crate::time::Timestamp;
+use std::time::Duration;
+
+/// The bytes that name a key within its space.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct KeyBytes {
+    pub(crate) bytes: Vec<u8>,
+    /// Whether `bytes` are a length and a hash because the key's own bytes are many.
+    pub(crate) hashed: bool,
+}
+
+/// When a value was made, how long it is good for, and what it cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    pub(crate) created: Timestamp,
+    pub(crate) expires: Timestamp,
+    pub(crate) cost: Duration,
+}
+
+/// The only place that knows both types and bytes; [`Remote`](crate::remote) knows neither serde nor the envelope.
+pub(crate) trait Wire<K, V>: Send + Sync {
+    /// The name of a function's space: `name` and the shape of `K`, so that keys of another type are other entries.
+    fn space(&self, name: &str) -> String;
+    /// The canonical bytes of `key`.
+    fn key(&self, key: &K) -> Result<KeyBytes>;
+    /// The record of `value` under `key` in the space called `space`: header, checksum, encoded value.
+    fn seal(&self, space: &str, key: &KeyBytes, value: &V, stamp: Stamp) -> Result<Vec<u8>>;
+    /// The value in `record`, verified before anything is decoded; `None` if it has expired, an error if it is not ours.
+    fn open(&self, space: &str, key: &KeyBytes, record: &[u8], now: Timestamp) -> Result<Option<(V, Stamp)>>;
+    /// As `open` for a record met in a scan; the key too, unless only its hash is stored.
+    #[expect(clippy::type_complexity, reason = "named nowhere else")]
+    fn open_scanned(&self, space: &str, key: &[u8], record: &[u8], now: Timestamp) -> Result<Option<(Option<K>, V)>>;
+}

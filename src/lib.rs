@@ -1,0 +1,2 @@
+//! Memoization, set in stone.
+pub use memolith_core::*;

@@ -1,0 +1,1 @@
+//! Uses memolith under another name.
