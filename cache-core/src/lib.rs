@@ -6,6 +6,7 @@ mod eviction;
 mod info;
 mod instances;
 mod key;
+mod memory;
 mod time;
 
 pub use backend::{AsyncBackend, Backend, BoxFuture, IntoBackend, Record, Space, Visit, Watch};

@@ -1,0 +1,3 @@
+//! The typed tier in the process.
+
+mod expiry;
