@@ -88,12 +88,19 @@ impl List {
 
     /// Makes `slot`, which is in the list, its front.
     pub(crate) fn move_to_front(&mut self, slot: Slot) {
+        let at = node(slot);
+        let front = self.ring[ENDS as usize].next;
         // Hits on what was used last are the most frequent ones, and change nothing.
-        if self.ring[ENDS as usize].next == node(slot) {
+        if front == at {
             return;
         }
-        self.unlink(slot);
-        self.link(node(slot), self.ring[ENDS as usize].next);
+        debug_assert!(self.contains(slot), "a slot is moved while it is linked");
+        let Link { prev, next } = self.ring[at as usize];
+        self.ring[prev as usize].next = next;
+        self.ring[next as usize].prev = prev;
+        self.ring[at as usize] = Link { prev: ENDS, next: front };
+        self.ring[front as usize].prev = at;
+        self.ring[ENDS as usize].next = at;
     }
 
     /// Links node `at` between `next` and the node before it.

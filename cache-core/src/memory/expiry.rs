@@ -115,8 +115,13 @@ impl Expiry {
                 return None;
             }
             let bucket = level * DIGITS + digit;
-            if level == 0 {
-                return Some(self.heads[bucket]);
+            let head = self.heads[bucket];
+            let Node { deadline, next, .. } = self.nodes[head as usize];
+            // The first bucket need not be spread to be understood when it ends before `now`, as it always does on
+            // the lowest level, or holds one slot.
+            let end = start | ((1 << (level * BITS)) - 1);
+            if end <= now || next == NIL {
+                return (deadline <= now).then_some(head);
             }
             self.time = start;
             self.spread(bucket);
