@@ -43,15 +43,14 @@ impl Eviction for Lfu {
         match into {
             Some(into) => {
                 self.leave(slot);
-                self.order.unlink(slot);
+                self.order.move_before(self.buckets[into as usize].front, slot);
                 self.join(into, slot);
             }
             None if len == 1 => self.buckets[from as usize].count = count + 1,
             None => {
                 self.leave(slot);
                 if slot != front {
-                    self.order.unlink(slot);
-                    self.order.insert_before(front, slot);
+                    self.order.move_before(front, slot);
                 }
                 self.found(count + 1, slot);
             }
@@ -70,7 +69,10 @@ impl Eviction for Lfu {
         }
         let lowest = self.order.back().map(|back| self.bucket[back as usize]);
         match lowest.filter(|&lowest| self.buckets[lowest as usize].count == 1) {
-            Some(ones) => self.join(ones, slot),
+            Some(ones) => {
+                self.order.insert_before(self.buckets[ones as usize].front, slot);
+                self.join(ones, slot);
+            }
             None => {
                 self.order.push_back(slot);
                 self.found(1, slot);
@@ -97,10 +99,9 @@ impl Lfu {
         }
     }
 
-    /// Links `slot`, which is not linked, as the most recently used of bucket `index`.
+    /// Makes `slot`, which is linked before the front of bucket `index`, its most recently used.
     fn join(&mut self, index: u32, slot: Slot) {
         let bucket = &mut self.buckets[index as usize];
-        self.order.insert_before(bucket.front, slot);
         bucket.front = slot;
         bucket.len += 1;
         self.bucket[slot as usize] = index;

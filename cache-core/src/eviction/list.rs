@@ -87,20 +87,34 @@ impl List {
     }
 
     /// Makes `slot`, which is in the list, its front.
+    #[inline]
     pub(crate) fn move_to_front(&mut self, slot: Slot) {
-        let at = node(slot);
         let front = self.ring[ENDS as usize].next;
         // Hits on what was used last are the most frequent ones, and change nothing.
-        if front == at {
-            return;
+        if front != node(slot) {
+            self.relink(node(slot), Link { prev: ENDS, next: front });
         }
-        debug_assert!(self.contains(slot), "a slot is moved while it is linked");
-        let Link { prev, next } = self.ring[at as usize];
-        self.ring[prev as usize].next = next;
-        self.ring[next as usize].prev = prev;
-        self.ring[at as usize] = Link { prev: ENDS, next: front };
-        self.ring[front as usize].prev = at;
-        self.ring[ENDS as usize].next = at;
+    }
+
+    /// Moves `slot` next to `at`, both in the list and not the same, on the side of the front.
+    pub(crate) fn move_before(&mut self, at: Slot, slot: Slot) {
+        debug_assert!(at != slot && self.contains(at), "a slot is moved beside another linked one");
+        let prev = self.ring[node(at) as usize].prev;
+        if prev != node(slot) {
+            self.relink(node(slot), Link { prev, next: node(at) });
+        }
+    }
+
+    /// Moves node `at` between two neighbours, neither of which it is.
+    ///
+    /// One step rather than `unlink` and `link`, which would wait for each other: what the one writes, the other reads.
+    fn relink(&mut self, at: u32, to: Link) {
+        let from = std::mem::replace(&mut self.ring[at as usize], to);
+        debug_assert!(from.next != at, "a slot is moved while it is linked");
+        self.ring[from.prev as usize].next = from.next;
+        self.ring[from.next as usize].prev = from.prev;
+        self.ring[to.prev as usize].next = at;
+        self.ring[to.next as usize].prev = at;
     }
 
     /// Links node `at` between `next` and the node before it.
@@ -140,7 +154,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn keeps_the_order_of_a_deque(operations in vec((0..5u8, 0..12 as Slot, 0..12 as Slot), 0..400)) {
+        fn keeps_the_order_of_a_deque(operations in vec((0..6u8, 0..12 as Slot, 0..12 as Slot), 0..400)) {
             let (mut list, mut deque) = (List::default(), VecDeque::new());
             for (what, slot, at) in operations {
                 let place = deque.iter().position(|&s| s == slot);
@@ -167,6 +181,11 @@ mod tests {
                         list.move_to_front(slot);
                         deque.remove(place);
                         deque.push_front(slot);
+                    }
+                    (5, Some(place), Some(beside)) if place != beside => {
+                        list.move_before(at, slot);
+                        deque.remove(place);
+                        deque.insert(if place < beside { beside - 1 } else { beside }, slot);
                     }
                     _ => {}
                 }

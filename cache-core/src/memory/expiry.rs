@@ -22,7 +22,7 @@ pub(crate) struct Expiry {
     occupied: [u64; LEVELS + 1],
     /// A bit for each level that is not empty.
     levels: u16,
-    /// No later than any `now` that moved it. A deadline on the wheel is never before it.
+    /// The start of the last bucket that was spread: never beyond a `now`, nor beyond a deadline on the wheel.
     time: u64,
 }
 
