@@ -1,20 +1,22 @@
 //! What stands beside the function: its cache, its counters, its original.
 
 use super::build::build;
-use super::generics::{Erased, instance};
-use super::key::{INFERRED, Query, declarations, key_parameters, key_type, query, witness};
+use super::call::cached;
+use super::generics::{Erased, all_bounds, instance, turbofish};
+use super::key::{INFERRED, Query, bounds, declarations, key_parameters, key_type, query, witness};
 use super::value_type;
 use crate::model::{Key, Model};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 
 pub(super) fn companions(model: &Model) -> TokenStream {
-    let (cache, about, entries, original) = (cache(model), about(model), entries(model), original(model));
-    quote!(#cache #about #entries #original)
+    let (cache, about, entries) = (cache(model), about(model), entries(model));
+    let (original, cached) = (original(model), cached(model));
+    quote!(#cache #about #entries #original #cached)
 }
 
 /// On what is generated and not the user's: their lints are about their own code.
-fn quiet(model: &Model) -> TokenStream {
+pub(super) fn quiet(model: &Model) -> TokenStream {
     let conditions = &model.attributes.conditions;
     quote! {
         #(#conditions)*
@@ -25,6 +27,7 @@ fn quiet(model: &Model) -> TokenStream {
             single_use_lifetimes,
             private_interfaces,
             private_bounds,
+            trivial_bounds,
             clippy::all,
             clippy::pedantic,
             clippy::nursery,
@@ -36,7 +39,7 @@ fn quiet(model: &Model) -> TokenStream {
 /// `cache()`, and where its type is inferred `cache_of()` that both it and the function call.
 fn cache(model: &Model) -> TokenStream {
     let (root, vis, quiet) = (&model.root, &model.vis, quiet(model));
-    let erased = Erased::new(&model.signature.generics);
+    let erased = Erased::new(model);
     let (generics, bounds) = (erased.declaration(), &erased.bounds);
     let (key, value) = (key_type(model), value_type(model));
     let name = model.place.companion("cache");
@@ -78,8 +81,9 @@ fn place(model: &Model) -> TokenStream {
     let (key, value, build) = (key_type(model), value_type(model), build(model));
     let (item, instance) = match (instance(model), &model.key) {
         (Some(generic), _) => generic,
-        // One static for a type that it cannot name.
+        // A static cannot name a type that is inferred, nor lean on the bounds of the function around it.
         (None, Key::Inferred(_)) => (TokenStream::new(), quote!(())),
+        (None, _) if !bounds(model).is_empty() => (TokenStream::new(), quote!(())),
         (None, _) => {
             return quote! {
                 static CACHE: #root::LazyLock<#root::Cache<#key, #value>> = #root::LazyLock::new(|| #build);
@@ -97,8 +101,8 @@ fn place(model: &Model) -> TokenStream {
 /// `cache_info()` and `cache_clear()`.
 fn about(model: &Model) -> TokenStream {
     let (root, vis, quiet) = (&model.root, &model.vis, quiet(model));
-    let erased = Erased::new(&model.signature.generics);
-    let (generics, bounds, turbofish) = (erased.declaration(), &erased.bounds, erased.turbofish());
+    let erased = Erased::new(model);
+    let (generics, bounds, turbofish) = (erased.declaration(), &erased.bounds, turbofish(&model.signature.generics));
     let cache = model.place.path("cache");
     let [info, clear] = ["cache_info", "cache_clear"].map(|name| model.place.companion(name));
     let function = &model.signature.ident;
@@ -122,7 +126,8 @@ fn entries(model: &Model) -> TokenStream {
     let value = value_type(model);
     let Query { prepare, cache, key } = query(model);
     let parameters = declarations(&key_parameters(model));
-    let (generics, _, bounds) = model.signature.generics.split_for_impl();
+    let (generics, _, _) = model.signature.generics.split_for_impl();
+    let bounds = all_bounds(model);
     let [invalidate, get] = ["invalidate", "get"].map(|name| model.place.companion(name));
     let function = &model.signature.ident;
     let invalidate_doc = format!(
@@ -157,6 +162,7 @@ fn original(model: &Model) -> TokenStream {
     quote! {
         #[doc = #doc]
         #(#attributes)*
+        #[allow(clippy::must_use_candidate, clippy::missing_errors_doc, clippy::missing_panics_doc, clippy::allow_attributes)]
         #vis #asyncness fn #name #generics (#(#parameters),*) #output #bounds #body
     }
 }

@@ -1,11 +1,11 @@
 //! The key of a call: its type, and the expression that looks it up.
 
-use super::generics::Erased;
+use super::generics::{Erased, turbofish};
 use crate::model::{Form, Key, Model, Parameter, Part, plain};
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{ToTokens, quote};
 use syn::visit::{self, Visit};
-use syn::{Expr, FnArg, Pat, PatIdent, spanned::Spanned};
+use syn::{Expr, FnArg, Pat, PatIdent};
 
 /// The name of the key's type where only the compiler knows it.
 pub(super) const INFERRED: &str = "MemolithKey";
@@ -24,13 +24,48 @@ pub(super) fn key_type(model: &Model) -> TokenStream {
 
 fn part_type(model: &Model, part: &Part) -> TokenStream {
     let root = &model.root;
-    let owned = match model.parameters[part.parameter].is_self() {
-        true => quote!(OwnedSelf),
-        false => quote!(Owned),
+    let owned = match (part.certain, model.parameters[part.parameter].is_self()) {
+        (true, _) => quote!(Owned),
+        (false, true) => quote!(OwnedSelf),
+        (false, false) => quote!(OwnedArgument),
     };
     match &part.form {
-        Form::Reference(ty) | Form::Value(ty) => quote_spanned!(ty.span()=> #root::#owned<#ty>),
-        Form::OptionalReference(ty) => quote_spanned!(ty.span()=> #root::Option<#root::#owned<#ty>>),
+        Form::Reference(ty) | Form::Value(ty) => quote!(#root::#owned<#ty>),
+        Form::OptionalReference(ty) => quote!(#root::Option<#root::#owned<#ty>>),
+    }
+}
+
+/// What the companions ask of argument types that the macro does not know; empty where it knows all.
+pub(super) fn bounds(model: &Model) -> Vec<TokenStream> {
+    let root = &model.root;
+    let Key::Arguments(parts) = &model.key else { return Vec::new() };
+    let stored = model.settings.store.as_ref().map(|_| quote!(, Owned: #root::StoredKey));
+    let uncertain = parts.iter().filter(|part| !part.certain);
+    uncertain
+        .map(|part| {
+            let (Form::Reference(ty) | Form::OptionalReference(ty) | Form::Value(ty)) = &part.form;
+            let check = match model.parameters[part.parameter].is_self() {
+                true => quote!(KeyReceiver),
+                false => quote!(KeyArgument),
+            };
+            quote!(for<'memolith> #ty: #root::#check<'memolith #stored>)
+        })
+        .collect()
+}
+
+fn part_view(model: &Model, part: &Part) -> TokenStream {
+    let root = &model.root;
+    let parameter = &model.parameters[part.parameter];
+    let name = &parameter.name;
+    let borrowed = match part.form {
+        Form::Reference(_) | Form::OptionalReference(_) => quote!(#name),
+        Form::Value(_) => quote!(&#name),
+    };
+    match (&part.form, part.certain, parameter.is_self()) {
+        (_, true, _) => borrowed,
+        (_, false, true) => quote!(#root::This(#borrowed)),
+        (Form::OptionalReference(_), false, false) => quote!(#root::given(#borrowed)),
+        (_, false, false) => quote!(#root::Given(#borrowed)),
     }
 }
 
@@ -53,19 +88,12 @@ pub(super) struct Query {
 
 pub(super) fn query(model: &Model) -> Query {
     let root = &model.root;
-    let erased = Erased::new(&model.signature.generics);
-    let turbofish = erased.turbofish();
+    let turbofish = turbofish(&model.signature.generics);
     let path = model.place.path("cache");
     let cache = quote!(#path #turbofish());
     match &model.key {
         Key::Arguments(parts) => {
-            let borrowed = parts.iter().map(|part| {
-                let name = &model.parameters[part.parameter].name;
-                match part.form {
-                    Form::Reference(_) | Form::OptionalReference(_) => quote!(#name),
-                    Form::Value(_) => quote!(&#name),
-                }
-            });
+            let borrowed = parts.iter().map(|part| part_view(model, part));
             Query { prepare: TokenStream::new(), cache, key: quote!(&#root::Args((#(#borrowed,)*))) }
         }
         Key::Typed(ty, expr) => {
@@ -74,7 +102,7 @@ pub(super) fn query(model: &Model) -> Query {
         }
         Key::Inferred(expr) => {
             let (key, bindings) = (key_name(), bindings(model, expr));
-            let (path, names) = (model.place.path("cache_of"), &erased.names);
+            let (path, names) = (model.place.path("cache_of"), Erased::new(model).names);
             Query {
                 prepare: quote!(let #key = { #bindings #expr };),
                 cache: quote!(#path::<_, #(#names),*>(#root::KeyType::of(&#key))),

@@ -3,6 +3,7 @@
 mod attributes;
 mod borrow;
 mod key;
+mod known;
 mod literal;
 mod parameter;
 mod settings;
