@@ -1,6 +1,7 @@
 //! The core of [memolith](https://docs.rs/memolith): the cache and the seams around it. Depend on `memolith` instead.
 
 mod backend;
+mod bytes;
 mod error;
 mod eviction;
 mod info;
