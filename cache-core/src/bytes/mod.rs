@@ -4,6 +4,8 @@
 mod envelope;
 #[cfg(feature = "serde")]
 mod keys;
+#[cfg(feature = "serde")]
+mod shape;
 
 use crate::Result;
 use crate::time::Timestamp;
