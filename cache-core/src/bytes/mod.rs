@@ -1,6 +1,8 @@
 //! Typed keys and values to bytes and back.
 
 #[cfg(feature = "serde")]
+pub(crate) mod codec;
+#[cfg(feature = "serde")]
 mod envelope;
 #[cfg(feature = "serde")]
 mod keys;
