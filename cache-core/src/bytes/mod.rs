@@ -5,6 +5,8 @@ pub(crate) mod codec;
 #[cfg(feature = "serde")]
 mod envelope;
 #[cfg(feature = "serde")]
+pub(crate) mod format;
+#[cfg(feature = "serde")]
 mod keys;
 #[cfg(feature = "serde")]
 mod shape;
