@@ -29,6 +29,18 @@ pub use backend::{AsyncBackend, Backend, BoxFuture, IntoBackend, Record, Space, 
 pub use behind::Writes;
 pub use builder::CacheBuilder;
 pub use cache::{Cache, Lookup};
+#[cfg(feature = "bincode")]
+pub use bytes::codec::Bincode;
+#[cfg(feature = "cbor")]
+pub use bytes::codec::Cbor;
+#[cfg(feature = "serde")]
+pub use bytes::codec::Codec;
+#[cfg(feature = "json")]
+pub use bytes::codec::Json;
+#[cfg(feature = "messagepack")]
+pub use bytes::codec::MessagePack;
+#[cfg(feature = "postcard")]
+pub use bytes::codec::Postcard;
 pub use error::{Error, ErrorKind, Result};
 pub use eviction::{End, OnHit, Policy, Score};
 pub use info::CacheInfo;
