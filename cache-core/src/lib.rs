@@ -1,6 +1,8 @@
 //! The core of [memolith](https://docs.rs/memolith): the cache and the seams around it. Depend on `memolith` instead.
 
 mod backend;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
 mod eviction;
 mod info;
