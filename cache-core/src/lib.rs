@@ -6,6 +6,8 @@ mod builder;
 mod bytes;
 mod cache;
 mod counts;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
 mod eviction;
 mod flight;
