@@ -12,6 +12,7 @@ mod error;
 mod eviction;
 mod flight;
 mod flights;
+mod generated;
 mod info;
 mod instances;
 mod key;
@@ -53,6 +54,7 @@ pub use time::{Clock, ManualClock, SystemClock, Timestamp};
 /// For generated code. Not covered by semantic versioning.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::generated::*;
     pub use crate::instances::Instances;
     pub use crate::key::{Arg, Args};
 }
