@@ -1,0 +1,65 @@
+//! Where things are, and how to ask cargo about them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+/// The directory of the workspace.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a member of the workspace")
+}
+
+/// Where cargo puts what it builds.
+pub(crate) fn target() -> PathBuf {
+    match env::var_os("CARGO_TARGET_DIR") {
+        Some(path) => root().join(path),
+        None => root().join("target"),
+    }
+}
+
+/// The cargo that runs us, in the workspace's directory.
+pub(crate) fn cargo() -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root());
+    command
+}
+
+/// What a cargo command prints.
+pub(crate) fn cargo_output(arguments: &[&str]) -> Result<String, String> {
+    let output = cargo().args(arguments).output().map_err(|error| format!("cargo cannot be started: {error}"))?;
+    if !output.status.success() {
+        let told = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("cargo {} failed: {}", arguments.join(" "), told.trim()));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// The names in the `[features]` table of a manifest, in its order, without `default`.
+pub(crate) fn features(package: &str) -> Result<Vec<String>, String> {
+    let path = root().join(package).join("Cargo.toml");
+    let text = fs::read_to_string(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+    let table = text.lines().skip_while(|line| line.trim() != "[features]").skip(1);
+    let lines = table.take_while(|line| !line.starts_with('[')).filter(|line| !line.starts_with('#'));
+    let names = lines.filter_map(|line| line.split_once('=')).map(|(name, _)| name.trim().to_owned());
+    Ok(names.filter(|name| name != "default").collect())
+}
+
+/// The tracked and not ignored files whose name ends in one of `endings`, relative to the root, sorted.
+pub(crate) fn files(endings: &[&str]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut open = vec![root().to_path_buf()];
+    while let Some(directory) = open.pop() {
+        for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let hidden = name.starts_with('.') && name != ".ci";
+            if path.is_dir() && !hidden && name != "target" {
+                open.push(path);
+            } else if path.is_file() && endings.iter().any(|ending| name.ends_with(ending)) {
+                found.extend(path.strip_prefix(root()).map(Path::to_path_buf));
+            }
+        }
+    }
+    found.sort();
+    found
+}
