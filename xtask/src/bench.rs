@@ -1,18 +1,10 @@
 //! `cargo xtask bench`: each file in a `benches` directory is a theme.
 
 use crate::{Outcome, workspace};
-use std::path::Path;
-
-/// A file of benchmarks: its name, and the directory of its package.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Theme {
-    name: String,
-    package: String,
-}
 
 /// Runs all themes, or the one named first; what follows is for the benchmark itself.
 pub(crate) fn run(arguments: &[String]) -> Outcome {
-    let themes = themes(&workspace::files(&[".rs"]));
+    let themes = workspace::targets(&workspace::files(&[".rs"]), "benches");
     if themes.is_empty() {
         return Err("there are no benchmarks; add a file to `benches` and a `[[bench]]` entry for it".to_owned());
     }
@@ -38,37 +30,4 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         }
     }
     Ok(())
-}
-
-/// `benches/NAME.rs` and `benches/NAME/main.rs`, in the package that has the directory.
-fn themes(files: &[impl AsRef<Path>]) -> Vec<Theme> {
-    let mut themes = Vec::new();
-    for file in files {
-        let file = file.as_ref();
-        let path = if file.ends_with("main.rs") { file.parent().unwrap_or(file) } else { file };
-        let Some(directory) = path.parent().filter(|directory| directory.ends_with("benches")) else { continue };
-        let Some(name) = path.file_stem() else { continue };
-        let package = directory.parent().unwrap_or(Path::new("")).to_string_lossy().into_owned();
-        themes.push(Theme { name: name.to_string_lossy().into_owned(), package });
-    }
-    themes
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_theme_is_a_file_or_a_directory_in_benches() {
-        let files = [
-            "benches/hits.rs",
-            "benches/disk/main.rs",
-            "benches/disk/raw.rs",
-            "cache-core/benches/wheel.rs",
-            "src/lib.rs",
-        ];
-        let found: Vec<_> = themes(&files).into_iter().map(|theme| (theme.name, theme.package)).collect();
-        let expected = [("hits", ""), ("disk", ""), ("wheel", "cache-core")];
-        assert_eq!(found, expected.map(|(name, package)| (name.to_owned(), package.to_owned())));
-    }
 }

@@ -3,16 +3,13 @@
 use crate::tally::Tally;
 use crate::workspace;
 use std::fs;
-use std::path::Path;
 
 /// Runs all of them; each that ends well counts as a test that passed.
 pub(crate) fn run() -> Result<Tally, String> {
     let mut tally = Tally::default();
-    let files = workspace::files(&[".rs"]);
-    let names =
-        files.iter().filter(|path| path.parent() == Some(Path::new("examples"))).filter_map(|path| path.file_stem());
-    for name in names.map(|name| name.to_string_lossy()) {
-        let result = if name == "checksums" { checksums() } else { example(&name, &[]).map(drop) };
+    for example in workspace::targets(&workspace::files(&[".rs"]), "examples") {
+        let name = example.name;
+        let result = if name == "checksums" { checksums() } else { run_example(&name, &[]).map(drop) };
         match result {
             Ok(()) => {
                 tally.passed += 1;
@@ -38,20 +35,20 @@ fn checksums() -> Result<(), String> {
     let cache = directory.join("checksums.db").to_string_lossy().into_owned();
     let arguments = ["--cache", cache.as_str(), "examples"];
     for (run, expected) in [("first", ", 0 from disk"), ("second", ": 0 computed")] {
-        let printed = example("checksums", &arguments)?;
+        let printed = run_example("checksums", &arguments)?;
         let last = printed.lines().last().unwrap_or_default();
         if !last.contains(expected) {
             return Err(format!("the {run} run should end in a line with `{expected}`, and ended in `{last}`"));
         }
     }
-    match example("checksums", &["no-such-directory"]) {
+    match run_example("checksums", &["no-such-directory"]) {
         Err(message) if message.contains("no-such-directory") => Ok(()),
         other => Err(format!("a missing directory should be an error that names it, and gave {other:?}")),
     }
 }
 
 /// What the example prints.
-fn example(name: &str, arguments: &[&str]) -> Result<String, String> {
+fn run_example(name: &str, arguments: &[&str]) -> Result<String, String> {
     let mut all = vec!["run", "--quiet", "--all-features", "--example", name, "--"];
     all.extend_from_slice(arguments);
     workspace::cargo_output(&all)

@@ -63,3 +63,44 @@ pub(crate) fn files(endings: &[&str]) -> Vec<PathBuf> {
     found.sort();
     found
 }
+
+/// A program in a `benches` or an `examples` directory, and the directory of its package.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) name: String,
+    pub(crate) package: PathBuf,
+}
+
+/// `KIND/NAME.rs` and `KIND/NAME/main.rs` among `files`, as cargo finds them.
+pub(crate) fn targets(files: &[PathBuf], kind: &str) -> Vec<Target> {
+    let mut targets = Vec::new();
+    for file in files {
+        let path = if file.ends_with("main.rs") { file.parent().unwrap_or(file) } else { file };
+        let Some(directory) = path.parent().filter(|directory| directory.ends_with(kind)) else { continue };
+        let Some(name) = path.file_stem() else { continue };
+        let package = directory.parent().unwrap_or(Path::new("")).to_path_buf();
+        targets.push(Target { name: name.to_string_lossy().into_owned(), package });
+    }
+    targets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_a_file_or_a_directory_with_a_main() {
+        let files =
+            ["benches/hits.rs", "benches/disk/main.rs", "benches/disk/raw.rs", "core/benches/wheel.rs", "src/lib.rs"];
+        let found = targets(&files.map(PathBuf::from), "benches");
+        let expected = [("hits", ""), ("disk", ""), ("wheel", "core")];
+        let expected = expected.map(|(name, package)| Target { name: name.to_owned(), package: package.into() });
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn features_are_read_from_a_manifest() {
+        let features = features("cache-core").expect("the core has a manifest");
+        assert!(features.contains(&"serde".to_owned()) && !features.contains(&"default".to_owned()), "{features:?}");
+    }
+}

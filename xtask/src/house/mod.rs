@@ -17,7 +17,7 @@ const RULES: &[Rule] = &[
     ("files are at most 400 lines of code", shape::long_files),
     ("unsafe code stays in its rooms", shape::stray_unsafe),
     ("a crate's lib.rs names what there is and does nothing", shape::busy_crate_roots),
-    ("examples are at most 40 lines of code", shape::long_examples),
+    ("examples are under 40 lines of code", shape::long_examples),
     ("no module of the core calls back up", layers::upward_imports),
     ("the core needs a hash table and a lock", graph::core_dependencies),
     ("one version of each crate", graph::duplicates),
