@@ -31,6 +31,5 @@ pub(crate) trait Wire<K, V>: Send + Sync {
     /// The value in `record`, verified before anything is decoded; `None` if it has expired, an error if it is not ours.
     fn open(&self, space: &str, key: &KeyBytes, record: &[u8], now: Timestamp) -> Result<Option<(V, Stamp)>>;
     /// As `open` for a record met in a scan; the key too, unless only its hash is stored.
-    #[expect(clippy::type_complexity, reason = "named nowhere else")]
     fn open_scanned(&self, space: &str, key: &[u8], record: &[u8], now: Timestamp) -> Result<Option<(Option<K>, V)>>;
 }
