@@ -6,11 +6,11 @@ use std::path::Path;
 
 /// The modules of the core from the bottom up. A module imports from its own layer and from those before it.
 const LAYERS: &[&[&str]] = &[
-    &["error", "time", "key", "sync", "info", "instances"],
-    &["eviction"],
-    &["backend", "bytes", "memory", "flight"],
-    &["remote", "conformance"],
-    &["cache"],
+    &["error", "time", "key", "sync", "info", "instances", "offload"],
+    &["eviction", "counts", "timer", "waits"],
+    &["backend", "bytes", "memory", "flight", "flights", "store", "behind"],
+    &["remote", "settings", "storing", "conformance"],
+    &["cache", "lease"],
     &["builder"],
     &["generated"],
 ];
