@@ -11,7 +11,7 @@ use crate::eviction::Slot;
 /// every bucket of the next, and the first bucket due is found by two bit scans, however far time has jumped.
 /// When time enters a bucket, its slots move to lower levels: ten times at most in the life of a deadline.
 ///
-/// Costs 16 bytes a slot, and 2.9 KB once there is a deadline.
+/// Costs 16 bytes a slot, and 3 KB once there is a deadline.
 #[derive(Debug, Default)]
 pub(crate) struct Expiry {
     /// By slot, up to the highest one seen.
