@@ -48,23 +48,29 @@ const COMMANDS: &[Command] = &[
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
+    ExitCode::from(dispatch(&arguments))
+}
+
+/// Runs a command; the result is 0, 1 when it fails, or 2 when there is no such command.
+fn dispatch(arguments: &[String]) -> u8 {
     let (name, rest) = match arguments.split_first() {
         None => ("help", &[][..]),
         Some((name, rest)) => (name.as_str(), rest),
     };
-    if matches!(name, "help" | "--help" | "-h") || rest.iter().any(|word| word == "--help" || word == "-h") {
+    let asks_for_help = |word: &str| matches!(word, "help" | "--help" | "-h");
+    if asks_for_help(name) || rest.first().is_some_and(|word| asks_for_help(word)) {
         print!("{}", help());
-        return ExitCode::SUCCESS;
+        return 0;
     }
     let Some(command) = COMMANDS.iter().find(|command| command.name == name) else {
         eprintln!("error: there is no command `{name}`\n\n{}", help());
-        return ExitCode::from(2);
+        return 2;
     };
     match (command.run)(rest) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => 0,
         Err(message) => {
             eprintln!("error: {message}");
-            ExitCode::FAILURE
+            1
         }
     }
 }
@@ -75,4 +81,26 @@ fn help() -> String {
         text += &format!("  {:<18}{about}\n", format!("{name} {arguments}"));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(words: &[&str]) -> u8 {
+        dispatch(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn help_is_no_failure_and_an_unknown_command_is_a_usage_error() {
+        assert_eq!((status(&[]), status(&["help"]), status(&["ci", "--help"])), (0, 0, 0));
+        assert_eq!(status(&["tset"]), 2);
+        assert_eq!((status(&["deps", "--fast"]), status(&["bench", "no such theme"])), (1, 1));
+    }
+
+    #[test]
+    fn help_names_every_command() {
+        let help = help();
+        assert!(COMMANDS.iter().all(|command| help.contains(command.name) && help.contains(command.about)), "{help}");
+    }
 }
