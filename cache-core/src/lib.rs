@@ -5,9 +5,9 @@ mod behind;
 mod builder;
 mod bytes;
 mod cache;
-mod counts;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod counts;
 mod error;
 mod eviction;
 mod flight;
@@ -31,7 +31,6 @@ mod waits;
 pub use backend::{AsyncBackend, Backend, BoxFuture, IntoBackend, Record, Space, Visit, Watch};
 pub use behind::Writes;
 pub use builder::CacheBuilder;
-pub use cache::{Cache, Lookup};
 #[cfg(feature = "bincode")]
 pub use bytes::codec::Bincode;
 #[cfg(feature = "cbor")]
@@ -44,6 +43,7 @@ pub use bytes::codec::Json;
 pub use bytes::codec::MessagePack;
 #[cfg(feature = "postcard")]
 pub use bytes::codec::Postcard;
+pub use cache::{Cache, Lookup};
 pub use error::{Error, ErrorKind, Result};
 pub use eviction::{End, OnHit, Policy, Score};
 pub use info::CacheInfo;

@@ -1,13 +1,13 @@
 //! Hits of memoized functions on one thread.
 
 use compare::{Contender, race};
-use memolith_core::{Cache, Lookup};
+use memolith::{Cache, Lookup};
 use std::hint::black_box;
 use std::sync::LazyLock;
 
 static OURS: LazyLock<Cache<(u64,), u64>> = LazyLock::new(|| Cache::builder().maxsize(1_000).build());
 static SIEVE: LazyLock<Cache<(u64,), u64>> =
-    LazyLock::new(|| Cache::builder().maxsize(1_000).policy(memolith_core::Policy::Sieve).build());
+    LazyLock::new(|| Cache::builder().maxsize(1_000).policy(memolith::Policy::Sieve).build());
 static QUICK: LazyLock<quick_cache::sync::Cache<u64, u64>> = LazyLock::new(|| quick_cache::sync::Cache::new(1_000));
 
 fn ours(n: u64) -> u64 {

@@ -79,7 +79,9 @@ fn gets(place: &Path) {
                     for _ in 0..times {
                         let key = theirs();
                         let found: Vec<u8> = statement
-                            .query_row([key.to_le_bytes()], |row| row.get_ref(0)?.as_bytes().map(<[u8]>::to_vec).map_err(Into::into))
+                            .query_row([key.to_le_bytes()], |row| {
+                                row.get_ref(0)?.as_bytes().map(<[u8]>::to_vec).map_err(Into::into)
+                            })
                             .expect("every key is there");
                         assert_eq!(found.len(), 64);
                     }
@@ -163,7 +165,8 @@ fn threads(place: &Path) {
             rates[1].push(put_rate(&through, 8));
             rates[2].push(put_rate(&behind, 8));
         }
-        let ratio = |of: usize| compare::median(rates[of].iter().zip(&rates[0]).map(|(many, one)| many / one).collect());
+        let ratio =
+            |of: usize| compare::median(rates[of].iter().zip(&rates[0]).map(|(many, one)| many / one).collect());
         let thousands = |of: usize| compare::median(rates[of].clone()) / 1e3;
         println!(
             "| {name} | {:.0} | {:.0} | {:.2} | {:.0} | {:.2} |",
