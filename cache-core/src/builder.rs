@@ -54,8 +54,15 @@ struct Backed<K, V> {
     wire: Box<dyn Wire<K, V>>,
 }
 
+impl<K: Key, V: Value> Cache<K, V> {
+    /// A builder: 128 entries, exact LRU, memory only, unless told otherwise.
+    pub fn builder() -> CacheBuilder<K, V> {
+        CacheBuilder::new()
+    }
+}
+
 impl<K: Key, V: Value> CacheBuilder<K, V> {
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         CacheBuilder {
             maxsize: Some(128),
             policy: Policy::default(),
@@ -193,7 +200,7 @@ where
         name: impl Into<String>,
         codec: impl crate::Codec<V>,
     ) -> Self {
-        let wire = crate::bytes::Format::new(codec);
+        let wire = crate::bytes::format::Format::new(codec);
         self.remote = Some(Backed { backend: backend.into_backend(), name: name.into(), wire: Box::new(wire) });
         self
     }

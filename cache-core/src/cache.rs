@@ -1,6 +1,5 @@
 //! The cache: the one path of a call, for threads and tasks side by side.
 
-use crate::builder::CacheBuilder;
 use crate::bytes::Stamp;
 use crate::counts::Counts;
 use crate::error::{Error, Result};
@@ -11,7 +10,7 @@ use crate::key::{Key, KeyRef, Value};
 use crate::lease::Lease;
 use crate::memory::{Life, Memory, NEVER, later};
 use crate::remote::{Remote, stamp};
-use crate::settings::Settings;
+use crate::settings::{Settings, shorter};
 use crate::storing::Storing;
 use crate::time::Timestamp;
 use std::fmt;
@@ -69,11 +68,6 @@ enum Begin<'a, K: Key, V: Value> {
 }
 
 impl<K: Key, V: Value> Cache<K, V> {
-    /// A builder: 128 entries, exact LRU, memory only, unless told otherwise.
-    pub fn builder() -> CacheBuilder<K, V> {
-        CacheBuilder::new()
-    }
-
     /// The value, or the lease of its computation.
     ///
     /// Blocks while another caller computes the same key, unless waiting would never end (the same thread asks again,
@@ -428,9 +422,13 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// Drops the memory tier if another process has invalidated something.
     #[inline]
     pub(crate) fn refresh(&self) {
-        if let Some(remote) = &self.remote
-            && remote.store.went_stale()
-        {
+        if let Some(remote) = &self.remote {
+            self.refresh_from(remote);
+        }
+    }
+
+    fn refresh_from(&self, remote: &Remote<K, V>) {
+        if remote.store.went_stale() {
             self.flights.forget_all();
             self.memory.clear();
         }
@@ -468,14 +466,6 @@ impl<K: Key, V: Value> Cache<K, V> {
     fn fault(&self, error: &Error) {
         self.counts.errors.fetch_add(1, Relaxed);
         (self.settings.report)(error);
-    }
-}
-
-/// The shorter of two times to live, where `None` is for ever.
-pub(crate) fn shorter(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
     }
 }
 

@@ -5,6 +5,8 @@ mod behind;
 mod builder;
 mod bytes;
 mod cache;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod counts;
 mod error;
 mod eviction;
@@ -29,6 +31,18 @@ mod waits;
 pub use backend::{AsyncBackend, Backend, BoxFuture, IntoBackend, Record, Space, Visit, Watch};
 pub use behind::Writes;
 pub use builder::CacheBuilder;
+#[cfg(feature = "bincode")]
+pub use bytes::codec::Bincode;
+#[cfg(feature = "cbor")]
+pub use bytes::codec::Cbor;
+#[cfg(feature = "serde")]
+pub use bytes::codec::Codec;
+#[cfg(feature = "json")]
+pub use bytes::codec::Json;
+#[cfg(feature = "messagepack")]
+pub use bytes::codec::MessagePack;
+#[cfg(feature = "postcard")]
+pub use bytes::codec::Postcard;
 pub use cache::{Cache, Lookup};
 pub use error::{Error, ErrorKind, Result};
 pub use eviction::{End, OnHit, Policy, Score};

@@ -1,6 +1,5 @@
 //! What a cache was told when it was built.
 
-use crate::cache::shorter;
 use crate::store::Report;
 use crate::time::Clock;
 use hashbrown::DefaultHashBuilder;
@@ -63,5 +62,13 @@ impl<K, V> Settings<K, V> {
 
     pub(crate) fn weigh(&self, key: &K, value: &V) -> u64 {
         self.weigher.as_ref().map_or(0, |weigher| weigher(key, value))
+    }
+}
+
+/// The shorter of two times to live, where `None` is for ever.
+pub(crate) fn shorter(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
