@@ -127,7 +127,7 @@ fn bindings(model: &Model, expr: &Expr) -> TokenStream {
             _ => None,
         })
         .filter(|(_, pat)| names(pat).iter().any(|name| used.contains(&name.to_string())))
-        .map(|(name, pat)| quote!(let #pat = #name;))
+        .map(|(name, pat)| quote!(#[allow(unused, clippy::allow_attributes)] let #pat = #name;))
         .collect()
 }
 
