@@ -81,7 +81,7 @@ impl<K> KeyType<K> {
     }
 }
 
-/// Stands for an argument in a closure that is never run.
+/// Stands for an argument in a call that is never run.
 pub fn argument<T>() -> T {
     unreachable!("only named in closures that nothing calls")
 }

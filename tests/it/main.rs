@@ -1,3 +1,4 @@
 //! Behaviour, seen from outside: a module for each subject.
 
+mod macros;
 mod readme;

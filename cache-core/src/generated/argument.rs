@@ -3,6 +3,7 @@
 //! Companions ask `for<'x> T: KeyArgument<'x>`, and the cached function alone has to show it, by calling one of them.
 //! The lifetime means nothing: a bound under `for<'x>` is checked by whoever calls and not where it is written, which
 //! would be an error more for each companion. It is load-bearing.
+//! The names of the items are odd because such a bound brings them into the scope of `T::..` and `value.name()`.
 
 use crate::Key;
 use crate::key::Arg;
@@ -12,41 +13,41 @@ use std::hash::{Hash, Hasher};
 pub type Owned<T> = <T as ToOwned>::Owned;
 
 /// The form in which an argument of type `T` is kept.
-pub type OwnedArgument<T> = <T as KeyArgument<'static>>::Owned;
+pub type OwnedArgument<T> = <T as KeyArgument<'static>>::Kept;
 
 /// The form in which `self` is kept.
-pub type OwnedSelf<T> = <T as KeyReceiver<'static>>::Owned;
+pub type OwnedSelf<T> = <T as KeyReceiver<'static>>::Kept;
 
 macro_rules! checked {
     ($(#[$docs:meta])* $name:ident, $(#[$view_docs:meta])* $view:ident) => {
         $(#[$docs])*
         pub trait $name<'x> {
             /// What is kept.
-            type Owned: Key;
+            type Kept: Key;
             /// As `Hash` does.
-            fn feed<H: Hasher>(&self, state: &mut H);
+            fn key_hash<H: Hasher>(&self, state: &mut H);
             /// Whether this is a view of something equal to `owned`.
-            fn is(&self, owned: &Self::Owned) -> bool;
+            fn key_is(&self, kept: &Self::Kept) -> bool;
             /// What is kept.
-            fn to_key(&self) -> Self::Owned;
+            fn key_kept(&self) -> Self::Kept;
         }
 
         #[diagnostic::do_not_recommend]
         impl<'x, T: Hash + Eq + ToOwned<Owned: Key> + ?Sized> $name<'x> for T {
-            type Owned = T::Owned;
+            type Kept = T::Owned;
 
             #[inline]
-            fn feed<H: Hasher>(&self, state: &mut H) {
+            fn key_hash<H: Hasher>(&self, state: &mut H) {
                 self.hash(state);
             }
 
             #[inline]
-            fn is(&self, owned: &T::Owned) -> bool {
-                *self == *std::borrow::Borrow::<T>::borrow(owned)
+            fn key_is(&self, kept: &T::Owned) -> bool {
+                *self == *std::borrow::Borrow::<T>::borrow(kept)
             }
 
             #[inline]
-            fn to_key(&self) -> T::Owned {
+            fn key_kept(&self) -> T::Owned {
                 self.to_owned()
             }
         }
@@ -58,21 +59,21 @@ macro_rules! checked {
         impl<T: for<'x> $name<'x> + ?Sized> Hash for $view<'_, T> {
             #[inline]
             fn hash<H: Hasher>(&self, state: &mut H) {
-                <T as $name<'static>>::feed(self.0, state);
+                <T as $name<'static>>::key_hash(self.0, state);
             }
         }
 
         impl<T: for<'x> $name<'x> + ?Sized> Arg for $view<'_, T> {
-            type Owned = <T as $name<'static>>::Owned;
+            type Owned = <T as $name<'static>>::Kept;
 
             #[inline]
             fn is(&self, owned: &Self::Owned) -> bool {
-                <T as $name<'static>>::is(self.0, owned)
+                <T as $name<'static>>::key_is(self.0, owned)
             }
 
             #[inline]
             fn to_key(&self) -> Self::Owned {
-                <T as $name<'static>>::to_key(self.0)
+                <T as $name<'static>>::key_kept(self.0)
             }
         }
     };

@@ -3,11 +3,12 @@
 use super::build::build;
 use super::call::cached;
 use super::generics::{Erased, all_bounds, instance, turbofish};
-use super::key::{INFERRED, Query, bounds, declarations, key_parameters, key_type, query, witness};
+use super::key::{INFERRED, Query, bounds, declarations, is_used, key_parameters, key_type, query};
 use super::value_type;
 use crate::model::{Key, Model};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
+use syn::Expr;
 
 pub(super) fn companions(model: &Model) -> TokenStream {
     let (cache, about, entries) = (cache(model), about(model), entries(model));
@@ -53,25 +54,45 @@ fn cache(model: &Model) -> TokenStream {
             #vis fn #name #generics () -> &'static #root::Cache<#key, #value> #bounds { #place }
         };
     };
-    let (of, path, place) = (model.place.companion("cache_of"), model.place.path("cache_of"), place(model));
-    let witness = witness(model, expr);
-    let (declared, names) = (&erased.declared, &erased.names);
+    let of = model.place.companion("cache_of");
+    let (path, key_path, place) = (model.place.path("cache_of"), model.place.path("key"), place(model));
+    let (declared, names, turbofish) = (&erased.declared, &erased.names, turbofish(&model.signature.generics));
     let inferred = Ident::new(INFERRED, Span::mixed_site());
-    let needs = match model.settings.store {
-        Some(_) => quote!(#root::StoredKey),
-        None => quote!(#root::Key),
-    };
+    let needs = needs(model);
+    let arguments = model.parameters.iter().map(|_| quote!(#root::argument()));
+    let witness = witness(model, expr);
     quote! {
         #[doc = #doc]
         #quiet
         #vis fn #name #generics () -> &'static #root::Cache<impl #needs, #value> #bounds {
-            #path::<_, #(#names),*>(#root::KeyType::returned_by(#witness))
+            #path::<_, #(#names),*>(#root::KeyType::returned_by(|| #key_path #turbofish(#(#arguments),*)))
         }
         #quiet
         #[inline]
         fn #of<#inferred: #needs, #(#declared),*>(_: #root::KeyType<#inferred>) -> &'static #root::Cache<#inferred, #value> #bounds {
             #place
         }
+        #witness
+    }
+}
+
+/// `key(..)`, which is never run: its result is what tells the type of the key to those who have no arguments.
+fn witness(model: &Model, expr: &Expr) -> TokenStream {
+    let (name, quiet, needs) = (model.place.companion("key"), quiet(model), needs(model));
+    let parameters = model.parameters.iter().map(|parameter| &parameter.declared);
+    let (generics, _, bounds) = model.signature.generics.split_for_impl();
+    quote! {
+        #quiet
+        fn #name #generics (#(#parameters),*) -> impl #needs #bounds { #expr }
+    }
+}
+
+/// What an inferred key must be.
+fn needs(model: &Model) -> TokenStream {
+    let root = &model.root;
+    match model.settings.store {
+        Some(_) => quote!(#root::StoredKey),
+        None => quote!(#root::Key),
     }
 }
 
@@ -156,7 +177,12 @@ fn original(model: &Model) -> TokenStream {
     let name = model.place.companion("uncached");
     let attributes = &model.attributes.original;
     let doc = format!("`{}` without its cache: computes always, keeps nothing.", signature.ident);
-    let parameters = model.parameters.iter().map(|parameter| &parameter.declared);
+    let parameters = model.parameters.iter().enumerate().map(|(at, parameter)| {
+        // An argument may be there for the key alone, and then it is used all the same.
+        let used = is_used(model, at).then(|| quote!(#[allow(unused_variables, clippy::allow_attributes)]));
+        let declared = &parameter.declared;
+        quote!(#used #declared)
+    });
     let (asyncness, output) = (&signature.asyncness, &signature.output);
     let (generics, _, bounds) = signature.generics.split_for_impl();
     quote! {

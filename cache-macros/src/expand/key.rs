@@ -39,7 +39,7 @@ fn part_type(model: &Model, part: &Part) -> TokenStream {
 pub(super) fn bounds(model: &Model) -> Vec<TokenStream> {
     let root = &model.root;
     let Key::Arguments(parts) = &model.key else { return Vec::new() };
-    let stored = model.settings.store.as_ref().map(|_| quote!(, Owned: #root::StoredKey));
+    let stored = model.settings.store.as_ref().map(|_| quote!(, Kept: #root::StoredKey));
     let uncertain = parts.iter().filter(|part| !part.certain);
     uncertain
         .map(|part| {
@@ -74,6 +74,21 @@ pub(super) fn key_parameters(model: &Model) -> Vec<&Parameter> {
     match &model.key {
         Key::Arguments(parts) => parts.iter().map(|part| &model.parameters[part.parameter]).collect(),
         Key::Typed(..) | Key::Inferred(_) => model.parameters.iter().collect(),
+    }
+}
+
+/// Whether the key names the parameter.
+pub(super) fn is_used(model: &Model, at: usize) -> bool {
+    match &model.key {
+        Key::Arguments(parts) => parts.iter().any(|part| part.parameter == at),
+        Key::Typed(_, expr) | Key::Inferred(expr) => {
+            let used = words(expr.to_token_stream());
+            let names = match &model.parameters[at].declared {
+                FnArg::Receiver(_) => return false,
+                FnArg::Typed(typed) => names(&typed.pat),
+            };
+            names.iter().any(|name| used.contains(&name.to_string()))
+        }
     }
 }
 
@@ -128,68 +143,6 @@ fn bindings(model: &Model, expr: &Expr) -> TokenStream {
         })
         .filter(|(_, pat)| names(pat).iter().any(|name| used.contains(&name.to_string())))
         .map(|(name, pat)| quote!(#[allow(unused, clippy::allow_attributes)] let #pat = #name;))
-        .collect()
-}
-
-/// A closure that is never run, whose type tells the type of the key expression.
-pub(super) fn witness(model: &Model, expr: &Expr) -> TokenStream {
-    let root = &model.root;
-    let this = Ident::new("memolith_self", Span::mixed_site());
-    let lifetimes: Vec<String> =
-        model.signature.generics.lifetimes().map(|each| each.lifetime.ident.to_string()).collect();
-    let lets = model.parameters.iter().map(|parameter| {
-        let ty = anonymous(parameter.ty.to_token_stream(), &lifetimes);
-        let pat = match &parameter.declared {
-            FnArg::Receiver(_) => quote!(#this),
-            FnArg::Typed(_) if parameter.named => parameter.name.to_token_stream(),
-            FnArg::Typed(typed) => typed.pat.to_token_stream(),
-        };
-        quote!(let #pat: #ty = #root::argument();)
-    });
-    let expr = without_self(expr.to_token_stream(), &this);
-    quote!(|| { #(#lets)* #expr })
-}
-
-/// The expression with `self` renamed: a companion that takes no `self` cannot name it. `self::path` stays.
-fn without_self(stream: TokenStream, this: &Ident) -> TokenStream {
-    let trees: Vec<TokenTree> = stream.into_iter().collect();
-    let is_path = |at: usize| match (trees.get(at + 1), trees.get(at + 2)) {
-        (Some(TokenTree::Punct(one)), Some(TokenTree::Punct(two))) => one.as_char() == ':' && two.as_char() == ':',
-        _ => false,
-    };
-    trees
-        .iter()
-        .enumerate()
-        .map(|(at, tree)| match tree {
-            TokenTree::Ident(word) if word == "self" && !is_path(at) => TokenTree::Ident(this.clone()),
-            TokenTree::Group(group) => {
-                let mut renamed = proc_macro2::Group::new(group.delimiter(), without_self(group.stream(), this));
-                renamed.set_span(group.span());
-                TokenTree::Group(renamed)
-            }
-            tree => tree.clone(),
-        })
-        .collect()
-}
-
-/// The type with each of the function's own lifetimes left to inference.
-fn anonymous(stream: TokenStream, lifetimes: &[String]) -> TokenStream {
-    let mut quoted = false;
-    stream
-        .into_iter()
-        .map(|tree| {
-            let renamed = match &tree {
-                TokenTree::Ident(name) if quoted && lifetimes.iter().any(|lifetime| name == lifetime) => {
-                    TokenTree::Ident(Ident::new("_", name.span()))
-                }
-                TokenTree::Group(group) => {
-                    TokenTree::Group(proc_macro2::Group::new(group.delimiter(), anonymous(group.stream(), lifetimes)))
-                }
-                tree => tree.clone(),
-            };
-            quoted = matches!(&tree, TokenTree::Punct(punct) if punct.as_char() == '\'');
-            renamed
-        })
         .collect()
 }
 

@@ -31,6 +31,18 @@ pub fn patterns((a, b): (u8, u8), _: u8, mut c: u8, [d, ..]: [u8; 2]) -> u8 {
     c
 }
 
+/// Arguments that are there for the key alone.
+#[lru_cache]
+pub fn modified(path: &str, modified: u64) -> usize {
+    path.len()
+}
+
+/// The same with a key of one's own.
+#[lru_cache(key = (path.len(), modified))]
+pub fn modified_too(path: &str, modified: u64) -> usize {
+    path.len()
+}
+
 #[lru_cache]
 #[expect(unused_variables, reason = "said by the user")]
 fn expects(x: u8) -> u8 {
@@ -99,6 +111,7 @@ fn main() {
 
     let id = Id(1);
     let _ = (free(id.clone(), "", None), lifetimes(&1, ""), patterns((1, 2), 3, 4, [5, 6]), expects(1));
+    let _ = (modified("", 1), modified_too("", 1));
     let _ = (id.plus(1), id.clone().into_plus(1), id.r#type(1), Id::type_cache_info(), r#match(1), r#match::cache_info());
     let _ = (local(Local(1)).0, local::cache_info(), std::sync::Arc::new(id).shared());
 }
