@@ -112,4 +112,16 @@
 //!
 //! `default-features = false` is the attribute and the tier in memory, without serde.
 
+pub use memolith_backends::open;
 pub use memolith_core::*;
+pub use memolith_macros::lru_cache;
+
+/// Places for bytes, each a [`Backend`]; [`open`] makes one from a URL.
+pub mod backends {
+    pub use memolith_backends::Memory;
+    #[cfg(feature = "sqlite")]
+    pub use memolith_backends::Sqlite;
+}
+
+#[doc(hidden)]
+pub mod __private;

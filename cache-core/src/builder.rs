@@ -200,7 +200,7 @@ where
         name: impl Into<String>,
         codec: impl crate::Codec<V>,
     ) -> Self {
-        let wire = crate::bytes::Format::new(codec);
+        let wire = crate::bytes::format::Format::new(codec);
         self.remote = Some(Backed { backend: backend.into_backend(), name: name.into(), wire: Box::new(wire) });
         self
     }

@@ -422,9 +422,13 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// Drops the memory tier if another process has invalidated something.
     #[inline]
     pub(crate) fn refresh(&self) {
-        if let Some(remote) = &self.remote
-            && remote.store.went_stale()
-        {
+        if let Some(remote) = &self.remote {
+            self.refresh_from(remote);
+        }
+    }
+
+    fn refresh_from(&self, remote: &Remote<K, V>) {
+        if remote.store.went_stale() {
             self.flights.forget_all();
             self.memory.clear();
         }

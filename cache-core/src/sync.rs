@@ -7,7 +7,8 @@ pub(crate) use shuttled::*;
 
 #[cfg(not(shuttle))]
 mod os {
-    pub(crate) use parking_lot::{Mutex, RwLock};
+    pub(crate) use crate::memory::lock::Lock;
+    pub(crate) use parking_lot::Mutex;
     pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64};
     pub(crate) use std::thread::{Thread, current, park};
     pub(crate) use std::thread_local;
@@ -46,10 +47,10 @@ mod shuttled {
     }
 
     #[derive(Debug, Default)]
-    pub(crate) struct RwLock<T>(shuttle::sync::RwLock<T>);
-    impl<T> RwLock<T> {
+    pub(crate) struct Lock<T>(shuttle::sync::RwLock<T>);
+    impl<T> Lock<T> {
         pub(crate) fn new(value: T) -> Self {
-            RwLock(shuttle::sync::RwLock::new(value))
+            Lock(shuttle::sync::RwLock::new(value))
         }
         pub(crate) fn read(&self) -> RwLockReadGuard<'_, T> {
             self.0.read().unwrap_or_else(|poisoned| poisoned.into_inner())

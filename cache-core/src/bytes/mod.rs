@@ -1,5 +1,16 @@
 //! Typed keys and values to bytes and back.
 
+#[cfg(feature = "serde")]
+pub(crate) mod codec;
+#[cfg(feature = "serde")]
+mod envelope;
+#[cfg(feature = "serde")]
+pub(crate) mod format;
+#[cfg(feature = "serde")]
+mod keys;
+#[cfg(feature = "serde")]
+mod shape;
+
 use crate::Result;
 use crate::time::Timestamp;
 use std::time::Duration;

@@ -1,11 +1,12 @@
 //! The typed in-process tier: values stay `V`, nothing is serialized.
 
 mod expiry;
+pub(crate) mod lock;
 mod table;
 
 use crate::eviction::{HitLock, Policy};
 use crate::key::{Key, KeyRef, Value};
-use crate::sync::{AtomicBool, AtomicU64, RwLock};
+use crate::sync::{AtomicBool, AtomicU64, Lock};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use table::{Found, Table};
@@ -15,7 +16,7 @@ pub(crate) use table::{Displaced, Life, NEVER, later};
 /// One table behind one lock, so that no part of it is full while another has room.
 #[derive(Debug)]
 pub(crate) struct Memory<K, V> {
-    table: RwLock<Table<K, V>>,
+    table: Lock<Table<K, V>>,
     /// A hint which lock a hit needs; the table knows.
     exclusive: AtomicBool,
     pub(crate) evictions: AtomicU64,
@@ -36,7 +37,7 @@ impl<K: Key, V: Value> Memory<K, V> {
     pub(crate) fn new(bounds: Bounds, seed: u64) -> Self {
         let table = Table::new(bounds, seed);
         let exclusive = AtomicBool::new(table.hit_lock() == HitLock::Exclusive);
-        Memory { table: RwLock::new(table), exclusive, evictions: AtomicU64::new(0), expired: AtomicU64::new(0) }
+        Memory { table: Lock::new(table), exclusive, evictions: AtomicU64::new(0), expired: AtomicU64::new(0) }
     }
 
     /// The live value of `key`, and a hit for the eviction policy. `now` is only asked where something can expire.

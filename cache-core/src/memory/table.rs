@@ -103,6 +103,7 @@ impl<K: Key, V: Value> Table<K, V> {
         table
     }
 
+    #[inline]
     pub(super) fn hit_lock(&self) -> HitLock {
         match &self.eviction {
             _ if self.bounds.tti.is_some() => HitLock::Exclusive,
