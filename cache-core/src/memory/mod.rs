@@ -19,6 +19,8 @@ pub(crate) struct Memory<K, V> {
     table: Lock<Table<K, V>>,
     /// A hint which lock a hit needs; the table knows.
     exclusive: AtomicBool,
+    /// A hint that nothing is kept; the table knows.
+    off: AtomicBool,
     pub(crate) evictions: AtomicU64,
     pub(crate) expired: AtomicU64,
 }
@@ -36,8 +38,9 @@ pub(crate) struct Bounds {
 impl<K: Key, V: Value> Memory<K, V> {
     pub(crate) fn new(bounds: Bounds, seed: u64) -> Self {
         let table = Table::new(bounds, seed);
+        let off = AtomicBool::new(bounds.maxsize == Some(0));
         let exclusive = AtomicBool::new(table.hit_lock() == HitLock::Exclusive);
-        Memory { table: Lock::new(table), exclusive, evictions: AtomicU64::new(0), expired: AtomicU64::new(0) }
+        Memory { table: Lock::new(table), exclusive, off, evictions: AtomicU64::new(0), expired: AtomicU64::new(0) }
     }
 
     /// The live value of `key`, and a hit for the eviction policy. `now` is only asked where something can expire.
@@ -73,6 +76,12 @@ impl<K: Key, V: Value> Memory<K, V> {
             }
             Found::Nothing => None,
         }
+    }
+
+    /// Whether there is no room for anything.
+    #[inline]
+    pub(crate) fn is_off(&self) -> bool {
+        self.off.load(Relaxed)
     }
 
     /// Whether `key` has a live value; no hit for anybody.
@@ -156,6 +165,7 @@ impl<K: Key, V: Value> Memory<K, V> {
         let mut table = self.table.write();
         table.set_maxsize(maxsize, &mut displaced);
         self.exclusive.store(table.hit_lock() == HitLock::Exclusive, Relaxed);
+        self.off.store(maxsize == Some(0), Relaxed);
         drop(table);
         self.count(&displaced);
     }
