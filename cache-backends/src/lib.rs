@@ -1,1 +1,18 @@
 //! Places for bytes behind [memolith](https://docs.rs/memolith). Depend on `memolith` instead.
+//!
+//! | backend | what it is | feature |
+//! |---|---|---|
+//! | [`Memory`] | the memory of this process, for tests and as an example | always |
+//! | `Sqlite` | a file, for many functions and many processes | `sqlite` |
+//!
+//! [`open`] makes one from a URL.
+
+mod memory;
+mod open;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
+pub use memory::Memory;
+pub use open::open;
+#[cfg(feature = "sqlite")]
+pub use sqlite::Sqlite;

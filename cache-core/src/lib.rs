@@ -1,15 +1,36 @@
 //! The core of [memolith](https://docs.rs/memolith): the cache and the seams around it. Depend on `memolith` instead.
 
 mod backend;
+mod behind;
+mod builder;
 mod bytes;
+mod cache;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod counts;
 mod error;
 mod eviction;
+mod flight;
+mod flights;
+mod generated;
 mod info;
 mod instances;
 mod key;
+mod lease;
+mod memory;
+mod offload;
+mod remote;
+mod settings;
+mod store;
+mod storing;
+mod sync;
 mod time;
+mod timer;
+mod waits;
 
 pub use backend::{AsyncBackend, Backend, BoxFuture, IntoBackend, Record, Space, Visit, Watch};
+pub use behind::Writes;
+pub use builder::CacheBuilder;
 #[cfg(feature = "bincode")]
 pub use bytes::codec::Bincode;
 #[cfg(feature = "cbor")]
@@ -22,15 +43,18 @@ pub use bytes::codec::Json;
 pub use bytes::codec::MessagePack;
 #[cfg(feature = "postcard")]
 pub use bytes::codec::Postcard;
+pub use cache::{Cache, Lookup};
 pub use error::{Error, ErrorKind, Result};
 pub use eviction::{End, OnHit, Policy, Score};
 pub use info::CacheInfo;
 pub use key::{Key, KeyRef, Value};
+pub use lease::Lease;
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};
 
 /// For generated code. Not covered by semantic versioning.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::generated::*;
     pub use crate::instances::Instances;
     pub use crate::key::{Arg, Args};
 }

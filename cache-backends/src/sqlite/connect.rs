@@ -1,0 +1,107 @@
+//! A connection as every part of the backend wants it, and what its errors mean.
+
+use super::PATIENCE;
+use super::path::Place;
+use memolith_core::{Error, ErrorKind};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
+use std::path::Path;
+
+/// Mapped into memory at most, in bytes: gets are 20 to 50 % faster than through read calls.
+const MAPPED: i64 = 256 << 20;
+
+/// Pages the writer keeps, in KiB: inserts by hash land anywhere in the table.
+const WRITER_CACHE: i64 = 32 << 10;
+
+/// The connection that writes. A read-only file gives one whose writes fail.
+pub(super) fn writer(place: &Place) -> rusqlite::Result<Connection> {
+    let connection = connect(place)?;
+    connection.pragma_update(None, "cache_size", -WRITER_CACHE)?;
+    // The log is reset by the writer itself, which ends its own readers for it.
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    Ok(connection)
+}
+
+/// A connection that only reads.
+pub(super) fn reader(place: &Place) -> rusqlite::Result<Connection> {
+    connect(place)
+}
+
+fn connect(place: &Place) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = match place {
+        Place::Memory => Connection::open_in_memory_with_flags(flags | OpenFlags::SQLITE_OPEN_CREATE)?,
+        Place::File(path) => {
+            match settled(Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NOFOLLOW)) {
+                Err(error) if is_shut(&error) && !has_log(path) => unchanging(path).map_err(|_| error)?,
+                settled => settled?,
+            }
+        }
+    };
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "mmap_size", MAPPED)?;
+    connection.set_prepared_statement_cache_capacity(32);
+    Ok(connection)
+}
+
+/// A connection that has looked at its file: opening alone touches nothing.
+fn settled(opened: rusqlite::Result<Connection>) -> rusqlite::Result<Connection> {
+    let connection = opened?;
+    connection.busy_timeout(PATIENCE)?;
+    connection.query_row("PRAGMA schema_version", [], |row| row.get::<_, i64>(0))?;
+    if !connection.is_readonly(rusqlite::MAIN_DB)? {
+        connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0))?;
+    }
+    Ok(connection)
+}
+
+/// Whether the file, or the directory where its log should be made, cannot be written.
+fn is_shut(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied))
+}
+
+fn has_log(path: &Path) -> bool {
+    std::fs::metadata(super::path::beside(path, "-wal")).is_ok_and(|log| log.len() > 0)
+}
+
+/// Reads a file in a directory where no log can be made. Only sound without a log: what is in one would be overlooked.
+fn unchanging(path: &Path) -> rusqlite::Result<Connection> {
+    let mut uri = String::from("file:");
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' | b':' => uri.push(char::from(*byte)),
+            _ => uri.push_str(&format!("%{byte:02x}")),
+        }
+    }
+    uri.push_str("?immutable=1");
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    settled(Connection::open_with_flags(uri, flags))
+}
+
+/// An error of ours in the terms of SQLite, so that the parts below the store know one kind of error.
+pub(super) fn failure(code: i32, message: &str) -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(ffi::Error::new(code), Some(message.into()))
+}
+
+/// The file says it is no database, or contradicts itself.
+pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt))
+}
+
+/// What a caller can make of it.
+pub(super) fn explain(error: rusqlite::Error) -> Error {
+    let (kind, message) = match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            (ErrorKind::Busy, "the database is held by somebody else, try again")
+        }
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+            (ErrorKind::Damaged, "the database is damaged, delete the file if it is not set aside")
+        }
+        Some(ErrorCode::TypeMismatch) => (ErrorKind::Config, "the database cannot be used"),
+        Some(ErrorCode::DiskFull) => (ErrorKind::Unavailable, "the disk is full, free some space"),
+        Some(ErrorCode::ReadOnly) => {
+            (ErrorKind::Unavailable, "the database cannot be written, check the permissions of its file and directory")
+        }
+        _ => (ErrorKind::Unavailable, "the database could not be used"),
+    };
+    Error::new(kind, message).with_source(error)
+}

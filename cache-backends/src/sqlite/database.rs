@@ -1,0 +1,340 @@
+//! An open file: readers, the writer, and what this process knows of its spaces.
+
+use super::PATIENCE;
+use super::connect::{self, failure};
+use super::path::{Identity, Place, beside};
+use super::queue::Queue;
+use super::readers::{Readers, thread_number};
+use super::recency::{Hit, Hits};
+use super::writer::{Made, Put, Writer, row_id};
+use super::{schema, scores};
+use memolith_core::{Record, Space, Timestamp};
+use parking_lot::{Mutex, MutexGuard, RwLock};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, ffi, params};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+/// Bytes of log from which on it is reset.
+const LOG: u64 = 4 << 20;
+
+/// The log is looked at after so many bytes of puts.
+const LOOK: u64 = 256 << 10;
+
+/// Bytes a put writes beside its own: parts of the pages of table and index.
+const PAGES: u64 = 8 << 10;
+
+/// How long the reset of the log waits for readers of other processes.
+const RESET: Duration = Duration::from_millis(10);
+
+/// Hits written by a transaction that evicts, at most.
+const HITS: usize = 4;
+
+/// The connections to one file, as long as it is the one under its path.
+#[derive(Debug)]
+pub(super) struct Database {
+    place: Place,
+    identity: Option<Identity>,
+    /// None for a database in memory, which only its one connection can see.
+    readers: Option<Readers>,
+    writer: Mutex<Writer>,
+    queue: Queue,
+    spaces: RwLock<HashMap<String, Area>>,
+    hits: Hits,
+    /// Whether the last puts had to evict.
+    full: AtomicBool,
+    log: Mutex<Log>,
+    process: u32,
+}
+
+/// What a lookup has to know of its space.
+#[derive(Clone, Copy, Debug)]
+struct Area {
+    id: i64,
+    /// Microseconds between the last use of an entry and its eviction; zero before the first.
+    turnover: u64,
+}
+
+/// How far the log may grow.
+#[derive(Debug)]
+struct Log {
+    written: u64,
+    most: u64,
+}
+
+impl Database {
+    pub(super) fn open(place: &Place) -> rusqlite::Result<Database> {
+        let identity = place.identity();
+        let connection = connect::writer(place)?;
+        schema::migrate(&connection)?;
+        if place.identity() != identity {
+            return Err(failure(ffi::SQLITE_CANTOPEN, "the file was replaced while it was opened, it is tried again"));
+        }
+        let readers = (*place != Place::Memory).then(Readers::new);
+        Ok(Database {
+            place: place.clone(),
+            identity,
+            hits: Hits::new(readers.as_ref().map_or(1, Readers::len)),
+            readers,
+            writer: Mutex::new(Writer::new(connection)),
+            queue: Queue::default(),
+            spaces: RwLock::default(),
+            full: AtomicBool::new(false),
+            log: Mutex::new(Log { written: 0, most: LOG }),
+            process: std::process::id(),
+        })
+    }
+
+    /// Whether the file is still the one under its path.
+    pub(super) fn is_in_place(&self) -> bool {
+        self.place.identity() == self.identity
+    }
+
+    pub(super) fn identity(&self) -> Option<Identity> {
+        self.identity
+    }
+
+    /// The file's own lock is inside; this one is for the threads of this process.
+    pub(super) fn writer(&self) -> rusqlite::Result<MutexGuard<'_, Writer>> {
+        let busy = || failure(ffi::SQLITE_BUSY, "another thread is writing");
+        self.writer.try_lock_for(PATIENCE).ok_or_else(busy)
+    }
+
+    pub(super) fn get(
+        &self,
+        space: &Space,
+        key: &[u8],
+        (now, at): (Timestamp, Instant),
+    ) -> rusqlite::Result<Option<Record>> {
+        let found = self.read(at, |connection| {
+            let Some(area) = self.area(connection, &space.name)? else { return Ok(None) };
+            let row = row_id(area.id, key);
+            let mut select =
+                connection.prepare_cached("SELECT space, score, expires, key, value FROM entries WHERE id = ?1")?;
+            let mut rows = select.query([row])?;
+            let Some(found) = rows.next()? else { return Ok(None) };
+            // Another key with the same hash, or a row that was damaged: absent.
+            let same = found.get_ref(3)?.as_blob().is_ok_and(|stored| stored == key)
+                && found.get_ref(0)?.as_i64() == Ok(area.id);
+            let (Ok(score), Ok(expires), Ok(value)) =
+                (found.get_ref(1)?.as_i64(), found.get_ref(2)?.as_i64(), found.get_ref(4)?.as_blob())
+            else {
+                return Ok(None);
+            };
+            let expires = scores::moment(expires);
+            if !same || expires <= now {
+                return Ok(None);
+            }
+            let hit = Hit::noted(space, (area.id, area.turnover), (row, score), now);
+            Ok(Some((Record { value: value.to_vec(), expires }, hit)))
+        })?;
+        let Some((record, hit)) = found else { return Ok(None) };
+        if let Some(hit) = hit {
+            self.hits.note(thread_number(), hit);
+        }
+        Ok(Some(record))
+    }
+
+    pub(super) fn put(&self, put: Put<'_>) -> rusqlite::Result<()> {
+        let made = self.queue.put(put, |puts| self.commit(puts))?;
+        let turnover = made.left.map(|score| scores::moment(score).until(put.now).as_micros() as u64);
+        self.learn(&put.space.name, made.space, turnover);
+        Ok(())
+    }
+
+    /// Commits all of `puts` in one transaction, or those that can be in one each.
+    fn commit(&self, puts: &[Put<'_>]) -> Vec<rusqlite::Result<Made>> {
+        let mut writer = match self.writer() {
+            Ok(writer) => writer,
+            Err(error) => return puts.iter().map(|_| Err(again(&error))).collect(),
+        };
+        let hits = if self.full.load(Relaxed) { self.hits.due(HITS) } else { vec![] };
+        let together = writer.transact(|writer| {
+            writer.touch(&hits)?;
+            if let Some(now) = puts.iter().map(|put| put.now).max() {
+                writer.sweep(now)?;
+            }
+            puts.iter().map(|put| writer.put(*put)).collect::<rusqlite::Result<Vec<_>>>()
+        });
+        let results = match together {
+            Ok(made) => made.into_iter().map(Ok).collect(),
+            Err(error) if puts.len() == 1 => vec![Err(error)],
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                puts.iter().map(|_| Err(again(&error))).collect()
+            }
+            // One that cannot be written must not take the others with it.
+            Err(_) => puts.iter().map(|put| writer.transact(|writer| writer.put(*put))).collect::<Vec<_>>(),
+        };
+        self.full.store(results.iter().flatten().any(|made| made.left.is_some()), Relaxed);
+        let size = |put: &Put<'_>| {
+            put.entries.iter().map(|(key, record)| (key.len() + record.value.len()) as u64 + PAGES).sum::<u64>()
+        };
+        self.committed(&writer, puts.iter().map(size).sum());
+        results
+    }
+
+    /// Runs a transaction other than a put.
+    pub(super) fn write<T>(&self, work: impl FnOnce(&mut Writer) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+        self.write_then(work, || ())
+    }
+
+    /// As [`write`](Self::write); `committed` runs under the writer's lock once the transaction has been committed.
+    pub(super) fn write_then<T>(
+        &self,
+        work: impl FnOnce(&mut Writer) -> rusqlite::Result<T>,
+        committed: impl FnOnce(),
+    ) -> rusqlite::Result<T> {
+        let mut writer = self.writer()?;
+        let result = writer.transact(work)?;
+        committed();
+        self.committed(&writer, LOOK);
+        Ok(result)
+    }
+
+    pub(super) fn open_space(&self, space: &Space) -> rusqlite::Result<()> {
+        let existing = self.read(Instant::now(), |connection| self.area(connection, &space.name))?;
+        match self.write(|writer| writer.open(space)) {
+            Ok(id) => {
+                self.learn(&space.name, id, None);
+            }
+            // What is there can still be read.
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::ReadOnly) && existing.is_some() => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    pub(super) fn len(&self, space: &Space) -> rusqlite::Result<u64> {
+        self.writer()?.len(&space.name)
+    }
+
+    /// The rows of `space` that are there now.
+    pub(super) fn rows(&self, space: &Space) -> rusqlite::Result<Vec<i64>> {
+        self.read(Instant::now(), |connection| {
+            let Some(area) = self.area(connection, &space.name)? else { return Ok(vec![]) };
+            let mut select =
+                connection.prepare_cached("SELECT id FROM entries INDEXED BY by_score WHERE space = ?1")?;
+            select.query_map([area.id], |row| row.get(0))?.collect()
+        })
+    }
+
+    /// One of the rows, by its number, if it is still of `space` and live.
+    pub(super) fn row(&self, space: &Space, row: i64, now: Timestamp) -> rusqlite::Result<Option<(Vec<u8>, Record)>> {
+        self.read(Instant::now(), |connection| {
+            let Some(area) = self.area(connection, &space.name)? else { return Ok(None) };
+            let sql = "SELECT key, value, expires FROM entries WHERE id = ?1 AND space = ?2 AND expires > ?3";
+            let record = |row: &rusqlite::Row<'_>| {
+                Ok((row.get(0)?, Record { value: row.get(1)?, expires: scores::moment(row.get(2)?) }))
+            };
+            let found = connection.prepare_cached(sql)?.query_row(params![row, area.id, scores::micros(now)], record);
+            found.optional()
+        })
+    }
+
+    /// Writes hits: those that are due, or all of them.
+    pub(super) fn write_hits(&self, hits: &[Hit]) -> rusqlite::Result<()> {
+        if hits.is_empty() { Ok(()) } else { self.write(|writer| writer.touch(hits)) }
+    }
+
+    pub(super) fn hits(&self) -> &Hits {
+        &self.hits
+    }
+
+    /// Ends idle read transactions. Says whether any is left.
+    pub(super) fn end_idle(&self) -> bool {
+        self.readers.as_ref().is_some_and(|readers| readers.end_idle(Instant::now()))
+    }
+
+    /// Everything committed is on the disk when this returns.
+    pub(super) fn sync(&self) -> rusqlite::Result<()> {
+        let writer = self.writer()?;
+        checkpoint(&writer.connection, "PRAGMA wal_checkpoint(PASSIVE)").map(drop)
+    }
+
+    fn read<T>(&self, at: Instant, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+        match &self.readers {
+            Some(readers) => readers.read((&self.place, self.identity), at, work),
+            None => work(&self.writer()?.connection),
+        }
+    }
+
+    /// The space called `name`, if it is in the file.
+    fn area(&self, connection: &Connection, name: &str) -> rusqlite::Result<Option<Area>> {
+        if let Some(area) = self.spaces.read().get(name) {
+            return Ok(Some(*area));
+        }
+        let mut select = connection.prepare_cached("SELECT id FROM spaces WHERE name = ?1")?;
+        let id: Option<i64> = select.query_row([name], |row| row.get(0)).optional()?;
+        Ok(id.map(|id| self.learn(name, id, None)))
+    }
+
+    fn learn(&self, name: &str, id: i64, turnover: Option<u64>) -> Area {
+        let known = self.spaces.read().get(name).copied();
+        let kept = known.filter(|known| known.id == id);
+        let area = Area { id, turnover: turnover.or(kept.map(|kept| kept.turnover)).unwrap_or(0) };
+        if kept.is_none() || turnover.is_some() {
+            self.spaces.write().insert(name.into(), area);
+        }
+        area
+    }
+
+    fn committed(&self, writer: &Writer, bytes: u64) {
+        let (Some(readers), Place::File(path)) = (&self.readers, &self.place) else { return };
+        readers.committed();
+        let mut log = self.log.lock();
+        log.written += bytes;
+        if log.written < LOOK {
+            return;
+        }
+        log.written = 0;
+        let size = std::fs::metadata(beside(path, "-wal")).map_or(0, |found| found.len());
+        if size < log.most {
+            return;
+        }
+        // A log that cannot be reset now may become longer before it is tried again: each try makes a put wait.
+        let reset = reset(&writer.connection, readers).unwrap_or(false);
+        log.most = if reset { LOG } else { size.max(log.most).saturating_mul(2) };
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        // A forked child must not write through what it inherited.
+        if self.process != std::process::id() || !self.is_in_place() {
+            return;
+        }
+        let hits = self.hits.all();
+        let mut writer = self.writer.lock();
+        // Recency is all that is lost.
+        let _ = writer.connection.busy_timeout(RESET);
+        if !hits.is_empty() {
+            let _ = writer.transact(|writer| writer.touch(&hits));
+        }
+        writer.close();
+    }
+}
+
+/// Copies the log into the file and makes it empty; false when readers of another process are in it.
+fn reset(connection: &Connection, readers: &Readers) -> rusqlite::Result<bool> {
+    // The long part first, beside the readers.
+    checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)")?;
+    let held = readers.hold();
+    connection.busy_timeout(RESET)?;
+    let reset = checkpoint(connection, "PRAGMA wal_checkpoint(TRUNCATE)");
+    connection.busy_timeout(PATIENCE)?;
+    drop(held);
+    reset
+}
+
+/// Whether the checkpoint could do all it was asked for.
+fn checkpoint(connection: &Connection, sql: &str) -> rusqlite::Result<bool> {
+    connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map(|busy| busy == 0)
+}
+
+/// The same error for another one who waited.
+fn again(error: &rusqlite::Error) -> rusqlite::Error {
+    match error {
+        rusqlite::Error::SqliteFailure(error, message) => rusqlite::Error::SqliteFailure(*error, message.clone()),
+        other => failure(ffi::SQLITE_ERROR, &other.to_string()),
+    }
+}

@@ -1,0 +1,184 @@
+//! The database of a place as it comes and goes: opened when first used, opened again when it was missing, locked,
+//! damaged, deleted or replaced.
+
+use super::connect::{explain, is_damage};
+use super::database::Database;
+use super::path::Place;
+use super::quarantine::Turn;
+use super::watch::Watchers;
+use super::{CHECKED, PATIENCE};
+use memolith_core::{Error, ErrorKind, Result};
+use parking_lot::{Mutex, RwLock};
+use rusqlite::ErrorCode;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// After a failure the file is opened again no sooner.
+const BACKOFF: Duration = Duration::from_secs(1);
+
+/// What all handles on one place share.
+#[derive(Debug)]
+pub(super) struct Store {
+    place: Place,
+    /// A fork inherits locks and open files that it must not use.
+    process: u32,
+    state: RwLock<State>,
+    /// When the path was last looked at.
+    checked: Mutex<Instant>,
+    pub(super) watchers: Watchers,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    database: Option<Arc<Database>>,
+    /// Why there is no database, and when it was last tried.
+    failure: Option<(ErrorKind, String)>,
+    tried: Option<Instant>,
+}
+
+impl Store {
+    pub(super) fn new(place: Place) -> Self {
+        Store {
+            place,
+            process: std::process::id(),
+            state: RwLock::default(),
+            checked: Mutex::new(Instant::now()),
+            watchers: Watchers::default(),
+        }
+    }
+
+    /// Runs `work` on the database, opened if need be; says what its failure means, and does what it demands.
+    pub(super) fn with<T>(&self, work: impl FnOnce(&Database, Instant) -> rusqlite::Result<T>) -> Result<T> {
+        let at = Instant::now();
+        let database = self.database(at)?;
+        work(&database, at).map_err(|error| self.failed(&database, error))
+    }
+
+    /// The database if it is open now.
+    pub(super) fn open_now(&self) -> Option<Arc<Database>> {
+        if std::process::id() != self.process {
+            return None;
+        }
+        self.state.try_read_for(PATIENCE)?.database.clone()
+    }
+
+    /// The database, opened if it is not, or no longer, there.
+    pub(super) fn database(&self, at: Instant) -> Result<Arc<Database>> {
+        if std::process::id() != self.process {
+            let message = "the database was opened before this process was forked, open it in the child";
+            return Err(Error::new(ErrorKind::Unavailable, message));
+        }
+        let busy = || Error::new(ErrorKind::Busy, "another thread is opening the database, try again");
+        let open = self.state.try_read_for(PATIENCE).ok_or_else(busy)?.database.clone();
+        if let Some(database) = open
+            && (!self.is_check_due(at) || database.is_in_place())
+        {
+            return Ok(database);
+        }
+        let mut state = self.state.try_write_for(PATIENCE).ok_or_else(busy)?;
+        if let Some(database) = &state.database {
+            if database.is_in_place() {
+                return Ok(database.clone());
+            }
+            // Whoever deleted or replaced the file wanted its entries gone.
+            self.watchers.forget();
+            state.database = None;
+            state.tried = None;
+        }
+        self.reopen(&mut state, at)
+    }
+
+    fn reopen(&self, state: &mut State, at: Instant) -> Result<Arc<Database>> {
+        if let (Some(tried), Some((kind, message))) = (state.tried, &state.failure)
+            && at.saturating_duration_since(tried) < BACKOFF
+        {
+            return Err(Error::new(*kind, message.clone()));
+        }
+        state.tried = Some(at);
+        match self.open() {
+            Ok(database) => {
+                let database = Arc::new(database);
+                state.database = Some(database.clone());
+                state.failure = None;
+                Ok(database)
+            }
+            Err(error) => {
+                if error.kind() == ErrorKind::Damaged {
+                    // Set aside: the next call makes a new file.
+                    state.tried = None;
+                }
+                state.failure = Some((error.kind(), error.to_string()));
+                Err(error)
+            }
+        }
+    }
+
+    fn open(&self) -> Result<Database> {
+        self.place.check()?;
+        let Place::File(path) = &self.place else { return Database::open(&self.place).map_err(explain) };
+        let turn = Turn::wait(path).map_err(explain)?;
+        turn.make(path).map_err(|error| {
+            Error::new(ErrorKind::Unavailable, "the database cannot be made, check its directory").with_source(error)
+        })?;
+        let identity = self.place.identity();
+        Database::open(&self.place).map_err(|error| {
+            if is_damage(&error) { set_aside(path, turn.set_aside(path, identity), error) } else { explain(error) }
+        })
+    }
+
+    fn failed(&self, database: &Arc<Database>, error: rusqlite::Error) -> Error {
+        if is_damage(&error) {
+            self.close(database, Duration::ZERO);
+            let Place::File(path) = &self.place else { return explain(error) };
+            return match Turn::wait(path) {
+                Ok(turn) => set_aside(path, turn.set_aside(path, database.identity()), error),
+                Err(busy) => explain(busy),
+            };
+        }
+        // A connection that found the file read-only stays so, and one that met an I/O error may stay broken.
+        let lasting = matches!(
+            error.sqlite_error_code(),
+            Some(ErrorCode::ReadOnly | ErrorCode::SystemIoFailure | ErrorCode::CannotOpen)
+        );
+        if lasting && self.place != Place::Memory {
+            self.close(database, BACKOFF);
+        }
+        explain(error)
+    }
+
+    /// Lets go of `database`, unless another took its place or it is not open for as long as `least`.
+    fn close(&self, database: &Arc<Database>, least: Duration) {
+        let Some(mut state) = self.state.try_write_for(PATIENCE) else { return };
+        let ours = state.database.as_ref().is_some_and(|open| Arc::ptr_eq(open, database));
+        if ours && state.tried.is_none_or(|tried| tried.elapsed() >= least) {
+            state.database = None;
+            state.failure = None;
+        }
+    }
+
+    fn is_check_due(&self, at: Instant) -> bool {
+        let Some(mut checked) = self.checked.try_lock() else { return false };
+        let due = at.saturating_duration_since(*checked) >= CHECKED;
+        if due {
+            *checked = at;
+        }
+        due
+    }
+}
+
+/// The one warning: what was damaged and where it is now.
+fn set_aside(path: &Path, aside: std::io::Result<Option<PathBuf>>, error: rusqlite::Error) -> Error {
+    let message = match aside {
+        Ok(Some(aside)) => {
+            format!("the database was damaged and set aside as {}, a new one takes its place", aside.display())
+        }
+        Ok(None) => "the database was damaged and has been set aside by another process".into(),
+        Err(error) => {
+            format!("the database {} is damaged and cannot be set aside ({error}), delete it", path.display())
+        }
+    };
+    #[cfg(feature = "tracing")]
+    tracing::warn!(error = %error, "{message}");
+    Error::new(ErrorKind::Damaged, message).with_source(error)
+}

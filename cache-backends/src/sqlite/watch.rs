@@ -1,0 +1,73 @@
+//! Who wants to know that another process has invalidated entries.
+
+use super::database::Database;
+use memolith_core::Watch;
+use parking_lot::Mutex;
+use std::fmt;
+use std::sync::{Arc, Weak};
+
+/// The watched spaces, each with what was last seen there.
+#[derive(Debug, Default)]
+pub(super) struct Watchers {
+    list: Mutex<Vec<Watcher>>,
+}
+
+struct Watcher {
+    space: String,
+    /// The space's generation when it was last looked at; none when anything may have happened.
+    seen: Option<i64>,
+    told: Weak<dyn Watch>,
+}
+
+impl Watchers {
+    pub(super) fn add(&self, (space, seen): (&str, Option<i64>), told: Weak<dyn Watch>) {
+        self.list.lock().push(Watcher { space: space.into(), seen, told });
+    }
+
+    /// Whether somebody listens.
+    pub(super) fn any(&self) -> bool {
+        let mut list = self.list.lock();
+        list.retain(|watcher| watcher.told.strong_count() > 0);
+        !list.is_empty()
+    }
+
+    /// What was seen is not true any more, and everybody is told at the next look.
+    pub(super) fn forget(&self) {
+        self.list.lock().iter_mut().for_each(|watcher| watcher.seen = None);
+    }
+
+    /// Tells those whose space another process has invalidated.
+    pub(super) fn look(&self, database: &Database) -> rusqlite::Result<()> {
+        let mut told: Vec<Arc<dyn Watch>> = vec![];
+        {
+            // Under the writer's lock no invalidation of this process is half done.
+            let mut writer = database.writer()?;
+            if !writer.is_foreign()? && self.list.lock().iter().all(|watcher| watcher.seen.is_some()) {
+                return Ok(());
+            }
+            for watcher in self.list.lock().iter_mut() {
+                let generation = writer.generation(&watcher.space)?;
+                if watcher.seen.replace(generation) != Some(generation) {
+                    told.extend(watcher.told.upgrade());
+                }
+            }
+        }
+        // No lock is held: they are foreign code.
+        told.iter().for_each(|watch| watch.invalidated());
+        Ok(())
+    }
+
+    /// This process has invalidated entries of `space` itself, and knows. Called under the writer's lock.
+    pub(super) fn own(&self, space: &str) {
+        let mut list = self.list.lock();
+        for watcher in list.iter_mut().filter(|watcher| watcher.space == space) {
+            watcher.seen = watcher.seen.map(|seen| seen + 1);
+        }
+    }
+}
+
+impl fmt::Debug for Watcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watcher").field("space", &self.space).field("seen", &self.seen).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,81 @@
+//! Locks, atomics and threads: the only file that knows about the model checker.
+
+#[cfg(not(shuttle))]
+pub(crate) use os::*;
+#[cfg(shuttle)]
+pub(crate) use shuttled::*;
+
+#[cfg(not(shuttle))]
+mod os {
+    pub(crate) use crate::memory::lock::Lock;
+    pub(crate) use parking_lot::Mutex;
+    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64};
+    pub(crate) use std::thread::{Thread, current, park};
+    pub(crate) use std::thread_local;
+
+    /// A lock that every cache of the process shares.
+    macro_rules! global {
+        ($name:ident: $t:ty) => {
+            static $name: $crate::sync::Mutex<$t> = $crate::sync::Mutex::new(<$t>::new());
+        };
+    }
+    pub(crate) use global;
+
+    /// Whether a bug is planted to see that a model finds it: never, outside of the models.
+    pub(crate) const fn planted(_bug: &str) -> bool {
+        false
+    }
+}
+
+#[cfg(shuttle)]
+mod shuttled {
+    pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU64};
+    use shuttle::sync::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};
+    pub(crate) use shuttle::thread::{Thread, current, park};
+    pub(crate) use shuttle::thread_local;
+
+    /// Shuttle's lock with the interface of `parking_lot`.
+    #[derive(Debug, Default)]
+    pub(crate) struct Mutex<T>(shuttle::sync::Mutex<T>);
+    impl<T> Mutex<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Mutex(shuttle::sync::Mutex::new(value))
+        }
+        pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+            self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        }
+    }
+
+    #[derive(Debug, Default)]
+    pub(crate) struct Lock<T>(shuttle::sync::RwLock<T>);
+    impl<T> Lock<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Lock(shuttle::sync::RwLock::new(value))
+        }
+        pub(crate) fn read(&self) -> RwLockReadGuard<'_, T> {
+            self.0.read().unwrap_or_else(|poisoned| poisoned.into_inner())
+        }
+        pub(crate) fn write(&self) -> RwLockWriteGuard<'_, T> {
+            self.0.write().unwrap_or_else(|poisoned| poisoned.into_inner())
+        }
+    }
+
+    macro_rules! global {
+        ($name:ident: $t:ty) => {
+            shuttle::lazy_static! { static ref $name: $crate::sync::Mutex<$t> = $crate::sync::Mutex::new(<$t>::new()); }
+        };
+    }
+    pub(crate) use global;
+
+    static PLANTED: std::sync::Mutex<&'static str> = std::sync::Mutex::new("");
+
+    /// Plants `bug`, or none if it is empty, for the models that follow.
+    #[cfg(test)]
+    pub(crate) fn plant(bug: &'static str) {
+        *PLANTED.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = bug;
+    }
+
+    pub(crate) fn planted(bug: &str) -> bool {
+        *PLANTED.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) == bug
+    }
+}

@@ -1,0 +1,3 @@
+//! Behaviour, seen from outside: a module for each subject.
+
+mod readme;
