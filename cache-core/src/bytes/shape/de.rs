@@ -300,7 +300,7 @@ impl<'de> Deserializer<'de> for Probe<'_> {
     }
 }
 
-/// Something was refused, by the type or by the bounds of the trace. Messages are never built: they would be most of the cost.
+/// Refused by the type, or by the bounds of the trace. Messages are never built: they would be most of the cost.
 #[derive(Debug)]
 pub(super) struct Refused;
 
