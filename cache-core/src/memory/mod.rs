@@ -1,12 +1,13 @@
 //! The typed in-process tier: values stay `V`, nothing is serialized.
 
 mod expiry;
-pub(crate) mod lock;
+mod lock;
 mod table;
 
 use crate::eviction::{HitLock, Policy};
 use crate::key::{Key, KeyRef, Value};
-use crate::sync::{AtomicBool, AtomicU64, Lock};
+use crate::sync::{AtomicBool, AtomicU64};
+use lock::Lock;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use table::{Found, Table};
