@@ -2,13 +2,12 @@
 
 use crate::backend::{Backend, Record, Space};
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::Report;
+use crate::fault::{BACKEND, Report, unpanicked};
 use crate::time::Timestamp;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -165,8 +164,7 @@ impl Shared {
         self.changed.notify_all();
         let mut result = Ok(());
         for _ in 0..TRIES {
-            result = catch_unwind(AssertUnwindSafe(|| self.backend.put_many(&space, &batch, now)))
-                .unwrap_or_else(|_| Err(Error::new(ErrorKind::Unavailable, "the backend panicked")));
+            result = unpanicked(BACKEND, || self.backend.put_many(&space, &batch, now));
             let again = |error: &Error| matches!(error.kind(), ErrorKind::Busy | ErrorKind::Unavailable);
             if !result.as_ref().is_err_and(again) {
                 break;

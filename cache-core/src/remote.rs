@@ -3,6 +3,7 @@
 use crate::backend::{Record, Visit};
 use crate::bytes::{KeyBytes, Stamp, Wire};
 use crate::error::Result;
+use crate::fault::{CODEC, unpanicked};
 use crate::store::Store;
 use crate::time::Timestamp;
 use std::fmt;
@@ -30,7 +31,7 @@ impl<K, V> Remote<K, V> {
     }
 
     pub(crate) fn key(&self, key: &K) -> Result<KeyBytes> {
-        self.wire.key(key)
+        unpanicked(CODEC, || self.wire.key(key))
     }
 
     pub(crate) fn get(&self, key: &KeyBytes, now: Timestamp) -> Result<Option<(V, Stamp)>> {
@@ -50,7 +51,7 @@ impl<K, V> Remote<K, V> {
 
     /// The record of `value` under `key`.
     pub(crate) fn seal(&self, key: &KeyBytes, value: &V, stamp: Stamp) -> Result<Record> {
-        let value = self.wire.seal(&self.space, key, value, stamp)?;
+        let value = unpanicked(CODEC, || self.wire.seal(&self.space, key, value, stamp))?;
         Ok(Record { value, expires: stamp.expires })
     }
 
@@ -58,7 +59,8 @@ impl<K, V> Remote<K, V> {
     pub(crate) fn remove_if(&self, now: Timestamp, mut doomed: impl FnMut(&K, &V) -> bool) -> Result<usize> {
         let mut removed = 0;
         self.store.scan(now, &mut |key, record| {
-            let keep = match self.wire.open_scanned(&self.space, key, &record.value, now) {
+            let shown = || self.wire.open_scanned(&self.space, key, &record.value, now);
+            let keep = match unpanicked(CODEC, shown) {
                 Ok(Some((Some(key), value))) => !doomed(&key, &value),
                 // Of a long key only the hash is stored, and what is damaged has no value: to remove too much is a miss.
                 Ok(Some((None, _)) | None) | Err(_) => false,
@@ -71,7 +73,7 @@ impl<K, V> Remote<K, V> {
 
     fn open(&self, key: &KeyBytes, record: Option<Record>, now: Timestamp) -> Result<Option<(V, Stamp)>> {
         let Some(record) = record else { return Ok(None) };
-        self.wire.open(&self.space, key, &record.value, now)
+        unpanicked(CODEC, || self.wire.open(&self.space, key, &record.value, now))
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 /// The modules of the core from the bottom up. A module imports from its own layer and from those before it.
 const LAYERS: &[&[&str]] = &[
     &["error", "time", "key", "sync", "info", "instances", "offload"],
-    &["eviction", "counts", "timer", "waits"],
+    &["eviction", "counts", "fault", "metrics", "timer", "waits"],
     &["backend", "bytes", "memory", "flight", "flights", "store", "behind"],
     &["remote", "settings", "storing", "conformance"],
     &["cache", "lease"],
