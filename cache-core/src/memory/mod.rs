@@ -41,7 +41,7 @@ impl<K: Key, V: Value> Memory<K, V> {
     }
 
     /// The live value of `key`, and a hit for the eviction policy. `now` is only asked where something can expire.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, now: impl Fn() -> u64) -> Option<V> {
         if !self.exclusive.load(Relaxed) {
             let table = self.table.read();
