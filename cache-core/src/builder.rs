@@ -175,7 +175,7 @@ impl<K: Key, V: Value> CacheBuilder<K, V> {
             report,
         };
         let bounds = Bounds {
-            maxsize: settings.memory_bound(remote.is_some()),
+            maxsize: settings.memory_bound(self.maxsize, remote.is_some()),
             max_weight: self.max_bytes.filter(|_| settings.weigher.is_some()),
             policy: self.policy,
             tti: self.tti,

@@ -286,8 +286,8 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// Changes the bound of a running cache; `None` is unbounded. What has to leave has left when this returns.
     pub fn set_maxsize(&self, maxsize: impl Into<Option<usize>>) {
         let maxsize = maxsize.into();
-        self.settings.set_maxsize(maxsize);
-        self.memory.set_maxsize(self.settings.memory_bound(self.remote.is_some()));
+        let bound = self.settings.memory_bound(maxsize, self.remote.is_some());
+        self.memory.set_maxsize(bound, || self.settings.set_maxsize(maxsize));
         if let Some(remote) = &self.remote {
             self.report(remote.store.set_maxsize(maxsize.map(|maxsize| maxsize as u64)));
         }
@@ -304,11 +304,16 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// A snapshot of the counters. With a backend, `currsize` asks it.
     pub fn info(&self) -> CacheInfo {
         let (hits, misses) = self.counts.calls();
+        // Memory knows its bound and its size at one moment; a backend is asked later.
+        let (currsize, maxsize) = match &self.remote {
+            None => self.memory.len_and_maxsize(|| self.now()),
+            Some(_) => (self.len(), self.settings.maxsize()),
+        };
         CacheInfo {
             hits,
             misses,
-            maxsize: self.settings.maxsize(),
-            currsize: self.len(),
+            maxsize,
+            currsize,
             coalesced: self.counts.coalesced.load(Relaxed),
             evictions: self.memory.evictions.load(Relaxed),
             expired: self.memory.expired.load(Relaxed),
@@ -459,7 +464,8 @@ impl<K: Key, V: Value> Cache<K, V> {
     }
 
     pub(crate) fn life(&self, ttl: Option<Duration>, weight: u64) -> Life {
-        let now = if ttl.is_some() || self.settings.expires() { self.now() } else { 0 };
+        let timed = ttl.is_some() || self.settings.expires() || self.memory.is_mortal();
+        let now = if timed { self.now() } else { 0 };
         Life { now, limit: ttl.map_or(NEVER, |ttl| later(now, ttl)), weight }
     }
 

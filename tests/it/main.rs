@@ -1,3 +1,9 @@
 //! Behaviour, seen from outside: a module for each subject.
 
+mod cache;
+mod expiry;
+mod flight;
+mod graphs;
 mod readme;
+mod watchdog;
+mod weights;

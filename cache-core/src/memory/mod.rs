@@ -22,6 +22,8 @@ pub(crate) struct Memory<K, V> {
     exclusive: AtomicBool,
     /// A hint that nothing is kept; the table knows.
     off: AtomicBool,
+    /// Whether an entry with a time to live was ever inserted.
+    mortal: AtomicBool,
     pub(crate) evictions: AtomicU64,
     pub(crate) expired: AtomicU64,
 }
@@ -41,7 +43,14 @@ impl<K: Key, V: Value> Memory<K, V> {
         let table = Table::new(bounds, seed);
         let off = AtomicBool::new(bounds.maxsize == Some(0));
         let exclusive = AtomicBool::new(table.hit_lock() == HitLock::Exclusive);
-        Memory { table: Lock::new(table), exclusive, off, evictions: AtomicU64::new(0), expired: AtomicU64::new(0) }
+        Memory {
+            table: Lock::new(table),
+            exclusive,
+            off,
+            mortal: AtomicBool::new(false),
+            evictions: AtomicU64::new(0),
+            expired: AtomicU64::new(0),
+        }
     }
 
     /// The live value of `key`, and a hit for the eviction policy. `now` is only asked where something can expire.
@@ -93,6 +102,9 @@ impl<K: Key, V: Value> Memory<K, V> {
     /// Stores or replaces, in the same step evicting what has to leave. What left is dropped by the caller, outside of all locks.
     #[must_use]
     pub(crate) fn insert(&self, hash: u64, key: K, value: V, life: Life) -> Displaced<K, V> {
+        if life.limit != NEVER && !self.mortal.load(Relaxed) {
+            self.mortal.store(true, Relaxed);
+        }
         let displaced = self.table.write().insert(hash, key, value, life);
         self.count(&displaced);
         displaced
@@ -144,27 +156,40 @@ impl<K: Key, V: Value> Memory<K, V> {
         self.expired.store(0, Relaxed);
     }
 
+    /// Whether an insertion has to say what time it is, because something may have expired.
+    #[inline]
+    pub(crate) fn is_mortal(&self) -> bool {
+        self.mortal.load(Relaxed)
+    }
+
     /// Entries held; what has expired is reclaimed first.
     pub(crate) fn len(&self, now: impl Fn() -> u64) -> usize {
+        self.len_and_maxsize(now).0
+    }
+
+    /// Entries held and the bound on them, at one moment.
+    pub(crate) fn len_and_maxsize(&self, now: impl Fn() -> u64) -> (usize, Option<usize>) {
         let table = self.table.read();
         if !table.has_deadlines() {
-            return table.len();
+            return (table.len(), table.maxsize());
         }
         drop(table);
         let mut displaced = Displaced::default();
         let mut table = self.table.write();
         table.reclaim(now(), usize::MAX, &mut displaced);
-        let len = table.len();
+        let now_held = (table.len(), table.maxsize());
         drop(table);
         self.count(&displaced);
-        len
+        now_held
     }
 
-    /// Changes the bound; what has to leave has left when this returns.
-    pub(crate) fn set_maxsize(&self, maxsize: Option<usize>) {
+    /// Changes the bound; what has to leave has left when this returns. `changed` runs in the same step, so that of two
+    /// changes at once the later one holds everywhere.
+    pub(crate) fn set_maxsize(&self, maxsize: Option<usize>, changed: impl FnOnce()) {
         let mut displaced = Displaced::default();
         let mut table = self.table.write();
         table.set_maxsize(maxsize, &mut displaced);
+        changed();
         self.exclusive.store(table.hit_lock() == HitLock::Exclusive, Relaxed);
         self.off.store(maxsize == Some(0), Relaxed);
         drop(table);

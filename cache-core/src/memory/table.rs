@@ -116,6 +116,10 @@ impl<K: Key, V: Value> Table<K, V> {
         self.index.len()
     }
 
+    pub(super) fn maxsize(&self) -> Option<usize> {
+        self.bounds.maxsize
+    }
+
     pub(super) fn has_deadlines(&self) -> bool {
         !self.expiry.is_empty()
     }
