@@ -4,6 +4,7 @@ mod cache;
 mod expiry;
 mod flight;
 mod graphs;
+mod macros;
 mod readme;
 mod watchdog;
 mod weights;
