@@ -14,11 +14,7 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, ffi, params};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Instant;
-
-/// Hits written by a transaction that evicts, at most.
-const HITS: usize = 4;
 
 /// The connections to one file, as long as it is the one under its path.
 #[derive(Debug)]
@@ -29,9 +25,7 @@ pub(super) struct Database {
     writer: Mutex<Writer>,
     queue: Queue,
     spaces: RwLock<HashMap<String, Area>>,
-    hits: Hits,
-    /// Whether the last puts had to evict.
-    full: AtomicBool,
+    hits: Arc<Hits>,
     log: Mutex<Log>,
 }
 
@@ -49,14 +43,14 @@ impl Database {
         let connection = source.writer()?;
         schema::migrate(&connection)?;
         let readers = (*place != Place::Memory).then(|| Readers::new(source.clone()));
+        let hits = Arc::new(Hits::new(readers.as_ref().map_or(1, Readers::len)));
         Ok(Database {
             source,
-            hits: Hits::new(readers.as_ref().map_or(1, Readers::len)),
             readers,
-            writer: Mutex::new(Writer::new(connection)),
+            writer: Mutex::new(Writer::new(connection, hits.clone())),
+            hits,
             queue: Queue::default(),
             spaces: RwLock::default(),
-            full: AtomicBool::new(false),
             log: Mutex::default(),
         })
     }
@@ -121,9 +115,7 @@ impl Database {
             Ok(writer) => writer,
             Err(error) => return puts.iter().map(|_| Err(again(&error))).collect(),
         };
-        let hits = if self.full.load(Relaxed) { self.hits.due(HITS) } else { vec![] };
         let together = writer.transact(|writer| {
-            writer.touch(&hits)?;
             if let Some(now) = puts.iter().map(|put| put.now).max() {
                 writer.sweep(now)?;
             }
@@ -138,7 +130,6 @@ impl Database {
             // One that cannot be written must not take the others with it.
             Err(_) => puts.iter().map(|put| writer.transact(|writer| writer.put(*put))).collect::<Vec<_>>(),
         };
-        self.full.store(results.iter().flatten().any(|made| made.left.is_some()), Relaxed);
         self.committed(&writer);
         results
     }

@@ -11,8 +11,11 @@ const LOG: u64 = 4 << 20;
 /// Bytes that a changed row adds to the log: a page of the table and one of an index.
 const ROW: u64 = 8 << 10;
 
-/// How long a reset waits for readers of other processes.
+/// How long the first try of a reset waits for readers of other processes.
 pub(super) const RESET: Duration = Duration::from_millis(10);
+
+/// How long any try does.
+const LONGEST: Duration = Duration::from_millis(80);
 
 /// How much was written since the log was begun.
 #[derive(Debug)]
@@ -21,11 +24,12 @@ pub(super) struct Log {
     changes: u64,
     written: u64,
     most: u64,
+    patience: Duration,
 }
 
 impl Default for Log {
     fn default() -> Self {
-        Log { changes: 0, written: 0, most: LOG }
+        Log { changes: 0, written: 0, most: LOG, patience: RESET }
     }
 }
 
@@ -38,9 +42,13 @@ impl Log {
         if self.written < self.most {
             return;
         }
-        // While others are in it, it may become longer before the next try: each makes a put wait.
-        let reset = reset(connection, readers).unwrap_or(false);
-        (self.written, self.most) = if reset { (0, LOG) } else { (self.written, self.written.saturating_mul(2)) };
+        let reset = reset(connection, readers, self.patience).unwrap_or(false);
+        // While others are in it, it may become twice as long before the next try, which waits twice as long for them:
+        // each try makes a put wait.
+        (self.written, self.most, self.patience) = match reset {
+            true => (0, LOG, RESET),
+            false => (self.written, self.written.saturating_mul(2), LONGEST.min(self.patience * 2)),
+        };
     }
 }
 
@@ -50,11 +58,11 @@ pub(super) fn copy(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 /// Copies the log and has the next commit begin it anew; false when readers of another process are in it.
-fn reset(connection: &Connection, readers: &Readers) -> rusqlite::Result<bool> {
+fn reset(connection: &Connection, readers: &Readers, patience: Duration) -> rusqlite::Result<bool> {
     // The long part first, beside the readers.
     copy(connection)?;
     let held = readers.hold();
-    connection.busy_timeout(RESET)?;
+    connection.busy_timeout(patience)?;
     let reset = checkpoint(connection, "PRAGMA wal_checkpoint(RESTART)");
     connection.busy_timeout(PATIENCE)?;
     drop(held);

@@ -2,12 +2,13 @@
 //!
 //! From the outside in: [`Store`](store) opens the file and opens it again, [`Database`](database) is an open one,
 //! [`readers`] answer gets from transactions they keep, [`queue`] and [`writer`] commit puts and evict in the same step,
-//! [`ledger`] knows how full each space is, [`log`] keeps the log short, [`scores`] is the order, [`recency`] what hits do to it.
+//! [`ledger`] knows how full each space is, [`log`] keeps the log short, [`scores`] is the order, [`recency`] what hits do to it, [`evict`] who leaves.
 //! [`tick`] keeps house, [`watch`] tells of other processes, [`quarantine`] sets damaged files aside,
 //! [`schema`] is the tables, [`path`] where the file lies and whose it is.
 
 mod connect;
 mod database;
+mod evict;
 mod ledger;
 mod log;
 mod path;

@@ -18,6 +18,9 @@ pub(super) const AGE: Duration = Duration::from_millis(5);
 /// Connections at most: more readers than cores do not read more.
 const MOST: usize = 8;
 
+/// How long the writer waits for a reader of this process to finish what it reads.
+const HELD: Duration = Duration::from_millis(50);
+
 /// A pool with a place for each thread.
 #[derive(Debug)]
 pub(super) struct Readers {
@@ -101,7 +104,7 @@ impl Readers {
 
     /// Ends every transaction, and keeps new ones from beginning while the guards live.
     pub(super) fn hold(&self) -> Vec<MutexGuard<'_, Reader>> {
-        let mut held: Vec<_> = self.slots.iter().filter_map(|slot| slot.try_lock_for(AGE)).collect();
+        let mut held: Vec<_> = self.slots.iter().filter_map(|slot| slot.try_lock_for(HELD)).collect();
         held.iter_mut().for_each(|reader| reader.end());
         held
     }
