@@ -7,12 +7,13 @@ use crate::cache::Cache;
 use crate::counts::Counts;
 use crate::error::{Error, Result};
 use crate::eviction::Policy;
+use crate::fault::Report;
 use crate::flights::Flights;
 use crate::key::{Key, Value};
 use crate::memory::{Bounds, Memory};
 use crate::remote::Remote;
 use crate::settings::{Settings, Weigher};
-use crate::store::{Report, Store};
+use crate::store::Store;
 use crate::time::{Clock, SystemClock};
 use hashbrown::DefaultHashBuilder;
 use std::fmt;
@@ -174,7 +175,7 @@ impl<K: Key, V: Value> CacheBuilder<K, V> {
             report,
         };
         let bounds = Bounds {
-            maxsize: settings.memory_bound(remote.is_some()),
+            maxsize: settings.memory_bound(self.maxsize, remote.is_some()),
             max_weight: self.max_bytes.filter(|_| settings.weigher.is_some()),
             policy: self.policy,
             tti: self.tti,

@@ -4,7 +4,7 @@ use crate::bytes::Stamp;
 use crate::counts::Counts;
 use crate::error::{Error, Result};
 use crate::flight::{Flight, Follower, Outcome};
-use crate::flights::{Flights, Join};
+use crate::flights::{Flights, Join, Look};
 use crate::info::CacheInfo;
 use crate::key::{Key, KeyRef, Value};
 use crate::lease::Lease;
@@ -286,8 +286,8 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// Changes the bound of a running cache; `None` is unbounded. What has to leave has left when this returns.
     pub fn set_maxsize(&self, maxsize: impl Into<Option<usize>>) {
         let maxsize = maxsize.into();
-        self.settings.set_maxsize(maxsize);
-        self.memory.set_maxsize(self.settings.memory_bound(self.remote.is_some()));
+        let bound = self.settings.memory_bound(maxsize, self.remote.is_some());
+        self.memory.set_maxsize(bound, || self.settings.set_maxsize(maxsize));
         if let Some(remote) = &self.remote {
             self.report(remote.store.set_maxsize(maxsize.map(|maxsize| maxsize as u64)));
         }
@@ -304,11 +304,16 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// A snapshot of the counters. With a backend, `currsize` asks it.
     pub fn info(&self) -> CacheInfo {
         let (hits, misses) = self.counts.calls();
+        // Memory knows its bound and its size at one moment; a backend is asked later.
+        let (currsize, maxsize) = match &self.remote {
+            None => self.memory.len_and_maxsize(|| self.now()),
+            Some(_) => (self.len(), self.settings.maxsize()),
+        };
         CacheInfo {
             hits,
             misses,
-            maxsize: self.settings.maxsize(),
-            currsize: self.len(),
+            maxsize,
+            currsize,
             coalesced: self.counts.coalesced.load(Relaxed),
             evictions: self.memory.evictions.load(Relaxed),
             expired: self.memory.expired.load(Relaxed),
@@ -317,13 +322,20 @@ impl<K: Key, V: Value> Cache<K, V> {
         }
     }
 
-    /// The hot path: memory alone.
-    #[inline]
+    /// The hot path: memory alone. Inlined into the cached function, because moving an owned value through one more
+    /// `Option` costs as much as comparing the key.
+    #[inline(always)]
     fn find<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
         self.refresh();
         let value = self.memory.get(hash, key, || self.now())?;
         self.counts.hit();
         Some(value)
+    }
+
+    /// As `find`, away from the hot path.
+    #[inline(never)]
+    fn find_again<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
+        if self.memory.is_off() { None } else { self.find(hash, key) }
     }
 
     fn begin<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, flight: fn() -> Arc<Flight<V>>) -> Begin<'_, K, V> {
@@ -338,7 +350,7 @@ impl<K: Key, V: Value> Cache<K, V> {
             Join::Lead { flight, stale } => {
                 let lease = Lease::new(self, hash, flight, key);
                 // The leader before us may have landed between our look into memory and our joining.
-                match self.find(hash, key) {
+                match self.find_again(hash, key) {
                     Some(value) => Begin::Hit(lease.answer(value)),
                     None => Begin::Lead { lease, ask: !stale },
                 }
@@ -364,7 +376,7 @@ impl<K: Key, V: Value> Cache<K, V> {
 
     fn miss<'a>(&'a self, lease: Lease<'a, K, V>) -> Lookup<'a, K, V> {
         self.counts.miss();
-        Lookup::Miss(lease)
+        Lookup::Miss(lease.begun())
     }
 
     /// A value that the backend had: it goes into memory and to those who wait.
@@ -382,23 +394,34 @@ impl<K: Key, V: Value> Cache<K, V> {
 
     fn get_remote<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
         let remote = self.remote.as_ref().filter(|_| !self.settings.disabled())?;
-        match self.flights.join(hash, key, Flight::by_thread) {
-            Join::Lead { flight, stale } => {
-                let lease = Lease::new(self, hash, flight, key);
-                let (value, stamp) = if stale { None } else { lease.fetch() }?;
-                let (value, storing) = self.found(lease, value, stamp);
-                storing.map(|storing| self.report(storing.run()));
-                Some(value)
+        let posted = if self.memory.is_off() && self.settings.tti.is_none() {
+            // Nothing that is read will be kept, so nobody need know that it is read.
+            self.flights.look(hash, key)
+        } else {
+            match self.flights.join(hash, key, Flight::by_thread) {
+                Join::Follow(_) => Look::Fresh,
+                Join::Lead { stale: true, flight } => {
+                    drop(Lease::new(self, hash, flight, key));
+                    Look::Stale
+                }
+                Join::Lead { stale: false, flight } => {
+                    let lease = Lease::new(self, hash, flight, key);
+                    let (value, stamp) = lease.fetch()?;
+                    let (value, storing) = self.found(lease, value, stamp);
+                    storing.map(|storing| self.report(storing.run()));
+                    return Some(value);
+                }
             }
-            // Someone else is at it. We do not wait, and what we read may be invalidated meanwhile, so it is not kept.
-            Join::Follow(_) => {
-                let found = remote.key(&key.to_key()).and_then(|key| remote.get(&key, self.settings.clock.now()));
-                let (value, _) = self.report(found).flatten()?;
-                self.counts.hit();
-                self.counts.backend_hits.fetch_add(1, Relaxed);
-                Some(value)
-            }
+        };
+        if posted == Look::Stale {
+            return None;
         }
+        // We do not wait for who is at it, and what we read may be invalidated meanwhile, so it is not kept.
+        let found = remote.key(&key.to_key()).and_then(|key| remote.get(&key, self.settings.clock.now()));
+        let (value, _) = self.report(found).flatten()?;
+        self.counts.hit();
+        self.counts.backend_hits.fetch_add(1, Relaxed);
+        Some(value)
     }
 
     fn store(&self, key: K, value: V, ttl: Option<Duration>) {
@@ -441,7 +464,8 @@ impl<K: Key, V: Value> Cache<K, V> {
     }
 
     pub(crate) fn life(&self, ttl: Option<Duration>, weight: u64) -> Life {
-        let now = if ttl.is_some() || self.settings.expires() { self.now() } else { 0 };
+        let timed = ttl.is_some() || self.settings.expires() || self.memory.is_mortal();
+        let now = if timed { self.now() } else { 0 };
         Life { now, limit: ttl.map_or(NEVER, |ttl| later(now, ttl)), weight }
     }
 

@@ -39,6 +39,14 @@ pub(crate) enum Join<V> {
     Follow(Arc<Flight<V>>),
 }
 
+/// What the backend's answer for a key is worth at this moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    Fresh,
+    /// An invalidated value may be there until its writer has removed it.
+    Stale,
+}
+
 impl<K, V> Default for Flights<K, V> {
     fn default() -> Self {
         Flights { board: Mutex::new(HashTable::new()) }
@@ -67,6 +75,13 @@ impl<K: Key, V: Value> Flights<K, V> {
         let posted = Posted { hash, key: owned, flight: Arc::clone(&flight), stage: Stage::Computing };
         board.insert_unique(hash, posted, |posted| posted.hash);
         Join::Lead { flight, stale }
+    }
+
+    /// Whether the backend may be believed about `key`, for who does not join.
+    pub(crate) fn look<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Look {
+        let doomed =
+            |posted: &Posted<K, V>| posted.stage == Stage::Doomed && posted.hash == hash && key.is(&posted.key);
+        if self.board.lock().find(hash, doomed).is_some() { Look::Stale } else { Look::Fresh }
     }
 
     /// Runs `keep` with the key if `flight` may still be kept, while nobody can invalidate it, and takes it off the board.

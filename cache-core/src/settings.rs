@@ -1,6 +1,6 @@
 //! What a cache was told when it was built.
 
-use crate::store::Report;
+use crate::fault::Report;
 use crate::time::Clock;
 use hashbrown::DefaultHashBuilder;
 use std::sync::Arc;
@@ -36,9 +36,8 @@ impl<K, V> Settings<K, V> {
         self.maxsize.store(maxsize.unwrap_or(UNBOUNDED), Relaxed);
     }
 
-    /// The bound of the memory tier.
-    pub(crate) fn memory_bound(&self, backed: bool) -> Option<usize> {
-        let maxsize = self.maxsize();
+    /// The bound of the memory tier of a cache bounded by `maxsize`.
+    pub(crate) fn memory_bound(&self, maxsize: Option<usize>, backed: bool) -> Option<usize> {
         if !backed {
             return maxsize;
         }

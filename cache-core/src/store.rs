@@ -2,16 +2,13 @@
 
 use crate::backend::{AsyncBackend, Backend, Record, Space, Visit, Watch};
 use crate::behind::{Behind, Writes};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
+use crate::fault::{BACKEND, Report, panicked, unpanicked};
 use crate::offload::offload;
 use crate::time::Timestamp;
 use parking_lot::RwLock;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
-
-/// Where errors of the byte tier go.
-pub(crate) type Report = Arc<dyn Fn(&Error) + Send + Sync>;
 
 /// One space of a backend.
 #[derive(Debug)]
@@ -64,7 +61,7 @@ impl Store {
     }
 
     pub(crate) fn open(&self) -> Result<()> {
-        unpanicked(|| self.backend.open(&self.space()))
+        unpanicked(BACKEND, || self.backend.open(&self.space()))
     }
 
     /// Gives the space another bound.
@@ -83,7 +80,7 @@ impl Store {
         if let Some(record) = self.queued(key) {
             return Ok(Some(record));
         }
-        unpanicked(|| self.backend.get(&self.space(), key, now))
+        unpanicked(BACKEND, || self.backend.get(&self.space(), key, now))
     }
 
     pub(crate) async fn get_async(&self, key: &[u8], now: Timestamp) -> Result<Option<Record>> {
@@ -103,7 +100,7 @@ impl Store {
     pub(crate) fn put(&self, key: &[u8], record: Record, now: Timestamp) -> Result<()> {
         match &self.behind {
             Some(behind) => behind.put(key, record, now),
-            None => unpanicked(|| self.backend.put(&self.space(), key, &record, now)),
+            None => unpanicked(BACKEND, || self.backend.put(&self.space(), key, &record, now)),
         }
     }
 
@@ -118,7 +115,7 @@ impl Store {
     }
 
     pub(crate) fn remove(&self, key: &[u8]) -> Result<bool> {
-        let remove = || unpanicked(|| self.backend.remove(&self.space(), key));
+        let remove = || unpanicked(BACKEND, || self.backend.remove(&self.space(), key));
         match &self.behind {
             Some(behind) => behind.remove(key, remove),
             None => remove(),
@@ -126,7 +123,7 @@ impl Store {
     }
 
     pub(crate) fn clear(&self) -> Result<()> {
-        let clear = || unpanicked(|| self.backend.clear(&self.space()));
+        let clear = || unpanicked(BACKEND, || self.backend.clear(&self.space()));
         match &self.behind {
             Some(behind) => behind.clear(clear),
             None => clear(),
@@ -134,7 +131,7 @@ impl Store {
     }
 
     pub(crate) fn len(&self) -> Result<u64> {
-        unpanicked(|| self.backend.len(&self.space()))
+        unpanicked(BACKEND, || self.backend.len(&self.space()))
     }
 
     pub(crate) fn scan(&self, now: Timestamp, visit: &mut dyn FnMut(&[u8], &Record) -> Visit) -> Result<()> {
@@ -148,7 +145,7 @@ impl Store {
         if let Some(behind) = &self.behind {
             behind.flush()?;
         }
-        unpanicked(|| self.backend.flush())
+        unpanicked(BACKEND, || self.backend.flush())
     }
 
     fn queued(&self, key: &[u8]) -> Option<Record> {
@@ -156,15 +153,6 @@ impl Store {
     }
 }
 
-/// A backend of somebody else's may panic; for us that is one more fault.
-fn unpanicked<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(panicked()))
-}
-
 async fn offloaded<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    offload(work).await.unwrap_or_else(|| Err(panicked()))
-}
-
-fn panicked() -> Error {
-    Error::new(ErrorKind::Unavailable, "the backend panicked")
+    offload(work).await.unwrap_or_else(|| Err(panicked(BACKEND)))
 }

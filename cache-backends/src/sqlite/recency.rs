@@ -9,7 +9,7 @@ use std::time::Duration;
 const SLOT: usize = 64;
 
 /// Rows remembered at most, of either sort; hits beyond are forgotten.
-const ROWS: usize = 4_096;
+const ROWS: usize = 16_384;
 
 /// An entry unused for this long is noted whatever the turnover of its space.
 const LONG: Duration = Duration::from_secs(60);
@@ -64,6 +64,11 @@ impl Hit {
         };
         Some(Hit { row, space: id, policy: space.policy, times: 1, at, due })
     }
+
+    /// Whether it changes `score`.
+    pub(super) fn moves(&self, score: i64) -> bool {
+        super::scores::used(self.policy, score, (self.times, self.at)) != score
+    }
 }
 
 impl Hits {
@@ -79,10 +84,24 @@ impl Hits {
         }
     }
 
-    /// At most `most` hits that are due.
-    pub(super) fn due(&self, most: usize) -> Vec<Hit> {
+    /// At most `most` hits, those that are due first.
+    pub(super) fn take(&self, most: usize) -> Vec<Hit> {
+        self.gather();
         let mut rows = self.rows.lock();
-        std::iter::from_fn(|| rows.due.pop_first()).map(|(_, hit)| hit).take(most).collect()
+        let next = || rows.due.pop_first().or_else(|| rows.rest.pop_first()).map(|(_, hit)| hit);
+        std::iter::from_fn(next).take(most).collect()
+    }
+
+    /// The hits on `row`.
+    pub(super) fn take_row(&self, row: i64) -> Option<Hit> {
+        self.gather();
+        let mut rows = self.rows.lock();
+        rows.due.remove(&row).or_else(|| rows.rest.remove(&row))
+    }
+
+    /// Whether hits will be forgotten soon.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.rows.lock().due.len() > ROWS / 2
     }
 
     /// All hits, due or not.
@@ -100,6 +119,9 @@ impl Hits {
 
     fn gather(&self) {
         for slot in &self.slots {
+            if slot.try_lock().is_some_and(|hits| hits.is_empty()) {
+                continue;
+            }
             // Never both locks: whoever notes a hit holds its slot and then asks for the rows.
             let mut hits = std::mem::take(&mut *slot.lock());
             merge(&mut self.rows.lock(), &mut hits);

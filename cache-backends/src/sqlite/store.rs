@@ -21,8 +21,6 @@ const BACKOFF: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Store {
     place: Place,
-    /// A fork inherits locks and open files that it must not use.
-    process: u32,
     state: RwLock<State>,
     /// When the path was last looked at.
     checked: Mutex<Instant>,
@@ -39,13 +37,7 @@ struct State {
 
 impl Store {
     pub(super) fn new(place: Place) -> Self {
-        Store {
-            place,
-            process: std::process::id(),
-            state: RwLock::default(),
-            checked: Mutex::new(Instant::now()),
-            watchers: Watchers::default(),
-        }
+        Store { place, state: RwLock::default(), checked: Mutex::new(Instant::now()), watchers: Watchers::default() }
     }
 
     /// Runs `work` on the database, opened if need be; says what its failure means, and does what it demands.
@@ -57,28 +49,21 @@ impl Store {
 
     /// The database if it is open now.
     pub(super) fn open_now(&self) -> Option<Arc<Database>> {
-        if std::process::id() != self.process {
-            return None;
-        }
         self.state.try_read_for(PATIENCE)?.database.clone()
     }
 
     /// The database, opened if it is not, or no longer, there.
     pub(super) fn database(&self, at: Instant) -> Result<Arc<Database>> {
-        if std::process::id() != self.process {
-            let message = "the database was opened before this process was forked, open it in the child";
-            return Err(Error::new(ErrorKind::Unavailable, message));
-        }
         let busy = || Error::new(ErrorKind::Busy, "another thread is opening the database, try again");
         let open = self.state.try_read_for(PATIENCE).ok_or_else(busy)?.database.clone();
         if let Some(database) = open
-            && (!self.is_check_due(at) || database.is_in_place())
+            && (!self.is_check_due(at) || database.source().is_in_place())
         {
             return Ok(database);
         }
         let mut state = self.state.try_write_for(PATIENCE).ok_or_else(busy)?;
         if let Some(database) = &state.database {
-            if database.is_in_place() {
+            if database.source().is_in_place() {
                 return Ok(database.clone());
             }
             // Whoever deleted or replaced the file wanted its entries gone.
@@ -132,7 +117,7 @@ impl Store {
             self.close(database, Duration::ZERO);
             let Place::File(path) = &self.place else { return explain(error) };
             return match Turn::wait(path) {
-                Ok(turn) => set_aside(path, turn.set_aside(path, database.identity()), error),
+                Ok(turn) => set_aside(path, turn.set_aside(path, database.source().identity()), error),
                 Err(busy) => explain(busy),
             };
         }

@@ -1,12 +1,13 @@
 //! The typed in-process tier: values stay `V`, nothing is serialized.
 
 mod expiry;
-pub(crate) mod lock;
+mod lock;
 mod table;
 
 use crate::eviction::{HitLock, Policy};
 use crate::key::{Key, KeyRef, Value};
-use crate::sync::{AtomicBool, AtomicU64, Lock};
+use crate::sync::{AtomicBool, AtomicU64};
+use lock::Lock;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use table::{Found, Table};
@@ -19,6 +20,10 @@ pub(crate) struct Memory<K, V> {
     table: Lock<Table<K, V>>,
     /// A hint which lock a hit needs; the table knows.
     exclusive: AtomicBool,
+    /// A hint that nothing is kept; the table knows.
+    off: AtomicBool,
+    /// Whether an entry with a time to live was ever inserted.
+    mortal: AtomicBool,
     pub(crate) evictions: AtomicU64,
     pub(crate) expired: AtomicU64,
 }
@@ -36,12 +41,20 @@ pub(crate) struct Bounds {
 impl<K: Key, V: Value> Memory<K, V> {
     pub(crate) fn new(bounds: Bounds, seed: u64) -> Self {
         let table = Table::new(bounds, seed);
+        let off = AtomicBool::new(bounds.maxsize == Some(0));
         let exclusive = AtomicBool::new(table.hit_lock() == HitLock::Exclusive);
-        Memory { table: Lock::new(table), exclusive, evictions: AtomicU64::new(0), expired: AtomicU64::new(0) }
+        Memory {
+            table: Lock::new(table),
+            exclusive,
+            off,
+            mortal: AtomicBool::new(false),
+            evictions: AtomicU64::new(0),
+            expired: AtomicU64::new(0),
+        }
     }
 
     /// The live value of `key`, and a hit for the eviction policy. `now` is only asked where something can expire.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, now: impl Fn() -> u64) -> Option<V> {
         if !self.exclusive.load(Relaxed) {
             let table = self.table.read();
@@ -75,6 +88,12 @@ impl<K: Key, V: Value> Memory<K, V> {
         }
     }
 
+    /// Whether there is no room for anything.
+    #[inline]
+    pub(crate) fn is_off(&self) -> bool {
+        self.off.load(Relaxed)
+    }
+
     /// Whether `key` has a live value; no hit for anybody.
     pub(crate) fn contains<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, now: impl Fn() -> u64) -> bool {
         matches!(self.table.read().find(hash, key, &now), Found::Live(_))
@@ -83,6 +102,9 @@ impl<K: Key, V: Value> Memory<K, V> {
     /// Stores or replaces, in the same step evicting what has to leave. What left is dropped by the caller, outside of all locks.
     #[must_use]
     pub(crate) fn insert(&self, hash: u64, key: K, value: V, life: Life) -> Displaced<K, V> {
+        if life.limit != NEVER && !self.mortal.load(Relaxed) {
+            self.mortal.store(true, Relaxed);
+        }
         let displaced = self.table.write().insert(hash, key, value, life);
         self.count(&displaced);
         displaced
@@ -134,28 +156,42 @@ impl<K: Key, V: Value> Memory<K, V> {
         self.expired.store(0, Relaxed);
     }
 
+    /// Whether an insertion has to say what time it is, because something may have expired.
+    #[inline]
+    pub(crate) fn is_mortal(&self) -> bool {
+        self.mortal.load(Relaxed)
+    }
+
     /// Entries held; what has expired is reclaimed first.
     pub(crate) fn len(&self, now: impl Fn() -> u64) -> usize {
+        self.len_and_maxsize(now).0
+    }
+
+    /// Entries held and the bound on them, at one moment.
+    pub(crate) fn len_and_maxsize(&self, now: impl Fn() -> u64) -> (usize, Option<usize>) {
         let table = self.table.read();
         if !table.has_deadlines() {
-            return table.len();
+            return (table.len(), table.maxsize());
         }
         drop(table);
         let mut displaced = Displaced::default();
         let mut table = self.table.write();
         table.reclaim(now(), usize::MAX, &mut displaced);
-        let len = table.len();
+        let now_held = (table.len(), table.maxsize());
         drop(table);
         self.count(&displaced);
-        len
+        now_held
     }
 
-    /// Changes the bound; what has to leave has left when this returns.
-    pub(crate) fn set_maxsize(&self, maxsize: Option<usize>) {
+    /// Changes the bound; what has to leave has left when this returns. `changed` runs in the same step, so that of two
+    /// changes at once the later one holds everywhere.
+    pub(crate) fn set_maxsize(&self, maxsize: Option<usize>, changed: impl FnOnce()) {
         let mut displaced = Displaced::default();
         let mut table = self.table.write();
         table.set_maxsize(maxsize, &mut displaced);
+        changed();
         self.exclusive.store(table.hit_lock() == HitLock::Exclusive, Relaxed);
+        self.off.store(maxsize == Some(0), Relaxed);
         drop(table);
         self.count(&displaced);
     }

@@ -116,11 +116,15 @@ impl<K: Key, V: Value> Table<K, V> {
         self.index.len()
     }
 
+    pub(super) fn maxsize(&self) -> Option<usize> {
+        self.bounds.maxsize
+    }
+
     pub(super) fn has_deadlines(&self) -> bool {
         !self.expiry.is_empty()
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn find<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, now: &impl Fn() -> u64) -> Found {
         let Some(slot) = self.slot_of(hash, key) else { return Found::Nothing };
         let deadline = self.entry(slot).deadline;
