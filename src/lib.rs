@@ -1,2 +1,127 @@
-//! Memoization, set in stone.
+//! Memoization, set in stone: an `lru_cache` for functions whose results outlive the process.
+//!
+//! ```
+//! use memolith::lru_cache;
+//!
+//! #[lru_cache]
+//! fn fib(n: u64) -> u64 {
+//!     if n < 2 { n } else { fib(n - 1) + fib(n - 2) }
+//! }
+//!
+//! assert_eq!(fib(90), 2_880_067_194_370_816_120);
+//! assert_eq!(fib::cache_info().misses, 91);
+//! ```
+//!
+//! The function stays what it was to those who call it: its signature, its documentation, `?`, `.await`, recursion and panics keep their meaning.
+//! Beside it stands a type of the same name that carries its companions: `fib::cache_info()`, `fib::invalidate(..)`, `fib::cache_clear()`, `fib::get(..)`, `fib::uncached(..)` and `fib::cache()`.
+//!
+//! # A tour
+//!
+//! **How much is kept**: 128 results unless `maxsize` says otherwise, and the least recently used leaves first; [`Policy`] has other orders.
+//! **For how long**: for ever, unless there is a `ttl` (since written) or a `tti` (since last used).
+//!
+//! ```
+//! # use memolith::lru_cache;
+//! #[lru_cache(maxsize = 10_000, policy = Sieve, ttl = "15m")]
+//! fn exchange_rate(from: &str, to: &str) -> f64 {
+//!     # let _ = (from, to);
+//!     1.0842 // asks somebody far away
+//! }
+//! # assert_eq!((exchange_rate("EUR", "USD"), exchange_rate("EUR", "USD")), (1.0842, 1.0842));
+//! # assert_eq!(exchange_rate::cache_info().hits, 1);
+//! ```
+//!
+//! **What is kept**: of a `Result` only `Ok`, so that the next caller tries again; `None` is an answer like any other.
+//! `cache_err`, `cache_none` and `cache_if` change that.
+//!
+//! **What the key is**: all arguments, borrowed at a hit, cloned at a miss.
+//! `skip(db)` leaves one out, `key = ..` is any expression over them.
+//!
+//! ```
+//! # use memolith::lru_cache;
+//! # struct Log;
+//! # impl Log { fn note(&self, _: &str) {} }
+//! #[lru_cache(key = x.to_bits())]
+//! fn root(x: f64, log: &Log) -> f64 {
+//!     log.note("taking a root");
+//!     x.sqrt()
+//! }
+//! # assert_eq!((root(4.0, &Log), root(4.0, &Log)), (2.0, 2.0));
+//! # assert_eq!(root::cache_info().hits, 1);
+//! ```
+//!
+//! **On disk**: name a place, and results are there in the next run, for every process that uses the same file.
+//! They are not served any more once the function's code or the types of its arguments and result have changed.
+//!
+//! ```
+//! # #[cfg(all(feature = "sqlite", feature = "postcard"))] {
+//! # use memolith::lru_cache;
+//! #[lru_cache(maxsize = None, backend = "sqlite::memory:")] // or "sqlite:cache.db"
+//! fn primes_below(limit: u32) -> Vec<u32> {
+//!     (2..limit).filter(|n| (2..*n).all(|d| n % d != 0)).collect()
+//! }
+//!
+//! assert_eq!(primes_below(12), [2, 3, 5, 7, 11]);
+//! assert_eq!(primes_below::cache_info().currsize, 1);
+//! # }
+//! ```
+//!
+//! **Many callers at once**: the first computes, the others wait for it, threads and tasks alike.
+//! If it fails, panics or is cancelled, one of them takes over.
+//! An `async fn` takes the same attribute with the same meaning.
+//!
+//! **By hand**: a [`Cache`] is what stands behind the attribute.
+//! [`Cache::lookup`] gives the value, or a [`Lease`]: the right and the duty to compute it.
+//!
+//! ```
+//! use memolith::{Cache, Lookup};
+//!
+//! let lengths = Cache::<String, usize>::builder().maxsize(1_000).build();
+//! let length = match lengths.lookup("stone") {
+//!     Lookup::Hit(length) => length,
+//!     Lookup::Miss(lease) => lease.fill("stone".len()),
+//! };
+//! assert_eq!(length, 5);
+//! assert_eq!(lengths.get("stone"), Some(5));
+//! ```
+//!
+//! **A place of your own** is a [`Backend`]: six methods over bytes.
+//!
+//! # When something goes wrong
+//!
+//! A cache is a promise to be faster, so it never makes a program fail.
+//! A backend that cannot be reached, a file that is damaged, a disk that is full: each is a miss, counted in [`CacheInfo::errors`] and told to `on_error`.
+//! Only what must not fail in silence returns an [`Error`]: to open, to remove, to clear.
+//!
+//! # Features
+//!
+//! "Crates" are those that a feature adds to the default set of 40, of which four are memolith's own; without default features there are 17.
+//!
+//! | feature | crates | what |
+//! |---|---|---|
+//! | `sqlite` (default) | | the SQLite backend |
+//! | `bundled` (default) | 0 | compiles SQLite from source with a C compiler; off, the system's library is linked |
+//! | `postcard` (default) | | codec `Postcard`: compact, with a written specification |
+//! | `bincode` | 2 | codec `Bincode`: fast; unmaintained upstream |
+//! | `json` | 4 | codec `Json`: readable by anything |
+//! | `messagepack` | 4 | codec `MessagePack`: compact, readable by other languages |
+//! | `cbor` | 7 | codec `Cbor`: RFC 8949 |
+//! | `tracing` | 4 | errors of backends are logged |
+//! | `metrics` | 3 | the counters through the `metrics` facade |
+//! | `conformance` | 0 | the tests that every backend must pass |
+//!
+//! `default-features = false` is the attribute and the tier in memory, without serde.
+
+pub use memolith_backends::open;
 pub use memolith_core::*;
+pub use memolith_macros::lru_cache;
+
+/// Places for bytes, each a [`Backend`]; [`open`] makes one from a URL.
+pub mod backends {
+    pub use memolith_backends::Memory;
+    #[cfg(feature = "sqlite")]
+    pub use memolith_backends::Sqlite;
+}
+
+#[doc(hidden)]
+pub mod __private;

@@ -1,25 +1,63 @@
 //! The core of [memolith](https://docs.rs/memolith): the cache and the seams around it. Depend on `memolith` instead.
 
 mod backend;
+mod behind;
+mod builder;
+mod bytes;
+mod cache;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod counts;
 mod error;
 mod eviction;
+mod fault;
+mod flight;
+mod flights;
+mod generated;
 mod info;
 mod instances;
 mod key;
+mod lease;
+mod memory;
+#[cfg(feature = "metrics")]
+mod metrics;
+mod offload;
+mod remote;
+mod settings;
+mod store;
+mod storing;
+mod sync;
 mod time;
+mod timer;
+mod waits;
 
 pub use backend::{AsyncBackend, Backend, BoxFuture, IntoBackend, Record, Space, Visit, Watch};
+pub use behind::Writes;
+pub use builder::CacheBuilder;
+#[cfg(feature = "bincode")]
+pub use bytes::codec::Bincode;
+#[cfg(feature = "cbor")]
+pub use bytes::codec::Cbor;
+#[cfg(feature = "serde")]
+pub use bytes::codec::Codec;
+#[cfg(feature = "json")]
+pub use bytes::codec::Json;
+#[cfg(feature = "messagepack")]
+pub use bytes::codec::MessagePack;
+#[cfg(feature = "postcard")]
+pub use bytes::codec::Postcard;
+pub use cache::{Cache, Lookup};
 pub use error::{Error, ErrorKind, Result};
 pub use eviction::{End, OnHit, Policy, Score};
 pub use info::CacheInfo;
 pub use key::{Key, KeyRef, Value};
+pub use lease::Lease;
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};
 
 /// For generated code. Not covered by semantic versioning.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::generated::*;
     pub use crate::instances::Instances;
     pub use crate::key::{Arg, Args};
 }

@@ -1,1 +1,134 @@
 //! The `#[lru_cache]` attribute of [memolith](https://docs.rs/memolith). Depend on `memolith` instead.
+//!
+//! Three stages: `attr` and `function` read what was written, `model` applies every rule and reports all errors at
+//! once, `expand` writes the model out and cannot fail. After an error `fallback` keeps callers compiling.
+
+mod attr;
+mod expand;
+mod fallback;
+mod function;
+mod model;
+mod tokens;
+
+use proc_macro::TokenStream;
+
+/// Caches the results of a function: a call with arguments that were seen before is answered without running the body.
+///
+/// The function keeps its signature, docs and visibility; `?`, `return`, `.await`, recursion and panics keep their
+/// meaning. Concurrent calls with equal arguments compute once, threads and tasks alike.
+///
+/// ```
+/// use memolith::lru_cache;
+///
+/// #[lru_cache]
+/// fn fib(n: u64) -> u64 {
+///     if n < 2 { n } else { fib(n - 1) + fib(n - 2) }
+/// }
+///
+/// assert_eq!(fib(80), 23_416_728_348_467_685);
+/// assert_eq!(fib::cache_info().misses, 81);
+/// ```
+///
+/// # Companions
+///
+/// Beside `fn area` stands a type of the same name, so that one `use` brings both:
+///
+/// | | |
+/// |---|---|
+/// | `area::cache()` | the `&'static Cache<K, V>` itself |
+/// | `area::cache_info()` | its counters |
+/// | `area::cache_clear()` | removes every entry and resets the counters |
+/// | `area::invalidate(args)` | removes the result for these arguments, and says whether there was one |
+/// | `area::get(args)` | the result for these arguments if it is there; never computes |
+/// | `area::uncached(args)` | the original function |
+///
+/// For methods they are associated functions of the same `impl`: `area_cache()`, `area_cache_info()`,
+/// `area_cache_clear()`, `area_invalidate(..)`, `area_get(..)`, `area_uncached(..)`.
+/// `invalidate` and `get` take the arguments that belong to the key; with `key = ..` they take all.
+/// Of an `async fn`, `uncached` alone is async.
+///
+/// # The key
+///
+/// All arguments together, compared by `Eq`. References and options of references are looked up as they are, so a hit
+/// on `&str` or `&[T]` allocates nothing; deeper borrows need `skip` or `key`. Generic functions have one cache for each
+/// set of type and const arguments, and the type arguments must be `'static`.
+/// `self` is part of the key too, unless it is skipped or replaced:
+///
+/// ```
+/// use memolith::lru_cache;
+///
+/// struct Shop {
+///     id: u64,
+///     prices: Vec<f64>,
+/// }
+///
+/// impl Shop {
+///     #[lru_cache(key = (self.id, item))]
+///     fn price(&self, item: usize) -> f64 {
+///         self.prices[item]
+///     }
+/// }
+///
+/// let shop = Shop { id: 7, prices: vec![1.5, 2.5] };
+/// assert_eq!(shop.price(1), 2.5);
+/// assert_eq!(Shop::price_cache_info().currsize, 1);
+/// ```
+///
+/// # Arguments
+///
+/// Of the cache:
+///
+/// - `maxsize = N` or `maxsize = None`: entries at most, 128 by default; `None` is unbounded, and 0 keeps nothing.
+/// - `policy = Lru`: who leaves when it is full, a variant of `memolith::Policy`.
+/// - `ttl = "5m"`: time to live since written. Text with the units `ms s m h d`, as in `"1h30m"`, or a `Duration`.
+/// - `tti = "30s"`: time to live since last used.
+/// - `max_bytes = "64MiB"` with `weigh = |value| ..`: a bound on weight. Text with `B KB MB GB TB` or `KiB MiB GiB TiB`,
+///   or a number. `weigh` takes a reference to the value and returns a `u64`.
+///
+/// Of the key:
+///
+/// - `skip(a, b)`: arguments, `self` among them, that do not decide the result.
+/// - `key = expr`: an expression over the arguments, evaluated at each call by the ordinary rules: what is `Copy` is
+///   copied, what is not must be cloned. Its type is inferred; `key: T = expr` names it.
+///
+/// Of the value:
+///
+/// - `cache_if = |value| ..`: keeps only values that this holds for.
+/// - `cache_err`: keeps errors too. By default a function that returns `Result` keeps what is in `Ok`, and errors go to
+///   the caller alone.
+/// - `cache_none = false`: does not keep `None`.
+///
+/// Of what outlives the process:
+///
+/// - `backend = ".."`: a URL such as `"sqlite:cache.db"`, or an expression that gives text, a backend, or a `Result` of
+///   one. Evaluated once, at the first call.
+/// - `memory = N`: entries kept in memory as well; `min(maxsize, 1024)` by default, 0 for none.
+/// - `writes = Through`: stored before the call returns; `Behind`: soon after.
+/// - `codec = Postcard`: how values become bytes: `Postcard`, `Bincode`, `Json`, `MessagePack` or `Cbor`, each behind its
+///   feature, or an expression that gives one's own.
+/// - `name = ".."`: the function's name in the backend; its path by default.
+/// - `version = ".."`: the version of the function. Without it a fingerprint of its tokens tells results of changed code
+///   apart; functions that it calls are not seen by that.
+/// - `on_error = |error| ..`: told every fault of the backend. Calls never fail because of one.
+///
+/// Of the generated code:
+///
+/// - `handle = name`: names the companions; for methods their prefix.
+/// - `associated`: says that the function stands in an `impl`, where neither `self` nor `Self` shows it.
+/// - `crate = path`: where `memolith` is found, when it was renamed.
+#[proc_macro_attribute]
+pub fn lru_cache(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    expansion(arguments.into(), item.into()).into()
+}
+
+fn expansion(arguments: proc_macro2::TokenStream, item: proc_macro2::TokenStream) -> proc_macro2::TokenStream {
+    let (read, unread) = attr::Arguments::parse(arguments.clone());
+    let function = match syn::parse2(item.clone()) {
+        Ok(function) => function,
+        Err(error) => return fallback::bare(error, unread, item),
+    };
+    match model::Model::new(read, function, unread) {
+        Ok(model) => expand::expand(&model),
+        Err(error) => fallback::expand(&error, arguments, item),
+    }
+}

@@ -1,6 +1,15 @@
 //! Who leaves when a bound is reached: one algorithm, one file, each a plain value behind one trait.
 
+mod fifo;
+mod lfu;
+mod list;
+mod lru;
+mod mru;
+mod random;
 mod score;
+mod sieve;
+#[cfg(test)]
+mod tests;
 
 pub use score::{End, OnHit, Score};
 
@@ -32,6 +41,20 @@ pub enum Policy {
     Sieve,
 }
 
+impl Policy {
+    /// The algorithm, empty. `seed` fixes the choices of one that makes any at random.
+    pub(crate) fn build(self, seed: u64) -> Box<dyn Eviction> {
+        match self {
+            Policy::Lru => Box::new(lru::Lru::default()),
+            Policy::Mru => Box::new(mru::Mru::default()),
+            Policy::Fifo => Box::new(fifo::Fifo::default()),
+            Policy::Lfu => Box::new(lfu::Lfu::default()),
+            Policy::Random => Box::new(random::Random::new(seed)),
+            Policy::Sieve => Box::new(sieve::Sieve::default()),
+        }
+    }
+}
+
 /// The number of an entry's place in the memory tier.
 pub(crate) type Slot = u32;
 
@@ -45,13 +68,20 @@ pub(crate) enum HitLock {
 }
 
 /// An algorithm: it sees slots and hashes, never a key or a value.
+///
+/// A slot is `insert`ed once, and then touched until it is evicted or removed. Slots are small numbers: memory is
+/// taken up to the highest one seen, and kept.
 pub(crate) trait Eviction: std::fmt::Debug + Send + Sync {
     /// The lock a hit needs. Constant for a policy.
     fn hit_lock(&self) -> HitLock;
-    /// Records a hit on `slot` under the shared lock.
-    fn touch_shared(&self, slot: Slot);
+    /// Records a hit on `slot` under the shared lock. Does nothing where a hit changes nothing, or needs the other lock.
+    fn touch_shared(&self, slot: Slot) {
+        let _ = slot;
+    }
     /// Records a hit on `slot` under the exclusive lock.
-    fn touch(&mut self, slot: Slot);
+    fn touch(&mut self, slot: Slot) {
+        self.touch_shared(slot);
+    }
     /// Room is needed for an entry that hashes to `incoming`: unlinks and returns who leaves; `None` when empty.
     fn evict(&mut self, incoming: u64) -> Option<Slot>;
     /// `slot`, which was free, now holds the entry that hashes to `hash`.

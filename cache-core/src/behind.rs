@@ -1,0 +1,224 @@
+//! Writing behind: puts are queued, and committed in batches by a thread of their own.
+
+use crate::backend::{Backend, Record, Space};
+use crate::error::{Error, ErrorKind, Result};
+use crate::fault::{BACKEND, Report, unpanicked};
+use crate::time::Timestamp;
+use parking_lot::{Condvar, Mutex, MutexGuard};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+/// When a value is written to the backend.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Writes {
+    /// Before the call that computed it returns.
+    #[default]
+    Through,
+    /// Later, in a batch: the call does not wait for the backend. A process that is killed loses what it computed in
+    /// the last few milliseconds (one beat of 2 ms and the time of one batch). What is queued is read like what is
+    /// written, and is flushed by `Cache::flush`, when the cache is dropped, and when a thread that wrote ends.
+    Behind,
+}
+
+/// Records queued at most; beyond that a put waits for room.
+const QUEUE: usize = 4096;
+/// How long the writer gathers a batch.
+const BEAT: Duration = Duration::from_millis(2);
+/// How long a put waits for room before it gives its record up.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// How long the writer lives on without work.
+const IDLE: Duration = Duration::from_secs(1);
+/// How often a batch is tried before its records are given up.
+const TRIES: u32 = 3;
+
+/// The queue before one space.
+pub(crate) struct Behind(Arc<Shared>);
+
+struct Shared {
+    backend: Arc<dyn Backend>,
+    report: Report,
+    queue: Mutex<Queue>,
+    changed: Condvar,
+    /// Held while a batch is written, so that removals come after what was queued before them.
+    batch: Mutex<()>,
+}
+
+struct Queue {
+    space: Arc<Space>,
+    waiting: HashMap<Vec<u8>, Record>,
+    /// The batch that is being written, by key.
+    writing: Arc<Vec<(Vec<u8>, Record)>>,
+    now: Timestamp,
+    /// Whether a writer is alive.
+    running: bool,
+    /// Whether the cache is gone, and the writer is to end.
+    closed: bool,
+}
+
+impl fmt::Debug for Behind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Behind").field("queued", &self.0.queue.lock().waiting.len()).finish_non_exhaustive()
+    }
+}
+
+impl Behind {
+    pub(crate) fn new(backend: Arc<dyn Backend>, space: Arc<Space>, report: Report) -> Self {
+        let now = Timestamp::from_micros(0);
+        let queue =
+            Queue { space, waiting: HashMap::new(), writing: Arc::default(), now, running: false, closed: false };
+        let (queue, batch) = (Mutex::new(queue), Mutex::new(()));
+        Behind(Arc::new(Shared { backend, report, queue, changed: Condvar::new(), batch }))
+    }
+
+    pub(crate) fn set_space(&self, space: Arc<Space>) {
+        self.0.queue.lock().space = space;
+    }
+
+    /// What is queued or being written for `key`.
+    pub(crate) fn get(&self, key: &[u8]) -> Option<Record> {
+        let queue = self.0.queue.lock();
+        let waiting = queue.waiting.get(key);
+        let writing = || queue.writing.binary_search_by(|(written, _)| written.as_slice().cmp(key)).ok();
+        waiting.or_else(|| writing().map(|at| &queue.writing[at].1)).cloned()
+    }
+
+    pub(crate) fn put(&self, key: &[u8], record: Record, now: Timestamp) -> Result<()> {
+        let shared = &self.0;
+        flush_at_exit(shared);
+        let mut queue = shared.queue.lock();
+        if queue.waiting.len() >= QUEUE && !queue.waiting.contains_key(key) {
+            let full = |queue: &mut Queue| queue.waiting.len() >= QUEUE;
+            if shared.changed.wait_while_for(&mut queue, full, PATIENCE).timed_out() {
+                return Err(Error::new(ErrorKind::Busy, "the write-behind queue is full; the value was not stored"));
+            }
+        }
+        queue.waiting.insert(key.to_vec(), record);
+        queue.now = now;
+        if queue.running {
+            // The writer waits for the first of a batch, and goes ahead of its time with the last.
+            if matches!(queue.waiting.len(), 1 | QUEUE) {
+                shared.changed.notify_all();
+            }
+            return Ok(());
+        }
+        let writer = Arc::downgrade(shared);
+        let thread = std::thread::Builder::new().name("memolith-writer".into());
+        queue.running = thread.spawn(move || write(&writer)).is_ok();
+        if queue.running {
+            return Ok(());
+        }
+        drop(queue);
+        self.flush()
+    }
+
+    /// Takes `key` out of the queue, and runs `remove` when nothing queued before can be written after it.
+    pub(crate) fn remove(&self, key: &[u8], remove: impl FnOnce() -> Result<bool>) -> Result<bool> {
+        let _batch = self.0.batch.lock();
+        let queued = self.0.queue.lock().waiting.remove(key).is_some();
+        Ok(remove()? || queued)
+    }
+
+    /// As `remove` for everything.
+    pub(crate) fn clear(&self, clear: impl FnOnce() -> Result<()>) -> Result<()> {
+        let _batch = self.0.batch.lock();
+        let queued = std::mem::take(&mut self.0.queue.lock().waiting);
+        drop(queued);
+        clear()
+    }
+
+    /// Writes what is queued.
+    pub(crate) fn flush(&self) -> Result<()> {
+        self.0.drain(self.0.batch.lock())
+    }
+}
+
+impl Drop for Behind {
+    fn drop(&mut self) {
+        self.0.queue.lock().closed = true;
+        self.0.changed.notify_all();
+        // Bounded, because a writer may be stuck in a backend that does not answer.
+        if let Some(batch) = self.0.batch.try_lock_for(PATIENCE * 4)
+            && let Err(error) = self.0.drain(batch)
+        {
+            (self.0.report)(&error);
+        }
+    }
+}
+
+impl Shared {
+    fn drain(&self, _batch: MutexGuard<'_, ()>) -> Result<()> {
+        let (space, batch, now) = {
+            let mut queue = self.queue.lock();
+            if queue.waiting.is_empty() {
+                return Ok(());
+            }
+            let mut batch: Vec<_> = queue.waiting.drain().collect();
+            batch.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+            queue.writing = Arc::new(batch);
+            (Arc::clone(&queue.space), Arc::clone(&queue.writing), queue.now)
+        };
+        self.changed.notify_all();
+        let mut result = Ok(());
+        for _ in 0..TRIES {
+            result = unpanicked(BACKEND, || self.backend.put_many(&space, &batch, now));
+            let again = |error: &Error| matches!(error.kind(), ErrorKind::Busy | ErrorKind::Unavailable);
+            if !result.as_ref().is_err_and(again) {
+                break;
+            }
+        }
+        self.queue.lock().writing = Arc::default();
+        result
+    }
+}
+
+/// The writer's thread. It keeps neither the queue nor the backend alive for longer than one batch.
+fn write(shared: &Weak<Shared>) {
+    loop {
+        let Some(shared) = shared.upgrade() else { return };
+        {
+            let mut queue = shared.queue.lock();
+            let idle = |queue: &mut Queue| queue.waiting.is_empty() && !queue.closed;
+            shared.changed.wait_while_for(&mut queue, idle, IDLE);
+            if queue.waiting.is_empty() {
+                queue.running = false;
+                return;
+            }
+            let gathering = |queue: &mut Queue| queue.waiting.len() < QUEUE && !queue.closed;
+            shared.changed.wait_while_for(&mut queue, gathering, BEAT);
+        }
+        if let Err(error) = shared.drain(shared.batch.lock()) {
+            (shared.report)(&error);
+        }
+    }
+}
+
+/// Flushes, when its thread ends, the queues that the thread has written to.
+struct AtExit(Vec<Weak<Shared>>);
+
+thread_local! {
+    static AT_EXIT: RefCell<AtExit> = const { RefCell::new(AtExit(Vec::new())) };
+}
+
+impl Drop for AtExit {
+    fn drop(&mut self) {
+        for shared in self.0.iter().filter_map(Weak::upgrade) {
+            // At the end of the process the writer may have been stopped in the middle of a batch.
+            let Some(batch) = shared.batch.try_lock_for(PATIENCE) else { continue };
+            let _ = shared.drain(batch);
+        }
+    }
+}
+
+fn flush_at_exit(shared: &Arc<Shared>) {
+    let _ = AT_EXIT.try_with(|at_exit| {
+        let known = &mut at_exit.borrow_mut().0;
+        if !known.iter().any(|other| std::ptr::eq(other.as_ptr(), Arc::as_ptr(shared))) {
+            known.retain(|other| other.strong_count() > 0);
+            known.push(Arc::downgrade(shared));
+        }
+    });
+}

@@ -1,0 +1,230 @@
+//! How a cache is made.
+
+use crate::backend::{Backend, Space};
+use crate::behind::Writes;
+use crate::bytes::Wire;
+use crate::cache::Cache;
+use crate::counts::Counts;
+use crate::error::{Error, Result};
+use crate::eviction::Policy;
+use crate::fault::Report;
+use crate::flights::Flights;
+use crate::key::{Key, Value};
+use crate::memory::{Bounds, Memory};
+use crate::remote::Remote;
+use crate::settings::{Settings, Weigher};
+use crate::store::Store;
+use crate::time::{Clock, SystemClock};
+use hashbrown::DefaultHashBuilder;
+use std::fmt;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+/// Makes a [`Cache`]; what is not said is a memory tier of 128 entries with exact LRU.
+///
+/// ```
+/// use memolith_core::{Cache, Policy};
+/// use std::time::Duration;
+///
+/// let cache: Cache<String, usize> =
+///     Cache::builder().maxsize(10_000).policy(Policy::Sieve).ttl(Duration::from_secs(300)).build();
+/// assert_eq!(cache.get("a"), None);
+/// ```
+#[must_use = "a builder does nothing until `build`"]
+pub struct CacheBuilder<K, V> {
+    maxsize: Option<usize>,
+    policy: Policy,
+    ttl: Option<Duration>,
+    tti: Option<Duration>,
+    max_bytes: Option<u64>,
+    weigher: Option<Weigher<K, V>>,
+    memory: Option<usize>,
+    writes: Writes,
+    clock: Option<Arc<dyn Clock>>,
+    report: Option<Report>,
+    remote: Option<Backed<K, V>>,
+}
+
+/// What `backend` was told.
+struct Backed<K, V> {
+    backend: Result<Arc<dyn Backend>>,
+    name: String,
+    wire: Box<dyn Wire<K, V>>,
+}
+
+impl<K: Key, V: Value> Cache<K, V> {
+    /// A builder: 128 entries, exact LRU, memory only, unless told otherwise.
+    pub fn builder() -> CacheBuilder<K, V> {
+        CacheBuilder::new()
+    }
+}
+
+impl<K: Key, V: Value> CacheBuilder<K, V> {
+    fn new() -> Self {
+        CacheBuilder {
+            maxsize: Some(128),
+            policy: Policy::default(),
+            ttl: None,
+            tti: None,
+            max_bytes: None,
+            weigher: None,
+            memory: None,
+            writes: Writes::default(),
+            clock: None,
+            report: None,
+            remote: None,
+        }
+    }
+
+    /// Entries at most, 128 by default; `None` is unbounded, 0 disables: every call computes and is a miss.
+    pub fn maxsize(mut self, maxsize: impl Into<Option<usize>>) -> Self {
+        self.maxsize = maxsize.into();
+        self
+    }
+
+    /// Who leaves when a bound is reached.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Time to live since written. Zero keeps nothing.
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = Some(ttl);
+        self
+    }
+
+    /// Time to live since last used. A backend learns of uses late, and may forget an entry that memory still has.
+    pub fn tti(mut self, tti: Duration) -> Self {
+        self.tti = Some(tti);
+        self
+    }
+
+    /// Weight at most: in memory what [`weigher`](Self::weigher) says, in a backend the bytes of keys and records.
+    /// Without a weigher the memory tier is not bounded by weight.
+    pub fn max_bytes(mut self, max_bytes: u64) -> Self {
+        self.max_bytes = Some(max_bytes);
+        self
+    }
+
+    /// The weight of an entry in memory, in bytes or any other unit. Called once per entry, outside of all locks.
+    pub fn weigher(mut self, weigher: impl Fn(&K, &V) -> u64 + Send + Sync + 'static) -> Self {
+        self.weigher = Some(Box::new(weigher));
+        self
+    }
+
+    /// Entries kept in memory where a backend is set: `min(maxsize, 1024)` by default; 0 keeps them in the backend alone.
+    pub fn memory(mut self, memory: usize) -> Self {
+        self.memory = Some(memory);
+        self
+    }
+
+    /// When computed values are written to the backend.
+    pub fn writes(mut self, writes: Writes) -> Self {
+        self.writes = writes;
+        self
+    }
+
+    /// Where the time comes from; the system's clocks by default.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Called with every fault of the backend, the codec or stored bytes, on the thread that met it, outside of all locks.
+    /// By default faults are logged through `tracing`, when that feature is on. They are counted in any case.
+    pub fn on_error(mut self, on_error: impl Fn(&Error) + Send + Sync + 'static) -> Self {
+        self.report = Some(Arc::new(on_error));
+        self
+    }
+
+    /// The cache. A backend that cannot be opened is reported, and tried again by every operation.
+    pub fn build(self) -> Cache<K, V> {
+        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::default()));
+        let report = self.report.unwrap_or_else(|| Arc::new(log));
+        let hasher = DefaultHashBuilder::default();
+        let counts = Counts::default();
+        let fault = |error: &Error| {
+            counts.errors.fetch_add(1, Relaxed);
+            report(error);
+        };
+        let space = |name| Space {
+            name,
+            maxsize: self.maxsize.map(|maxsize| maxsize as u64),
+            max_bytes: self.max_bytes,
+            policy: self.policy,
+            ttl: self.ttl,
+        };
+        let remote = self.remote.and_then(|Backed { backend, name, wire }| {
+            let backend = backend.inspect_err(|error| fault(error)).ok()?;
+            let store = Store::new(backend, space(wire.space(&name)), self.writes, &report);
+            let _ = store.open().inspect_err(|error| fault(error));
+            Some(Remote::new(store, wire))
+        });
+        let settings = Settings {
+            maxsize: AtomicUsize::new(self.maxsize.unwrap_or(usize::MAX)),
+            memory: self.memory,
+            ttl: self.ttl,
+            tti: self.tti,
+            weigher: self.weigher,
+            clock,
+            hasher,
+            report,
+        };
+        let bounds = Bounds {
+            maxsize: settings.memory_bound(self.maxsize, remote.is_some()),
+            max_weight: self.max_bytes.filter(|_| settings.weigher.is_some()),
+            policy: self.policy,
+            tti: self.tti,
+        };
+        let memory = Memory::new(bounds, settings.hasher.hash_one(0));
+        Cache { memory, flights: Arc::new(Flights::default()), remote, counts, settings }
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<K, V> CacheBuilder<K, V>
+where
+    K: Key + serde::Serialize + serde::de::DeserializeOwned,
+    V: Value,
+{
+    /// A second tier: `name` is the function's space in `backend`, `codec` turns values into bytes.
+    ///
+    /// Keys are told apart in the backend by their serde form alone: a key type that leaves a field out of it
+    /// (`#[serde(skip)]`, a lossy `with`) would make different keys one. The first keys of a cache are checked for it.
+    pub fn backend(
+        mut self,
+        backend: impl crate::IntoBackend,
+        name: impl Into<String>,
+        codec: impl crate::Codec<V>,
+    ) -> Self {
+        let wire = crate::bytes::format::Format::new(codec);
+        self.remote = Some(Backed { backend: backend.into_backend(), name: name.into(), wire: Box::new(wire) });
+        self
+    }
+}
+
+/// What becomes of faults when the user has no wishes.
+fn log(error: &Error) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(kind = ?error.kind(), "{error}");
+    #[cfg(not(feature = "tracing"))]
+    let _ = error;
+}
+
+impl<K, V> fmt::Debug for CacheBuilder<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CacheBuilder")
+            .field("maxsize", &self.maxsize)
+            .field("policy", &self.policy)
+            .field("ttl", &self.ttl)
+            .field("tti", &self.tti)
+            .field("max_bytes", &self.max_bytes)
+            .field("memory", &self.memory)
+            .field("writes", &self.writes)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,92 @@
+//! The bytes of one cache: canonical keys, values through a codec, envelopes around them.
+
+#[cfg(all(test, feature = "postcard"))]
+mod tests;
+
+use super::codec::Codec;
+use super::envelope::{self, HEADER, Label};
+use super::keys::{self, Fidelity};
+use super::shape::{Reader, fingerprint};
+use super::{KeyBytes, Stamp, Wire};
+use crate::error::{Error, ErrorKind, Result};
+use crate::key::{Key, Value};
+use crate::time::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::marker::PhantomData;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Room for a small value, so that most records are allocated once.
+const SMALL: usize = 72;
+/// What the header is filled with until it is sealed, so that a codec that does not append is noticed.
+const UNSEALED: u8 = 0xa5;
+
+/// How keys of type `K` and values of type `V` are stored. Made once per cache: it looks at both types.
+pub(crate) struct Format<K, V, C> {
+    codec: C,
+    codec_id: u8,
+    key_shape: u64,
+    value_shape: u64,
+    fidelity: Fidelity,
+    types: PhantomData<fn() -> (K, V)>,
+}
+
+impl<K: DeserializeOwned, V, C: Codec<V>> Format<K, V, C> {
+    pub(crate) fn new(codec: C) -> Self {
+        Format {
+            codec_id: codec.id(),
+            key_shape: fingerprint::<K>(Reader::Machine),
+            value_shape: codec.shape(),
+            fidelity: Fidelity::of::<K>(),
+            codec,
+            types: PhantomData,
+        }
+    }
+
+    /// The label of a key that is stored in full.
+    fn label<'k>(&self, space: &str, key: &'k [u8]) -> Label<'k> {
+        Label { seed: xxh3_64(space.as_bytes()), key, hashed: false, codec: self.codec_id, shape: self.value_shape }
+    }
+}
+
+impl<K, V, C> Wire<K, V> for Format<K, V, C>
+where
+    K: Key + Serialize + DeserializeOwned,
+    V: Value,
+    C: Codec<V>,
+{
+    fn space(&self, name: &str) -> String {
+        format!("{name}#{:016x}", self.key_shape)
+    }
+
+    fn key(&self, key: &K) -> Result<KeyBytes> {
+        keys::encode(key, self.fidelity)
+    }
+
+    fn seal(&self, space: &str, key: &KeyBytes, value: &V, stamp: Stamp) -> Result<Vec<u8>> {
+        let mut record = Vec::with_capacity(HEADER + SMALL);
+        record.resize(HEADER, UNSEALED);
+        self.codec.encode(value, &mut record)?;
+        if record.get(..HEADER) != Some(&[UNSEALED; HEADER]) {
+            let message = "the codec changed bytes that are not of its value, let it append to what is there";
+            return Err(Error::new(ErrorKind::Codec, message));
+        }
+        let label = Label { hashed: key.hashed, ..self.label(space, &key.bytes) };
+        envelope::seal(&label, stamp, &mut record)?;
+        Ok(record)
+    }
+
+    fn open(&self, space: &str, key: &KeyBytes, record: &[u8], now: Timestamp) -> Result<Option<(V, Stamp)>> {
+        let label = Label { hashed: key.hashed, ..self.label(space, &key.bytes) };
+        let Some((value, stamp)) = envelope::open(&label, record, now)? else { return Ok(None) };
+        Ok(Some((self.codec.decode(value)?, stamp)))
+    }
+
+    fn open_scanned(&self, space: &str, key: &[u8], record: &[u8], now: Timestamp) -> Result<Option<(Option<K>, V)>> {
+        let hashed = envelope::hashed(record);
+        let label = Label { hashed, ..self.label(space, key) };
+        let Some((value, _)) = envelope::open(&label, record, now)? else { return Ok(None) };
+        let key = if hashed { None } else { keys::decode(key) };
+        Ok(Some((key, self.codec.decode(value)?)))
+    }
+}

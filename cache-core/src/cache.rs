@@ -1,0 +1,504 @@
+//! The cache: the one path of a call, for threads and tasks side by side.
+
+use crate::bytes::Stamp;
+use crate::counts::Counts;
+use crate::error::{Error, Result};
+use crate::flight::{Flight, Follower, Outcome};
+use crate::flights::{Flights, Join, Look};
+use crate::info::CacheInfo;
+use crate::key::{Key, KeyRef, Value};
+use crate::lease::Lease;
+use crate::memory::{Life, Memory, NEVER, later};
+use crate::remote::{Remote, stamp};
+use crate::settings::{Settings, shorter};
+use crate::storing::Storing;
+use crate::time::Timestamp;
+use std::fmt;
+use std::future::Future;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+/// A typed memory tier, in front of a [`Backend`](crate::Backend) if one is given.
+///
+/// Every method takes `&self` and may be called from any thread. A hit is a clone of the value.
+/// Made by [`builder`](Self::builder); behind a function by `#[lru_cache]`.
+///
+/// No lock is held while a function, a codec, a backend, a callback or the drop of a value runs; only `Eq` of the key
+/// and `Clone` of the value do, and those must not call the cache they are in.
+///
+/// ```
+/// use memolith_core::Cache;
+///
+/// let squares = Cache::<u64, u64>::builder().maxsize(1_000).build();
+/// assert_eq!(squares.get_or_insert_with(&12, || 12 * 12), 144);
+/// assert_eq!(squares.get(&12), Some(144));
+/// assert_eq!(squares.info().hits, 1);
+/// ```
+pub struct Cache<K: Key, V: Value> {
+    pub(crate) memory: Memory<K, V>,
+    pub(crate) flights: Arc<Flights<K, V>>,
+    pub(crate) remote: Option<Remote<K, V>>,
+    pub(crate) counts: Counts,
+    pub(crate) settings: Settings<K, V>,
+}
+
+/// What [`Cache::lookup`] found: the value, or the right, and the duty, to produce it.
+#[derive(Debug)]
+#[must_use = "a miss is a lease: fill it, or drop it to let another caller compute"]
+pub enum Lookup<'a, K: Key, V: Value> {
+    /// The value.
+    Hit(V),
+    /// Nobody has it and nobody else computes it: the caller does.
+    Miss(Lease<'a, K, V>),
+}
+
+/// How a lookup that memory could not answer goes on.
+enum Begin<'a, K: Key, V: Value> {
+    Hit(V),
+    /// Compute without waiting and without being waited for.
+    Alone(Lease<'a, K, V>),
+    Follow(Arc<Flight<V>>, Follower<V>),
+    /// Compute, unless the backend knows; `ask` is false where it may know something stale.
+    Lead {
+        lease: Lease<'a, K, V>,
+        ask: bool,
+    },
+}
+
+impl<K: Key, V: Value> Cache<K, V> {
+    /// The value, or the lease of its computation.
+    ///
+    /// Blocks while another caller computes the same key, unless waiting would never end (the same thread asks again,
+    /// or the other computation waits for this one): then the miss is given at once, and its value is kept nowhere.
+    #[inline]
+    pub fn lookup<Q: KeyRef<K> + ?Sized>(&self, key: &Q) -> Lookup<'_, K, V> {
+        let hash = self.settings.hasher.hash_one(key);
+        match self.find(hash, key) {
+            Some(value) => Lookup::Hit(value),
+            None => self.lookup_cold(hash, key),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn lookup_cold<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Lookup<'_, K, V> {
+        loop {
+            match self.begin(hash, key, Flight::by_thread) {
+                Begin::Hit(value) => return Lookup::Hit(value),
+                Begin::Alone(lease) => return self.miss(lease),
+                Begin::Follow(flight, follower) => match self.followed(hash, &flight, follower.wait()) {
+                    Some(value) => return Lookup::Hit(value),
+                    None => continue,
+                },
+                Begin::Lead { lease, ask } => {
+                    let found = if ask { lease.fetch() } else { None };
+                    let Some((value, stamp)) = found else { return self.miss(lease) };
+                    let (value, storing) = self.found(lease, value, stamp);
+                    storing.map(|storing| self.report(storing.run()));
+                    return Lookup::Hit(value);
+                }
+            }
+        }
+    }
+
+    /// As [`lookup`](Self::lookup), for tasks: it waits without blocking the executor.
+    ///
+    /// Cancelling the future is safe at every point. Await what fills the lease inside of [`Lease::drive`].
+    pub async fn lookup_async<Q: KeyRef<K> + ?Sized>(&self, key: &Q) -> Lookup<'_, K, V> {
+        let hash = self.settings.hasher.hash_one(key);
+        if let Some(value) = self.find(hash, key) {
+            return Lookup::Hit(value);
+        }
+        loop {
+            match self.begin(hash, key, Flight::by_task) {
+                Begin::Hit(value) => return Lookup::Hit(value),
+                Begin::Alone(lease) => return self.miss(lease),
+                Begin::Follow(flight, follower) => match self.followed(hash, &flight, follower.await) {
+                    Some(value) => return Lookup::Hit(value),
+                    None => continue,
+                },
+                Begin::Lead { lease, ask } => {
+                    let found = if ask { lease.fetch_async().await } else { None };
+                    let Some((value, stamp)) = found else { return self.miss(lease) };
+                    let (value, storing) = self.found(lease, value, stamp);
+                    if let Some(storing) = storing {
+                        self.report(storing.run_async().await);
+                    }
+                    return Lookup::Hit(value);
+                }
+            }
+        }
+    }
+
+    /// The value, computed at a miss. Concurrent callers of one key compute once.
+    pub fn get_or_insert_with<Q: KeyRef<K> + ?Sized>(&self, key: &Q, compute: impl FnOnce() -> V) -> V {
+        match self.lookup(key) {
+            Lookup::Hit(value) => value,
+            Lookup::Miss(lease) => lease.fill(compute()),
+        }
+    }
+
+    /// As [`get_or_insert_with`](Self::get_or_insert_with) for tasks.
+    pub async fn get_or_insert_async<Q, F>(&self, key: &Q, compute: impl FnOnce() -> F) -> V
+    where
+        Q: KeyRef<K> + ?Sized,
+        F: Future<Output = V>,
+    {
+        match self.lookup_async(key).await {
+            Lookup::Hit(value) => value,
+            Lookup::Miss(lease) => {
+                let value = lease.drive(compute()).await;
+                lease.fill_async(value).await
+            }
+        }
+    }
+
+    /// The value, computed at a miss; an error is returned and not kept, and a caller who waited computes in turn.
+    ///
+    /// # Errors
+    /// Those of `compute`.
+    pub fn try_get_or_insert_with<Q: KeyRef<K> + ?Sized, E>(
+        &self,
+        key: &Q,
+        compute: impl FnOnce() -> Result<V, E>,
+    ) -> Result<V, E> {
+        match self.lookup(key) {
+            Lookup::Hit(value) => Ok(value),
+            Lookup::Miss(lease) => Ok(lease.fill(compute()?)),
+        }
+    }
+
+    /// As [`try_get_or_insert_with`](Self::try_get_or_insert_with) for tasks.
+    ///
+    /// # Errors
+    /// Those of `compute`.
+    pub async fn try_get_or_insert_async<Q, F, E>(&self, key: &Q, compute: impl FnOnce() -> F) -> Result<V, E>
+    where
+        Q: KeyRef<K> + ?Sized,
+        F: Future<Output = Result<V, E>>,
+    {
+        match self.lookup_async(key).await {
+            Lookup::Hit(value) => Ok(value),
+            Lookup::Miss(lease) => {
+                let value = lease.drive(compute()).await?;
+                Ok(lease.fill_async(value).await)
+            }
+        }
+    }
+
+    /// The value if memory or the backend has it. Counts a hit or a miss, never computes, never waits for who does.
+    pub fn get<Q: KeyRef<K> + ?Sized>(&self, key: &Q) -> Option<V> {
+        let hash = self.settings.hasher.hash_one(key);
+        let value = self.find(hash, key).or_else(|| self.get_remote(hash, key));
+        if value.is_none() {
+            self.counts.miss();
+        }
+        value
+    }
+
+    /// Whether memory or the backend has a live value. Counts nothing, and is no use for the eviction policy of memory.
+    pub fn contains<Q: KeyRef<K> + ?Sized>(&self, key: &Q) -> bool {
+        self.refresh();
+        let hash = self.settings.hasher.hash_one(key);
+        if self.memory.contains(hash, key, || self.now()) {
+            return true;
+        }
+        let Some(remote) = &self.remote else { return false };
+        let found = remote.key(&key.to_key()).and_then(|key| remote.get(&key, self.settings.clock.now()));
+        self.report(found).flatten().is_some()
+    }
+
+    /// Stores a value. What is being computed for the key at this moment is returned to its callers and not kept.
+    pub fn insert(&self, key: K, value: V) {
+        self.store(key, value, self.settings.ttl);
+    }
+
+    /// Stores a value that lives for `ttl`, whatever the cache's own time to live.
+    pub fn insert_with_ttl(&self, key: K, value: V, ttl: Duration) {
+        self.store(key, value, Some(ttl));
+    }
+
+    /// Invalidates a key: the value is removed from both tiers, and what is being computed for it is not kept.
+    /// Whether there was a value.
+    ///
+    /// # Errors
+    /// Those of the backend, where the value may then still be; memory has forgotten it in any case.
+    pub fn remove<Q: KeyRef<K> + ?Sized>(&self, key: &Q) -> Result<bool> {
+        let hash = self.settings.hasher.hash_one(key);
+        self.flights.forget(hash, key);
+        let here = self.memory.remove(hash, key, || self.now());
+        let Some(remote) = &self.remote else { return Ok(here) };
+        let there = remote.key(&key.to_key()).and_then(|key| remote.store.remove(&key.bytes));
+        Ok(self.counted(there)? || here)
+    }
+
+    /// Removes the entries that `doomed` picks, and returns how many. It is asked outside of all locks, about copies.
+    ///
+    /// A backend keeps only the hash of a key longer than 128 bytes: such entries are removed unseen,
+    /// and from a backend that cannot list its entries all are.
+    ///
+    /// # Errors
+    /// Those of the backend.
+    pub fn remove_if(&self, mut doomed: impl FnMut(&K, &V) -> bool) -> Result<usize> {
+        self.flights.forget_all();
+        let here = self.memory.remove_if(self.now(), &mut doomed);
+        let Some(remote) = &self.remote else { return Ok(here) };
+        match remote.remove_if(self.settings.clock.now(), doomed) {
+            Err(error) if error.kind() == crate::ErrorKind::Unsupported => {
+                let all = self.counted(remote.store.len())?;
+                self.counted(remote.store.clear())?;
+                self.memory.clear();
+                Ok(usize::try_from(all).unwrap_or(usize::MAX))
+            }
+            there => Ok(self.counted(there)?.max(here)),
+        }
+    }
+
+    /// Forgets every entry of this cache, in memory and in its space of the backend, and every counter.
+    ///
+    /// # Errors
+    /// Those of the backend; memory is empty in any case.
+    pub fn clear(&self) -> Result<()> {
+        self.flights.forget_all();
+        self.memory.clear();
+        let cleared = self.remote.as_ref().map_or(Ok(()), |remote| remote.store.clear());
+        self.counts.clear();
+        self.memory.reset_counters();
+        self.counted(cleared)
+    }
+
+    /// Entries held: in the backend if there is one and it answers, else in memory.
+    pub fn len(&self) -> usize {
+        let there = self.remote.as_ref().and_then(|remote| self.report(remote.store.len()));
+        match there {
+            Some(there) => usize::try_from(there).unwrap_or(usize::MAX),
+            None => self.memory.len(|| self.now()),
+        }
+    }
+
+    /// Whether no entry is held.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Changes the bound of a running cache; `None` is unbounded. What has to leave has left when this returns.
+    pub fn set_maxsize(&self, maxsize: impl Into<Option<usize>>) {
+        let maxsize = maxsize.into();
+        let bound = self.settings.memory_bound(maxsize, self.remote.is_some());
+        self.memory.set_maxsize(bound, || self.settings.set_maxsize(maxsize));
+        if let Some(remote) = &self.remote {
+            self.report(remote.store.set_maxsize(maxsize.map(|maxsize| maxsize as u64)));
+        }
+    }
+
+    /// Writes out what `writes = Behind` has queued.
+    ///
+    /// # Errors
+    /// Those of the backend.
+    pub fn flush(&self) -> Result<()> {
+        self.remote.as_ref().map_or(Ok(()), |remote| self.counted(remote.store.flush()))
+    }
+
+    /// A snapshot of the counters. With a backend, `currsize` asks it.
+    pub fn info(&self) -> CacheInfo {
+        let (hits, misses) = self.counts.calls();
+        // Memory knows its bound and its size at one moment; a backend is asked later.
+        let (currsize, maxsize) = match &self.remote {
+            None => self.memory.len_and_maxsize(|| self.now()),
+            Some(_) => (self.len(), self.settings.maxsize()),
+        };
+        CacheInfo {
+            hits,
+            misses,
+            maxsize,
+            currsize,
+            coalesced: self.counts.coalesced.load(Relaxed),
+            evictions: self.memory.evictions.load(Relaxed),
+            expired: self.memory.expired.load(Relaxed),
+            backend_hits: self.counts.backend_hits.load(Relaxed),
+            errors: self.counts.errors.load(Relaxed),
+        }
+    }
+
+    /// The hot path: memory alone. Inlined into the cached function, because moving an owned value through one more
+    /// `Option` costs as much as comparing the key.
+    #[inline(always)]
+    fn find<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
+        self.refresh();
+        let value = self.memory.get(hash, key, || self.now())?;
+        self.counts.hit();
+        Some(value)
+    }
+
+    /// As `find`, away from the hot path.
+    #[inline(never)]
+    fn find_again<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
+        if self.memory.is_off() { None } else { self.find(hash, key) }
+    }
+
+    fn begin<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, flight: fn() -> Arc<Flight<V>>) -> Begin<'_, K, V> {
+        if self.settings.disabled() {
+            return Begin::Alone(Lease::alone(self));
+        }
+        match self.flights.join(hash, key, flight) {
+            Join::Follow(flight) => match Arc::clone(&flight).follow() {
+                Ok(follower) => Begin::Follow(flight, follower),
+                Err(_circle) => Begin::Alone(Lease::alone(self)),
+            },
+            Join::Lead { flight, stale } => {
+                let lease = Lease::new(self, hash, flight, key);
+                // The leader before us may have landed between our look into memory and our joining.
+                match self.find_again(hash, key) {
+                    Some(value) => Begin::Hit(lease.answer(value)),
+                    None => Begin::Lead { lease, ask: !stale },
+                }
+            }
+        }
+    }
+
+    /// The value that was waited for, unless its leader gave up.
+    fn followed(&self, hash: u64, flight: &Arc<Flight<V>>, outcome: Outcome<V>) -> Option<V> {
+        match outcome {
+            Outcome::Landed(value) => {
+                self.counts.coalesced.fetch_add(1, Relaxed);
+                self.counts.hit();
+                Some(value)
+            }
+            Outcome::GivenUp => {
+                // A leader that stands still has not taken its flight off the board.
+                let _key = self.flights.take(hash, flight, |key| key);
+                None
+            }
+        }
+    }
+
+    fn miss<'a>(&'a self, lease: Lease<'a, K, V>) -> Lookup<'a, K, V> {
+        self.counts.miss();
+        Lookup::Miss(lease.begun())
+    }
+
+    /// A value that the backend had: it goes into memory and to those who wait.
+    fn found(&self, lease: Lease<'_, K, V>, value: V, stamp: Stamp) -> (V, Option<Storing<K, V>>) {
+        self.counts.hit();
+        self.counts.backend_hits.fetch_add(1, Relaxed);
+        // With an idle time the record's own expiry is an idle one; the time to live counts from when the value was made.
+        let end = match self.settings.tti {
+            None => stamp.expires,
+            Some(_) => self.settings.ttl.map_or(Timestamp::NEVER, |ttl| stamp.created.after(ttl)),
+        };
+        let left = (end != Timestamp::NEVER).then(|| self.settings.clock.now().until(end));
+        lease.keep(value, stamp, left)
+    }
+
+    fn get_remote<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
+        let remote = self.remote.as_ref().filter(|_| !self.settings.disabled())?;
+        let posted = if self.memory.is_off() && self.settings.tti.is_none() {
+            // Nothing that is read will be kept, so nobody need know that it is read.
+            self.flights.look(hash, key)
+        } else {
+            match self.flights.join(hash, key, Flight::by_thread) {
+                Join::Follow(_) => Look::Fresh,
+                Join::Lead { stale: true, flight } => {
+                    drop(Lease::new(self, hash, flight, key));
+                    Look::Stale
+                }
+                Join::Lead { stale: false, flight } => {
+                    let lease = Lease::new(self, hash, flight, key);
+                    let (value, stamp) = lease.fetch()?;
+                    let (value, storing) = self.found(lease, value, stamp);
+                    storing.map(|storing| self.report(storing.run()));
+                    return Some(value);
+                }
+            }
+        };
+        if posted == Look::Stale {
+            return None;
+        }
+        // We do not wait for who is at it, and what we read may be invalidated meanwhile, so it is not kept.
+        let found = remote.key(&key.to_key()).and_then(|key| remote.get(&key, self.settings.clock.now()));
+        let (value, _) = self.report(found).flatten()?;
+        self.counts.hit();
+        self.counts.backend_hits.fetch_add(1, Relaxed);
+        Some(value)
+    }
+
+    fn store(&self, key: K, value: V, ttl: Option<Duration>) {
+        if self.settings.disabled() {
+            return;
+        }
+        let hash = self.settings.hasher.hash_one(&key);
+        let life = self.life(ttl, self.settings.weigh(&key, &value));
+        self.flights.forget(hash, &key);
+        let Some(remote) = &self.remote else {
+            drop(self.memory.insert(hash, key, value, life));
+            return;
+        };
+        let bytes = self.report(remote.key(&key));
+        let stamp = stamp(self.settings.clock.now(), shorter(ttl, self.settings.tti), Duration::ZERO);
+        let stored = bytes.map(|bytes| remote.put(&bytes, &value, stamp));
+        drop(self.memory.insert(hash, key, value, life));
+        stored.map(|stored| self.report(stored));
+    }
+
+    /// Drops the memory tier if another process has invalidated something.
+    #[inline]
+    pub(crate) fn refresh(&self) {
+        if let Some(remote) = &self.remote {
+            self.refresh_from(remote);
+        }
+    }
+
+    fn refresh_from(&self, remote: &Remote<K, V>) {
+        if remote.store.went_stale() {
+            self.flights.forget_all();
+            self.memory.clear();
+        }
+    }
+
+    /// Microseconds of the steady clock.
+    #[inline]
+    pub(crate) fn now(&self) -> u64 {
+        u64::try_from(self.settings.clock.elapsed().as_micros()).unwrap_or(NEVER)
+    }
+
+    pub(crate) fn life(&self, ttl: Option<Duration>, weight: u64) -> Life {
+        let timed = ttl.is_some() || self.settings.expires() || self.memory.is_mortal();
+        let now = if timed { self.now() } else { 0 };
+        Life { now, limit: ttl.map_or(NEVER, |ttl| later(now, ttl)), weight }
+    }
+
+    /// A failing tier is a slow cache, not a failing program: counted, reported, and a miss.
+    pub(crate) fn report<T>(&self, result: Result<T>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.fault(&error);
+                None
+            }
+        }
+    }
+
+    /// Counts an error that the caller gets to see.
+    fn counted<T>(&self, result: Result<T>) -> Result<T> {
+        result.inspect_err(|_| {
+            self.counts.errors.fetch_add(1, Relaxed);
+        })
+    }
+
+    fn fault(&self, error: &Error) {
+        self.counts.errors.fetch_add(1, Relaxed);
+        (self.settings.report)(error);
+    }
+}
+
+impl<K: Key, V: Value> fmt::Debug for Cache<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache")
+            .field("maxsize", &self.settings.maxsize())
+            .field("in_memory", &self.memory.len(|| self.now()))
+            .field("remote", &self.remote)
+            .finish_non_exhaustive()
+    }
+}

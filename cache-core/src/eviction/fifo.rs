@@ -1,0 +1,33 @@
+//! First in, first out: a hit writes nothing.
+//!
+//! Belady, "A study of replacement algorithms for a virtual-storage computer", IBM Systems Journal 5(2), 1966,
+//! <https://doi.org/10.1147/sj.52.0078>.
+
+use super::list::List;
+use super::{Eviction, HitLock, Slot};
+
+/// The order of insertions, the last one in front. Costs 8 bytes a slot.
+#[derive(Debug, Default)]
+pub(crate) struct Fifo {
+    order: List,
+}
+
+impl Eviction for Fifo {
+    fn hit_lock(&self) -> HitLock {
+        HitLock::Shared
+    }
+
+    fn evict(&mut self, _: u64) -> Option<Slot> {
+        let slot = self.order.back()?;
+        self.order.unlink(slot);
+        Some(slot)
+    }
+
+    fn insert(&mut self, slot: Slot, _: u64) {
+        self.order.push_front(slot);
+    }
+
+    fn remove(&mut self, slot: Slot) {
+        self.order.unlink(slot);
+    }
+}

@@ -1,0 +1,208 @@
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod models;
+
+use super::{HitLock, Policy, Slot};
+use models::{Model, model};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use std::collections::HashMap;
+
+/// A cache that holds keys alone and asks both who leaves.
+struct Play {
+    policy: Box<dyn super::Eviction>,
+    model: Box<dyn Model>,
+    slots: HashMap<u32, Slot>,
+    keys: Vec<u32>,
+    free: Vec<Slot>,
+    capacity: usize,
+}
+
+impl Play {
+    fn new(policy: Policy, capacity: usize) -> Self {
+        Play {
+            policy: policy.build(7),
+            model: model(policy),
+            slots: HashMap::new(),
+            keys: Vec::new(),
+            free: Vec::new(),
+            capacity,
+        }
+    }
+
+    /// Whether it was a hit. Of policies with a shared lock, odd hits are told under the exclusive one.
+    fn get_or_insert(&mut self, key: u32, hit: usize) -> bool {
+        if let Some(&slot) = self.slots.get(&key) {
+            self.model.touch(key);
+            match self.policy.hit_lock() {
+                HitLock::Shared if hit.is_multiple_of(2) => self.policy.touch_shared(slot),
+                _ => self.policy.touch(slot),
+            }
+            return true;
+        }
+        if self.slots.len() == self.capacity {
+            self.evict(u64::from(key));
+        }
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.keys.push(key);
+            self.keys.len() as Slot - 1
+        });
+        self.keys[slot as usize] = key;
+        self.slots.insert(key, slot);
+        self.policy.insert(slot, u64::from(key));
+        self.model.insert(key);
+        false
+    }
+
+    fn remove(&mut self, key: u32) {
+        let Some(slot) = self.slots.remove(&key) else { return };
+        self.policy.remove(slot);
+        self.model.remove(key);
+        self.free.push(slot);
+    }
+
+    /// Whether somebody left; and it was the right one.
+    fn evict(&mut self, incoming: u64) -> bool {
+        let Some(slot) = self.policy.evict(incoming) else {
+            assert!(self.slots.is_empty(), "nobody left, and {} are there", self.slots.len());
+            return false;
+        };
+        let key = self.keys[slot as usize];
+        assert_eq!(self.slots.remove(&key), Some(slot), "slot {slot} was free");
+        assert_eq!(key, self.model.evict(key));
+        self.free.push(slot);
+        true
+    }
+}
+
+/// A capacity, and operations: what to do out of 16, and a number for the key.
+fn games() -> impl Strategy<Value = (usize, Vec<(u8, u32)>)> {
+    (1..=200usize).prop_flat_map(|capacity| {
+        // Both ends of the range of hit ratios: keys that nearly fit, and many more than fit.
+        let keys = prop_oneof![Just(capacity as u32 + 1), Just(3 * capacity as u32 + 1)];
+        keys.prop_flat_map(move |keys| (Just(capacity), vec((0..16u8, 0..keys), 0..1200)))
+    })
+}
+
+fn agrees(policy: Policy, (capacity, operations): (usize, Vec<(u8, u32)>)) {
+    let mut play = Play::new(policy, capacity);
+    for (at, (what, key)) in operations.into_iter().enumerate() {
+        match what {
+            0 => play.remove(key),
+            1 => _ = play.evict(u64::from(key)),
+            _ => _ = play.get_or_insert(key, at),
+        }
+        assert!(play.slots.len() <= capacity);
+    }
+    while play.evict(0) {}
+}
+
+proptest! {
+    #[test]
+    fn lru_evicts_as_its_model(game in games()) {
+        agrees(Policy::Lru, game);
+    }
+
+    #[test]
+    fn mru_evicts_as_its_model(game in games()) {
+        agrees(Policy::Mru, game);
+    }
+
+    #[test]
+    fn fifo_evicts_as_its_model(game in games()) {
+        agrees(Policy::Fifo, game);
+    }
+
+    #[test]
+    fn lfu_evicts_as_its_model(game in games()) {
+        agrees(Policy::Lfu, game);
+    }
+
+    #[test]
+    fn random_evicts_members(game in games()) {
+        agrees(Policy::Random, game);
+    }
+
+    #[test]
+    fn sieve_evicts_as_its_model(game in games()) {
+        agrees(Policy::Sieve, game);
+    }
+}
+
+#[test]
+fn lru_hits_and_misses_as_functools() {
+    let recorded = include_str!("functools.txt").lines().filter(|line| !line.starts_with('#'));
+    let mut calls = 0;
+    for line in recorded {
+        let (maxsize, line) = line.split_once(": ").unwrap();
+        let mut play = Play::new(Policy::Lru, maxsize.parse().unwrap());
+        for (at, call) in line.split(' ').enumerate() {
+            let (key, hit) = call.split_at(call.len() - 1);
+            assert_eq!(play.get_or_insert(key.parse().unwrap(), at), hit == "+", "call {at} at maxsize {maxsize}");
+            calls += 1;
+        }
+    }
+    assert!(calls > 300, "only {calls} calls were recorded");
+}
+
+/// The slots that leave when each is put back at once.
+fn random_choices(seed: u64, slots: Slot, rounds: usize) -> Vec<Slot> {
+    let mut policy = Policy::Random.build(seed);
+    (0..slots).for_each(|slot| policy.insert(slot, 0));
+    let mut choose = || {
+        let slot = policy.evict(0).unwrap();
+        policy.insert(slot, 0);
+        slot
+    };
+    (0..rounds).map(|_| choose()).collect()
+}
+
+#[test]
+fn random_is_uniform() {
+    for seed in [0, 1, 2, u64::MAX, 0x9e37_79b9_7f4a_7c15] {
+        let mut counts = [0u32; 20];
+        for slot in random_choices(seed, 20, 40_000) {
+            counts[slot as usize] += 1;
+        }
+        let chi: f64 = counts.iter().map(|&count| (f64::from(count) - 2000.0).powi(2) / 2000.0).sum();
+        // With 19 degrees of freedom one in a thousand fair dice is above.
+        assert!(chi < 43.8, "chi-square is {chi} with seed {seed}: {counts:?}");
+    }
+}
+
+#[test]
+fn random_follows_its_seed() {
+    assert_eq!(random_choices(3, 50, 100), random_choices(3, 50, 100));
+    assert_ne!(random_choices(3, 50, 100), random_choices(4, 50, 100));
+}
+
+#[test]
+fn sieve_notes_hits_of_many_threads_under_the_shared_lock() {
+    let mut policy = Policy::Sieve.build(0);
+    (0..100).for_each(|slot| policy.insert(slot, 0));
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let policy = &policy;
+            scope.spawn(move || (0..100).filter(|slot| slot % 5 != thread).for_each(|slot| policy.touch_shared(slot)));
+        }
+    });
+    policy.insert(100, 0);
+    // All 100 were hit: the hand clears them on its way to the newcomer, and then takes the oldest.
+    assert_eq!(policy.evict(0), Some(100));
+    assert_eq!(policy.evict(0), Some(0));
+}
+
+#[test]
+fn sieve_keeps_its_hand_when_others_are_removed() {
+    let mut policy = Policy::Sieve.build(0);
+    (0..6).for_each(|slot| policy.insert(slot, 0));
+    policy.touch_shared(0);
+    assert_eq!(policy.evict(0), Some(1));
+    // The hand has passed 0 and stands at 2.
+    policy.remove(4);
+    assert_eq!(policy.evict(0), Some(2));
+    policy.remove(3);
+    assert_eq!(policy.evict(0), Some(5));
+    assert_eq!(policy.evict(0), Some(0));
+    assert_eq!(policy.evict(0), None);
+}

@@ -1,0 +1,269 @@
+//! One computation under way: who leads it, who waits for it, and what came of it.
+
+use crate::key::Value;
+use crate::sync::{Mutex, Thread, current, park, planted};
+use crate::timer;
+use crate::waits::{Circle, Node, Scope, Wait, wait_for};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
+
+/// How long a task that leads and has been woken may stay un-polled before its followers stop believing in it.
+const STALLED: Duration = Duration::from_millis(200);
+/// How long a lease from `lookup_async` may shield its key outside of `drive`, where its progress cannot be seen.
+const HELD: Duration = Duration::from_secs(10);
+
+/// A computation that others may wait for.
+#[derive(Debug)]
+pub(crate) struct Flight<V> {
+    state: Mutex<State<V>>,
+    pub(crate) node: Arc<Node>,
+}
+
+#[derive(Debug)]
+struct State<V> {
+    /// `None` while it is under way.
+    end: Option<End<V>>,
+    leader: Leader,
+    /// Threads and tasks that wait, by a number each.
+    waiting: Vec<(u64, Waker)>,
+    next: u64,
+    /// Whether the timer will look at the leader.
+    watched: bool,
+}
+
+#[derive(Debug)]
+enum End<V> {
+    /// The value, for those who waited and those who come late.
+    Landed(Arc<V>),
+    /// The leader has failed, was cancelled or stands still: whoever waits looks again, and one of them leads.
+    GivenUp,
+}
+
+/// What is known of the one who computes.
+#[derive(Debug)]
+enum Leader {
+    /// A thread, or a task in the middle of a poll: it is at work.
+    Busy,
+    /// A task that waits for something else; the waker is its own.
+    Parked(Waker),
+    /// A task that could go on since then, and was not polled yet.
+    Woken(Instant),
+    /// A task outside of `drive` since then.
+    Held(Instant),
+}
+
+/// What waiting for a flight came to.
+#[derive(Debug)]
+pub(crate) enum Outcome<V> {
+    Landed(V),
+    GivenUp,
+}
+
+impl<V: Value> Flight<V> {
+    /// A flight led by this thread, which is inside of the computation from now on.
+    pub(crate) fn by_thread() -> Arc<Self> {
+        let flight = Self::new(Leader::Busy);
+        flight.node.enter();
+        flight
+    }
+
+    /// A flight led by a task.
+    pub(crate) fn by_task() -> Arc<Self> {
+        Self::new(Leader::Held(Instant::now()))
+    }
+
+    fn new(leader: Leader) -> Arc<Self> {
+        let state = State { end: None, leader, waiting: Vec::new(), next: 0, watched: false };
+        Arc::new(Flight { state: Mutex::new(state), node: Node::begin() })
+    }
+
+    /// Ends the flight with a value; no effect if it has ended.
+    pub(crate) fn land(&self, value: V) {
+        self.end(End::Landed(Arc::new(value)));
+    }
+
+    /// Ends the flight without one; no effect if it has ended.
+    pub(crate) fn give_up(&self) {
+        self.end(End::GivenUp);
+    }
+
+    fn end(&self, end: End<V>) {
+        self.node.end();
+        let waiting = {
+            let mut state = self.state.lock();
+            if state.end.is_some() {
+                return;
+            }
+            state.end = Some(end);
+            std::mem::take(&mut state.waiting)
+        };
+        if planted("lost wake-up") {
+            return;
+        }
+        waiting.into_iter().for_each(|(_, waker)| waker.wake());
+    }
+
+    /// Declares the wait for this flight, or says that it would never end.
+    pub(crate) fn follow(self: Arc<Self>) -> Result<Follower<V>, Circle> {
+        let wait = wait_for(&self.node)?;
+        Ok(Follower { flight: self, place: None, _wait: wait })
+    }
+
+    /// One poll of the leading task's work is about to begin. Its waker goes through us, so that we see it being woken.
+    pub(crate) fn poll_begins(self: &Arc<Self>) -> (Waker, Scope<'_>) {
+        self.set_leader(Leader::Busy);
+        (Waker::from(Arc::clone(self)), self.node.scope())
+    }
+
+    /// The poll has ended; `task` is to be woken when the work can go on.
+    pub(crate) fn poll_ended(&self, task: &Waker) {
+        let parked = Leader::Parked(task.clone());
+        let mut state = self.state.lock();
+        if matches!(state.leader, Leader::Busy) {
+            state.leader = parked;
+            return;
+        }
+        drop(state);
+        // Woken in the middle of its own poll.
+        task.wake_by_ref();
+    }
+
+    /// The work is done; what is left of the lease is in other hands.
+    pub(crate) fn work_ended(&self) {
+        self.set_leader(Leader::Held(Instant::now()));
+    }
+
+    fn set_leader(&self, leader: Leader) {
+        let before = std::mem::replace(&mut self.state.lock().leader, leader);
+        // A waker's destructor is an executor's code, so it does not run under the lock.
+        drop(before);
+    }
+}
+
+/// The waker of the leading task.
+impl<V: Value> Wake for Flight<V> {
+    fn wake(self: Arc<Self>) {
+        let before = {
+            let mut state = self.state.lock();
+            let before = std::mem::replace(&mut state.leader, Leader::Woken(Instant::now()));
+            if !state.waiting.is_empty() {
+                state.watch(&self);
+            }
+            before
+        };
+        if let Leader::Parked(task) = before {
+            task.wake();
+        }
+    }
+}
+
+impl<V: Value> State<V> {
+    /// From when on the leader counts as standing still.
+    fn deadline(&self) -> Option<Instant> {
+        match self.leader {
+            Leader::Busy | Leader::Parked(_) => None,
+            Leader::Woken(since) => Some(since + STALLED),
+            Leader::Held(since) => Some(since + HELD),
+        }
+    }
+
+    /// Has the timer look at the leader when it is due.
+    fn watch(&mut self, flight: &Arc<Flight<V>>) {
+        let Some(deadline) = self.deadline() else { return };
+        if !self.watched {
+            self.watched = true;
+            let flight: Weak<Flight<V>> = Arc::downgrade(flight);
+            timer::at(deadline, flight);
+        }
+    }
+}
+
+impl<V: Value> timer::Timed for Flight<V> {
+    fn due(self: Arc<Self>, now: Instant) {
+        {
+            let mut state = self.state.lock();
+            state.watched = false;
+            if state.deadline().is_none_or(|deadline| now < deadline) {
+                return state.watch(&self);
+            }
+        }
+        self.give_up();
+    }
+}
+
+/// Waits for a flight: a future, and for threads [`wait`](Self::wait).
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Follower<V: Value> {
+    flight: Arc<Flight<V>>,
+    /// Our number in the list of those who wait.
+    place: Option<u64>,
+    _wait: Wait,
+}
+
+impl<V: Value> Follower<V> {
+    /// Blocks this thread until the flight has ended.
+    pub(crate) fn wait(mut self) -> Outcome<V> {
+        let waker = Waker::from(Arc::new(Unpark(current())));
+        let mut context = Context::from_waker(&waker);
+        loop {
+            match Pin::new(&mut self).poll(&mut context) {
+                Poll::Ready(outcome) => return outcome,
+                Poll::Pending => park(),
+            }
+        }
+    }
+}
+
+impl<V: Value> Future for Follower<V> {
+    type Output = Outcome<V>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome<V>> {
+        let this = &mut *self;
+        let mut state = this.flight.state.lock();
+        match &state.end {
+            Some(End::GivenUp) => return Poll::Ready(Outcome::GivenUp),
+            Some(End::Landed(value)) => {
+                let value = Arc::clone(value);
+                drop(state);
+                return Poll::Ready(Outcome::Landed(V::clone(&value)));
+            }
+            None => {}
+        }
+        match this.place.and_then(|place| state.waiting.iter_mut().find(|(number, _)| *number == place)) {
+            Some((_, waker)) => waker.clone_from(context.waker()),
+            None => {
+                let place = state.next;
+                state.waiting.push((place, context.waker().clone()));
+                state.next += 1;
+                this.place = Some(place);
+            }
+        }
+        state.watch(&this.flight);
+        Poll::Pending
+    }
+}
+
+impl<V: Value> Drop for Follower<V> {
+    fn drop(&mut self) {
+        let Some(place) = self.place else { return };
+        // A cancelled follower leaves no waker behind.
+        let left = {
+            let waiting = &mut self.flight.state.lock().waiting;
+            waiting.iter().position(|(number, _)| *number == place).map(|at| waiting.swap_remove(at))
+        };
+        drop(left);
+    }
+}
+
+/// A waiting thread, among waiting tasks.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}

@@ -1,0 +1,189 @@
+//! What generated code names beside the cache itself. Not covered by semantic versioning.
+
+mod argument;
+#[cfg(feature = "serde")]
+mod stored;
+
+pub use argument::{Given, KeyArgument, KeyReceiver, Owned, OwnedArgument, OwnedSelf, This, given};
+#[cfg(feature = "serde")]
+pub use stored::StoredKey;
+
+pub use core::any::type_name;
+pub use core::cfg;
+pub use core::marker::PhantomData;
+pub use core::option::Option;
+pub use core::result::Result::{Err, Ok};
+pub use core::time::Duration;
+pub use std::sync::LazyLock;
+
+use crate::{Backend, IntoBackend, Key, Result, Value};
+use std::fmt::{self, Write};
+use std::sync::Arc;
+
+/// The value that a fallible function keeps.
+pub type OkOf<T> = <T as Fallible>::Ok;
+
+/// A `Result` under whatever name.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is called `Result` and is none",
+    note = "say `cache_err` to keep whatever the function returns"
+)]
+pub trait Fallible {
+    /// What `Ok` holds.
+    type Ok;
+}
+
+impl<T, E> Fallible for core::result::Result<T, E> {
+    type Ok = T;
+}
+
+/// A bound on entries; its type makes `usize` of a literal.
+pub fn bound(entries: usize) -> Option<usize> {
+    Some(entries)
+}
+
+/// No bound on entries.
+pub fn unbounded() -> Option<usize> {
+    None
+}
+
+/// The user's weigher of values, as the builder wants it. It tells a closure the type of its argument.
+pub fn weigher<K: Key, V: Value>(
+    weigh: impl Fn(&V) -> u64 + Send + Sync + 'static,
+) -> impl Fn(&K, &V) -> u64 + Send + Sync + 'static {
+    move |_, value| weigh(value)
+}
+
+/// Whether there is a value to keep.
+pub fn is_some<T>(value: &Option<T>) -> bool {
+    value.is_some()
+}
+
+/// Whether the user's condition holds. It tells a closure the type of its argument.
+pub fn holds<V>(value: &V, condition: impl FnOnce(&V) -> bool) -> bool {
+    condition(value)
+}
+
+/// The type of a key that is nowhere written.
+#[expect(missing_debug_implementations, reason = "carries a type from one line of generated code to the next")]
+pub struct KeyType<K>(PhantomData<fn() -> K>);
+
+impl<K> KeyType<K> {
+    /// The type of a key at hand.
+    #[inline]
+    pub fn of(_: &K) -> Self {
+        KeyType(PhantomData)
+    }
+
+    /// The type of the key that the closure would return. It is never run.
+    pub fn returned_by(_: impl FnOnce() -> K) -> Self {
+        KeyType(PhantomData)
+    }
+}
+
+/// Stands for an argument in a call that is never run.
+pub fn argument<T>() -> T {
+    unreachable!("only named in closures that nothing calls")
+}
+
+/// What was given as `backend = ..`, with the function that opens a URL.
+///
+/// A backend opens as such; what is none but is text, one reference further, is a URL.
+#[expect(missing_debug_implementations, reason = "lives for one call in generated code")]
+pub struct Place<T>(pub T, pub fn(&str) -> Result<Arc<dyn Backend>>);
+
+/// A place that can stand for a backend.
+pub trait OpenBackend {
+    /// The backend, or why there is none.
+    fn open(self) -> Result<Arc<dyn Backend>>;
+}
+
+impl<T: IntoBackend> OpenBackend for Place<T> {
+    fn open(self) -> Result<Arc<dyn Backend>> {
+        self.0.into_backend()
+    }
+}
+
+/// A place named by a URL.
+pub trait OpenUrl {
+    /// The backend, or why there is none.
+    fn open(self) -> Result<Arc<dyn Backend>>;
+}
+
+impl<T: AsRef<str>> OpenUrl for &Place<T> {
+    fn open(self) -> Result<Arc<dyn Backend>> {
+        (self.1)(self.0.as_ref())
+    }
+}
+
+/// What tells the results of one version of a function from those of another.
+#[derive(Clone, Copy, Debug)]
+pub enum Version<'a> {
+    /// As the user calls it.
+    Given(&'a str),
+    /// A fingerprint of the function's tokens, and the conditions they ask about.
+    Tokens(u64, &'a [bool]),
+}
+
+/// The name of a function's space: `name<instance>@version`.
+pub fn space(name: &str, instance: &[&dyn fmt::Display], version: Version<'_>) -> String {
+    let mut space = name.to_string();
+    let parts: Vec<String> = instance.iter().map(|part| part.to_string()).filter(|part| !part.is_empty()).collect();
+    if !parts.is_empty() {
+        let _ = write!(space, "<{}>", parts.join(", "));
+    }
+    let _ = match version {
+        Version::Given(version) => write!(space, "@v:{version}"),
+        Version::Tokens(fingerprint, conditions) => write!(space, "@{:016x}", mixed(fingerprint, conditions)),
+    };
+    space
+}
+
+/// FNV-1a over the conditions. Part of the format of names, so it stays as it is.
+fn mixed(fingerprint: u64, conditions: &[bool]) -> u64 {
+    conditions.iter().fold(fingerprint, |hash, holds| (hash ^ u64::from(*holds) ^ 2).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// The path of an associated function.
+pub fn member(owner: &str, function: &str) -> String {
+    format!("{owner}::{function}")
+}
+
+/// The `u8, u16` of `path::Pair<u8, u16>`, and all of a type that is no path.
+pub fn type_arguments(name: &str) -> &str {
+    if !name.starts_with(|first: char| first.is_alphabetic() || first == '_') {
+        return name;
+    }
+    match name.split_once('<') {
+        Some((_, arguments)) => arguments.strip_suffix('>').unwrap_or(arguments),
+        None => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Version, mixed, space, type_arguments};
+
+    #[test]
+    fn a_space_is_named_by_function_instance_and_version() {
+        assert_eq!(space("a::f", &[], Version::Given("2")), "a::f@v:2");
+        assert_eq!(space("a::f", &[&"u8", &3], Version::Tokens(10, &[])), "a::f<u8, 3>@000000000000000a");
+        assert_eq!(space("a::f", &[&""], Version::Given("2")), "a::f@v:2");
+    }
+
+    #[test]
+    fn conditions_count_with_their_number_and_order() {
+        let all = [&[][..], &[true], &[false], &[true, false], &[false, true], &[false, false]].map(|c| mixed(7, c));
+        for (at, one) in all.iter().enumerate() {
+            assert!(!all[..at].contains(one), "{at}");
+        }
+    }
+
+    #[test]
+    fn type_arguments_of_paths() {
+        assert_eq!(type_arguments("a::M"), "");
+        assert_eq!(type_arguments("a::M<u8>"), "u8");
+        assert_eq!(type_arguments("a::M<u8, b::N<i8>>"), "u8, b::N<i8>");
+        assert_eq!(type_arguments("[u8]"), "[u8]");
+    }
+}

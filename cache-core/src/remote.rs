@@ -1,0 +1,84 @@
+//! The typed view of the byte tier: keys and values on this side, bytes on the other.
+
+use crate::backend::{Record, Visit};
+use crate::bytes::{KeyBytes, Stamp, Wire};
+use crate::error::Result;
+use crate::fault::{CODEC, unpanicked};
+use crate::store::Store;
+use crate::time::Timestamp;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A space of a backend, as a cache of `K` and `V` sees it.
+pub(crate) struct Remote<K, V> {
+    pub(crate) store: Arc<Store>,
+    /// The name of the space: under every checksum.
+    space: String,
+    wire: Box<dyn Wire<K, V>>,
+}
+
+impl<K, V> fmt::Debug for Remote<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.store.fmt(f)
+    }
+}
+
+impl<K, V> Remote<K, V> {
+    pub(crate) fn new(store: Store, wire: Box<dyn Wire<K, V>>) -> Self {
+        let space = store.space().name.clone();
+        Remote { store: Arc::new(store), space, wire }
+    }
+
+    pub(crate) fn key(&self, key: &K) -> Result<KeyBytes> {
+        unpanicked(CODEC, || self.wire.key(key))
+    }
+
+    pub(crate) fn get(&self, key: &KeyBytes, now: Timestamp) -> Result<Option<(V, Stamp)>> {
+        let record = self.store.get(&key.bytes, now)?;
+        self.open(key, record, now)
+    }
+
+    pub(crate) async fn get_async(&self, key: &KeyBytes, now: Timestamp) -> Result<Option<(V, Stamp)>> {
+        let record = self.store.get_async(&key.bytes, now).await?;
+        self.open(key, record, now)
+    }
+
+    pub(crate) fn put(&self, key: &KeyBytes, value: &V, stamp: Stamp) -> Result<()> {
+        let record = self.seal(key, value, stamp)?;
+        self.store.put(&key.bytes, record, stamp.created)
+    }
+
+    /// The record of `value` under `key`.
+    pub(crate) fn seal(&self, key: &KeyBytes, value: &V, stamp: Stamp) -> Result<Record> {
+        let value = unpanicked(CODEC, || self.wire.seal(&self.space, key, value, stamp))?;
+        Ok(Record { value, expires: stamp.expires })
+    }
+
+    /// Removes the entries that `doomed` picks, and those that cannot be shown to it. Returns how many.
+    pub(crate) fn remove_if(&self, now: Timestamp, mut doomed: impl FnMut(&K, &V) -> bool) -> Result<usize> {
+        let mut removed = 0;
+        self.store.scan(now, &mut |key, record| {
+            let shown = || self.wire.open_scanned(&self.space, key, &record.value, now);
+            let keep = match unpanicked(CODEC, shown) {
+                Ok(Some((Some(key), value))) => !doomed(&key, &value),
+                // Of a long key only the hash is stored, and what is damaged has no value: to remove too much is a miss.
+                Ok(Some((None, _)) | None) | Err(_) => false,
+            };
+            removed += usize::from(!keep);
+            if keep { Visit::Keep } else { Visit::Remove }
+        })?;
+        Ok(removed)
+    }
+
+    fn open(&self, key: &KeyBytes, record: Option<Record>, now: Timestamp) -> Result<Option<(V, Stamp)>> {
+        let Some(record) = record else { return Ok(None) };
+        unpanicked(CODEC, || self.wire.open(&self.space, key, &record.value, now))
+    }
+}
+
+/// When a value made now expires, and what it cost.
+pub(crate) fn stamp(now: Timestamp, life: Option<Duration>, cost: Duration) -> Stamp {
+    let expires = life.map_or(Timestamp::NEVER, |life| now.after(life));
+    Stamp { created: now, expires, cost }
+}

@@ -1,0 +1,95 @@
+//! The writing of one computed value to the backend, so that an invalidation meanwhile wins.
+
+use crate::backend::Record;
+use crate::error::Result;
+use crate::flight::Flight;
+use crate::flights::Flights;
+use crate::key::{Key, Value};
+use crate::offload::offload;
+use crate::store::Store;
+use crate::time::Timestamp;
+use std::sync::Arc;
+
+/// A flight and where it is posted.
+pub(crate) struct Posted<K: Key, V: Value> {
+    pub(crate) flights: Arc<Flights<K, V>>,
+    pub(crate) hash: u64,
+    pub(crate) flight: Arc<Flight<V>>,
+}
+
+impl<K: Key, V: Value> Posted<K, V> {
+    /// Takes the flight off the board. `false`: its key was invalidated while it was posted.
+    fn take(&self) -> bool {
+        let key = self.flights.take(self.hash, &self.flight, |key| key);
+        self.flight.give_up();
+        key.is_some()
+    }
+}
+
+/// One write. It goes on to its end even if the task that began it is cancelled: until it is known how it ended,
+/// the flight stays on the board, so that an invalidation can be made good.
+pub(crate) struct Storing<K: Key, V: Value> {
+    /// None once the flight is off the board.
+    posted: Option<Posted<K, V>>,
+    store: Arc<Store>,
+    key: Vec<u8>,
+    /// None once the write has begun.
+    record: Option<Record>,
+    now: Timestamp,
+}
+
+impl<K: Key, V: Value> Storing<K, V> {
+    pub(crate) fn new(posted: Posted<K, V>, store: Arc<Store>, key: Vec<u8>, record: Record, now: Timestamp) -> Self {
+        Storing { posted: Some(posted), store, key, record: Some(record), now }
+    }
+
+    /// Writes on this thread.
+    pub(crate) fn run(mut self) -> Result<()> {
+        let Some(record) = self.record.take() else { return Ok(()) };
+        let put = self.store.put(&self.key, record, self.now);
+        self.undo_if_invalidated()?;
+        put
+    }
+
+    /// Writes without blocking the executor.
+    pub(crate) async fn run_async(mut self) -> Result<()> {
+        if self.store.is_behind() {
+            return self.run();
+        }
+        let store = Arc::clone(&self.store);
+        let Some(native) = store.native() else {
+            return offload(move || self.run()).await.unwrap_or(Ok(()));
+        };
+        let Some(record) = self.record.take() else { return Ok(()) };
+        let put = native.put(&store.space(), &self.key, &record, self.now).await;
+        let invalidated = self.posted.take().is_some_and(|posted| !posted.take());
+        if invalidated {
+            native.remove(&store.space(), &self.key).await?;
+        }
+        put
+    }
+
+    fn undo_if_invalidated(&mut self) -> Result<()> {
+        if self.posted.take().is_some_and(|posted| !posted.take()) {
+            self.store.remove(&self.key)?;
+        }
+        Ok(())
+    }
+}
+
+impl<K: Key, V: Value> Drop for Storing<K, V> {
+    fn drop(&mut self) {
+        let Some(posted) = self.posted.take() else { return };
+        if self.record.is_some() {
+            // Nothing was written.
+            posted.take();
+            return;
+        }
+        // Cancelled in the middle of a native write: whether it happened is unknown, so the entry is given up.
+        let (store, key) = (Arc::clone(&self.store), std::mem::take(&mut self.key));
+        drop(offload(move || {
+            let _ = store.remove(&key);
+            posted.take();
+        }));
+    }
+}

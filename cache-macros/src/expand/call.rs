@@ -1,0 +1,128 @@
+//! The function as its callers see it: look, and only at a miss run the original.
+
+use super::companions::quiet;
+use super::generics::{all_bounds, turbofish};
+use super::key::{Query, bounds, declarations, query};
+use crate::model::{Keep, Model, Outcome};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::quote;
+
+/// The names of the locals, out of reach of the user's own.
+struct Locals {
+    value: Ident,
+    lease: Ident,
+    error: Ident,
+}
+
+impl Locals {
+    fn new() -> Self {
+        let [value, lease, error] =
+            ["memolith_value", "memolith_lease", "memolith_error"].map(|name| Ident::new(name, Span::mixed_site()));
+        Locals { value, lease, error }
+    }
+}
+
+/// The function under the user's name. Where the compiler has to say whether an argument is a key, it is one call of a
+/// companion that asks for it, so that it says it once.
+pub(super) fn function(model: &Model) -> TokenStream {
+    let body = match bounds(model).is_empty() {
+        true => look(model),
+        false => {
+            let call = call(model, "cached");
+            let wait = model.signature.asyncness.map(|_| quote!(.await));
+            quote!(#call #wait)
+        }
+    };
+    let (attributes, vis, name) = (&model.attributes.function, &model.vis, &model.signature.ident);
+    let clause = &model.signature.generics.where_clause;
+    declared(model, quote!(#(#attributes)* #vis), name, quote!(#clause), body)
+}
+
+/// `cached(..)`, where the function needs it.
+pub(super) fn cached(model: &Model) -> TokenStream {
+    if bounds(model).is_empty() {
+        return TokenStream::new();
+    }
+    let (quiet, name) = (quiet(model), model.place.companion("cached"));
+    declared(model, quote!(#quiet #[inline]), &name, all_bounds(model), look(model))
+}
+
+/// A function of the user's signature with plain names for parameters.
+fn declared(model: &Model, before: TokenStream, name: &Ident, clause: TokenStream, body: TokenStream) -> TokenStream {
+    let all: Vec<_> = model.parameters.iter().collect();
+    let parameters = declarations(&all);
+    let signature = &model.signature;
+    let (asyncness, output) = (&signature.asyncness, &signature.output);
+    let (generics, _, _) = signature.generics.split_for_impl();
+    quote!(#before #asyncness fn #name #generics (#(#parameters),*) #output #clause { #body })
+}
+
+/// A hit, or the original's result on its way into the cache.
+fn look(model: &Model) -> TokenStream {
+    let root = &model.root;
+    let locals = Locals::new();
+    let Locals { value, lease, .. } = &locals;
+    let Query { prepare, cache, key } = query(model);
+    let original = call(model, "uncached");
+    let (look, compute) = match model.signature.asyncness {
+        Some(_) => (quote!(#cache.lookup_async(#key).await), quote!(#lease.drive(#original).await)),
+        None => (quote!(#cache.lookup(#key)), original),
+    };
+    let hit = match model.outcome {
+        Outcome::Whole => quote!(#value),
+        Outcome::Ok => quote!(#root::Ok(#value)),
+    };
+    let finish = finish(model, &locals);
+    quote! {
+        #prepare
+        let #lease = match #look {
+            #root::Lookup::Hit(#value) => return #hit,
+            #root::Lookup::Miss(#lease) => #lease,
+        };
+        let #value = #compute;
+        #finish
+    }
+}
+
+/// A call of a companion with the arguments of this call.
+fn call(model: &Model, companion: &str) -> TokenStream {
+    let turbofish = turbofish(&model.signature.generics);
+    let path = model.place.path(companion);
+    let arguments = model.parameters.iter().map(|parameter| &parameter.name);
+    quote!(#path #turbofish(#(#arguments),*))
+}
+
+/// What becomes of the computed value. An `Err` drops the lease, which hands the duty to compute to the next caller.
+fn finish(model: &Model, locals: &Locals) -> TokenStream {
+    let root = &model.root;
+    let Locals { value, lease, error } = locals;
+    let fill = match model.signature.asyncness {
+        Some(_) => quote!(#lease.fill_async(#value).await),
+        None => quote!(#lease.fill(#value)),
+    };
+    let fill = match kept(model, value) {
+        Some(kept) => quote!(if #kept { #fill } else { #lease.answer(#value) }),
+        None => fill,
+    };
+    match model.outcome {
+        Outcome::Whole => fill,
+        Outcome::Ok => quote! {
+            match #value {
+                #root::Ok(#value) => #root::Ok(#fill),
+                #root::Err(#error) => #root::Err(#error),
+            }
+        },
+    }
+}
+
+/// Whether the value is to be kept, where that depends on it.
+fn kept(model: &Model, value: &Ident) -> Option<TokenStream> {
+    let root = &model.root;
+    let Keep { condition, only_some } = &model.keep;
+    let some = only_some.then(|| quote!(#root::is_some(&#value)));
+    let condition = condition.as_ref().map(|condition| quote!(#root::holds(&#value, #condition)));
+    match (some, condition) {
+        (Some(some), Some(condition)) => Some(quote!(#some && #condition)),
+        (some, condition) => some.or(condition),
+    }
+}

@@ -1,0 +1,102 @@
+//! Rules about the crates that memolith is built from.
+
+use super::Source;
+use crate::{deps, workspace};
+use std::collections::BTreeMap;
+use std::fs;
+
+/// All that the core may stand on with its features off: `hashbrown`, `parking_lot`, and what these need on some system.
+const CORE: &[&str] = &[
+    "memolith-core",
+    "hashbrown",
+    "foldhash",
+    "parking_lot",
+    "lock_api",
+    "scopeguard",
+    "parking_lot_core",
+    "cfg-if",
+    "libc",
+    "smallvec",
+    "redox_syscall",
+    "bitflags",
+    "windows-link",
+];
+
+/// Second versions that a dependency forces on us, each with its reason in deny.toml.
+const TOLERATED: &[&str] = &["syn v2."];
+
+pub(super) fn core_dependencies(_: &[Source]) -> Result<Vec<String>, String> {
+    let crates = deps::crates("memolith-core", &["--no-default-features"])?;
+    let names = crates.iter().filter_map(|line| line.split(' ').next());
+    let strangers = names.filter(|name| !CORE.contains(name));
+    Ok(strangers
+        .map(|name| format!("cache-core: depends on `{name}` with its features off; put it behind a feature"))
+        .collect())
+}
+
+pub(super) fn duplicates(_: &[Source]) -> Result<Vec<String>, String> {
+    let crates = deps::crates("memolith", &["--all-features"])?;
+    let mut versions: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for package in crates.iter().filter(|package| !TOLERATED.iter().any(|start| package.starts_with(start))) {
+        versions.entry(package.split(' ').next().unwrap_or_default()).or_default().push(package);
+    }
+    let twice = versions.into_values().filter(|packages| packages.len() > 1);
+    Ok(twice.map(|packages| format!("{} are in one graph; bring them together", packages.join(" and "))).collect())
+}
+
+pub(super) fn licences(_: &[Source]) -> Result<Vec<String>, String> {
+    let path = workspace::root().join("deny.toml");
+    let text = fs::read_to_string(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+    let allowed = allowed(&text);
+    let tree = workspace::cargo_output(&[
+        "tree",
+        "--workspace",
+        "--all-features",
+        "--edges",
+        "normal,build",
+        "--prefix",
+        "none",
+        "--no-dedupe",
+        "--format",
+        "{l}|{p}",
+    ])?;
+    let mut faults = Vec::new();
+    for (licence, package) in tree.lines().filter_map(|line| line.split_once('|')) {
+        if !satisfied(licence, &allowed) {
+            faults.push(format!("{package}: its licence `{licence}` is not in deny.toml"));
+        }
+    }
+    faults.sort();
+    faults.dedup();
+    Ok(faults)
+}
+
+/// The strings of the `allow = [..]` list below `[licenses]`.
+fn allowed(deny: &str) -> Vec<&str> {
+    let section = deny.split("[licenses]").nth(1).unwrap_or_default();
+    let list = section.split("allow = [").nth(1).and_then(|rest| rest.split(']').next()).unwrap_or_default();
+    list.split('"').skip(1).step_by(2).collect()
+}
+
+/// Whether one side of an expression of licences with `OR` (or the old `/`) is allowed as a whole.
+fn satisfied(expression: &str, allowed: &[&str]) -> bool {
+    let expression = expression.replace(['(', ')'], "").replace('/', " OR ");
+    expression.split(" OR ").any(|side| side.split(" AND ").all(|licence| allowed.contains(&licence.trim())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_licence_is_satisfied_by_one_side() {
+        let allowed = allowed("[bans]\n[licenses]\nallow = [\n  \"MIT\",\n  \"Unicode-3.0\",\n]\n");
+        assert_eq!(allowed, ["MIT", "Unicode-3.0"]);
+        for good in ["MIT", "MIT OR Apache-2.0", "Apache-2.0/MIT", "(MIT OR Apache-2.0) AND Unicode-3.0"] {
+            assert!(satisfied(good, &allowed), "{good}");
+        }
+        for bad in ["", "GPL-3.0", "Apache-2.0", "MIT AND GPL-3.0"] {
+            assert!(!satisfied(bad, &allowed), "{bad}");
+        }
+    }
+}

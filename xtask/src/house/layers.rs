@@ -1,0 +1,181 @@
+//! Who may import whom inside the core.
+
+use super::Source;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The modules of the core from the bottom up. A module imports from its own layer and from those before it.
+/// A submodule stands with its parent, unless it is named itself.
+const LAYERS: &[&[&str]] = &[
+    &["error", "time", "key", "sync", "info", "instances", "offload"],
+    &["eviction", "counts", "fault", "metrics", "timer", "waits"],
+    &["backend", "bytes", "memory", "flight", "flights", "store", "behind"],
+    &["remote", "settings", "storing", "conformance"],
+    &["cache", "lease"],
+    &["builder"],
+    &["generated"],
+];
+
+pub(super) fn upward_imports(sources: &[Source]) -> Result<Vec<String>, String> {
+    let core = Path::new("cache-core/src");
+    let root = sources.iter().find(|source| source.path == core.join("lib.rs"));
+    let exports = root.map(exports).ok_or("cache-core/src/lib.rs is not there")?;
+    let mut faults = Vec::new();
+    for source in sources.iter().filter(|source| !source.is_test()) {
+        let Ok(inside) = source.path.strip_prefix(core) else { continue };
+        let module = module(inside);
+        if module == "lib" {
+            continue;
+        }
+        let Some(mine) = layer(&module) else {
+            faults.push(format!(
+                "{}: `{module}` has no layer; give it one in xtask/src/house/layers.rs",
+                source.path.display()
+            ));
+            continue;
+        };
+        for name in imports(&code_without_tests(source)) {
+            let imported = exports.get(word(&name)).unwrap_or(&name);
+            if layer(imported).is_some_and(|other| other > mine) {
+                faults.push(format!("{}: imports `{imported}`, which stands above `{module}`", source.path.display()));
+            }
+        }
+    }
+    Ok(faults)
+}
+
+/// The name of the module that a file below `src` is.
+fn module(file: &Path) -> String {
+    let parts: Vec<_> = file.with_extension("").iter().map(|part| part.to_string_lossy().into_owned()).collect();
+    parts.join("::").trim_end_matches("::mod").to_owned()
+}
+
+fn layer(module: &str) -> Option<usize> {
+    let at = |name: &str| LAYERS.iter().position(|layer| layer.contains(&name));
+    let mut parts = module.splitn(3, "::");
+    let (parent, child) = (parts.next()?, parts.next().unwrap_or_default());
+    at(&format!("{parent}::{child}")).or_else(|| at(parent))
+}
+
+/// What the crate root re-exports, and from which module.
+fn exports(root: &Source) -> BTreeMap<String, String> {
+    let mut exports = BTreeMap::new();
+    let text = root.code.join(" ");
+    for statement in text.split("use ").skip(1) {
+        let statement = statement.split(';').next().unwrap_or_default().trim_start_matches("crate::");
+        let Some((module, names)) = statement.split_once("::") else { continue };
+        for name in names.split(['{', '}', ',']).filter_map(|name| name.rsplit("::").next()) {
+            exports.insert(name.trim().to_owned(), module.trim().to_owned());
+        }
+    }
+    exports
+}
+
+/// The code of a file up to its test module; tests may look anywhere.
+fn code_without_tests(source: &Source) -> String {
+    let end = source.code.iter().position(|line| line.trim() == "#[cfg(test)]");
+    source.code[..end.unwrap_or(source.code.len())].join("\n")
+}
+
+/// What follows `crate::` in imports and in paths: a name or, where there is a second, `module::name`.
+fn imports(code: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    for rest in code.split("crate::").skip(1) {
+        match rest.strip_prefix('{') {
+            None => names.push(path(rest)),
+            Some(group) => names.extend(group_members(group).iter().map(|member| path(member))),
+        }
+    }
+    names
+}
+
+/// The members of a `{..}` group whose brace is already open, at its own level.
+fn group_members(group: &str) -> Vec<String> {
+    let (mut depth, mut members) = (0_usize, vec![String::new()]);
+    for letter in group.chars() {
+        match letter {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => members.push(String::new()),
+            _ => {}
+        }
+        if let Some(last) = members.last_mut().filter(|_| letter != ',' || depth > 0) {
+            last.push(letter);
+        }
+    }
+    members
+}
+
+/// Up to two names at the start of `text`.
+fn path(text: &str) -> String {
+    let mut names = text.trim_start().splitn(3, "::").map(word);
+    let first = names.next().unwrap_or_default();
+    let goes_on = text.trim_start()[first.len()..].starts_with("::");
+    match names.next().filter(|second| goes_on && !second.is_empty()) {
+        Some(second) => format!("{first}::{second}"),
+        None => first.to_owned(),
+    }
+}
+
+fn word(text: &str) -> &str {
+    let end = text.find(|letter: char| !letter.is_alphanumeric() && letter != '_');
+    &text[..end.unwrap_or(text.len())]
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn faults(path: &str, text: &str) -> Vec<String> {
+        let root = "mod cache;\npub use cache::{Cache, Lookup};\npub use error::{Error, Result};\n";
+        upward_imports(&[Source::new("cache-core/src/lib.rs", root), Source::new(path, text)]).unwrap()
+    }
+
+    #[test]
+    fn imports_go_down() {
+        assert!(faults("cache-core/src/cache.rs", "use crate::Result;\nuse crate::remote::Remote;\n").is_empty());
+        assert!(
+            faults("cache-core/src/eviction/lru.rs", "use super::list::List;\nuse crate::time::Clock;\n").is_empty()
+        );
+        assert!(faults("cache-core/src/bytes/mod.rs", "//! See [`Remote`](crate::remote).\n").is_empty());
+    }
+
+    #[test]
+    fn an_import_that_goes_up_is_found_in_each_form() {
+        for text in [
+            "use crate::cache::Cache;",
+            "use crate::Cache;",
+            "let cache = crate::Cache::new();",
+            "use crate::{Error, Lookup};",
+            "use crate::{\n    error::{Error, Result},\n    cache::Cache,\n};",
+            "fn f(cache: &crate::cache::Cache) {}",
+        ] {
+            let found = faults("cache-core/src/flight.rs", text);
+            assert_eq!(found.len(), 1, "{text}: {found:?}");
+            assert!(found[0].starts_with("cache-core/src/flight.rs: imports `cache"), "{text}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_submodule_may_stand_below_its_parent() {
+        assert!(faults("cache-core/src/sync.rs", "use crate::memory::lock::Lock;").is_empty());
+        assert_eq!(faults("cache-core/src/sync.rs", "use crate::memory::Memory;").len(), 1);
+        assert_eq!(faults("cache-core/src/memory/lock.rs", "use crate::eviction::Slot;").len(), 1);
+        assert!(faults("cache-core/src/memory/table.rs", "use crate::eviction::Slot;").is_empty());
+    }
+
+    #[test]
+    fn tests_inside_a_file_may_look_up() {
+        assert!(
+            faults("cache-core/src/flight.rs", "#[cfg(test)]\nmod tests {\n    use crate::cache::Cache;\n}\n")
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn a_module_without_a_layer_is_a_fault() {
+        assert!(faults("cache-core/src/attic.rs", "").iter().any(|fault| fault.contains("`attic` has no layer")));
+    }
+}

@@ -1,0 +1,113 @@
+//! Rules about single files.
+
+use super::Source;
+
+const LONGEST_FILE: usize = 400;
+const LONGEST_EXAMPLE: usize = 39;
+
+/// Examples that are more than one idea: a whole program, and the jobs of the README.
+const PROGRAMS: &[&str] = &["examples/checksums", "examples/jobs.rs"];
+
+/// Where `unsafe` may stand; each place has a reason in ARCHITECTURE.md.
+const UNSAFE_ROOMS: &[&str] = &["cache-core/src/memory/lock.rs", "cache-backends/src/shared/", "cache-py/"];
+
+/// Crate roots that hold docs, `mod` and `pub use` alone. The macro crate's must hold its entry point.
+const CRATE_ROOTS: &[&str] = &["src/lib.rs", "cache-core/src/lib.rs", "cache-backends/src/lib.rs"];
+
+pub(super) fn long_files(sources: &[Source]) -> Result<Vec<String>, String> {
+    let long = sources.iter().filter(|source| !source.is_test() && source.code_lines() > LONGEST_FILE);
+    Ok(long
+        .map(|source| format!("{}: {} lines of code; split it by idea", source.path.display(), source.code_lines()))
+        .collect())
+}
+
+pub(super) fn long_examples(sources: &[Source]) -> Result<Vec<String>, String> {
+    let mut faults = Vec::new();
+    for source in sources.iter().filter(|source| source.path.starts_with("examples")) {
+        let program = PROGRAMS.iter().any(|path| source.path.starts_with(path));
+        if !program && source.code_lines() > LONGEST_EXAMPLE {
+            faults.push(format!("{}: {} lines of code; show one idea", source.path.display(), source.code_lines()));
+        }
+    }
+    Ok(faults)
+}
+
+pub(super) fn stray_unsafe(sources: &[Source]) -> Result<Vec<String>, String> {
+    let mut faults = Vec::new();
+    for source in sources.iter().filter(|source| !source.is_test()) {
+        let path = source.path.to_string_lossy().replace('\\', "/");
+        if UNSAFE_ROOMS.iter().any(|room| path.starts_with(room)) {
+            continue;
+        }
+        for (at, line) in source.code.iter().enumerate().filter(|(_, line)| is_unsafe(line)) {
+            faults.push(format!("{path}:{}: {}; write it safely", at + 1, line.trim()));
+        }
+    }
+    Ok(faults)
+}
+
+/// Whether a line opens unsafe code; `Token![unsafe]` does not.
+fn is_unsafe(line: &str) -> bool {
+    let forms = ["unsafe {", "unsafe fn", "unsafe impl", "unsafe trait", "unsafe extern", "[unsafe("];
+    forms.iter().any(|form| line.contains(form)) || line.trim_end().ends_with(" unsafe")
+}
+
+pub(super) fn busy_crate_roots(sources: &[Source]) -> Result<Vec<String>, String> {
+    let mut faults = Vec::new();
+    for source in
+        sources.iter().filter(|source| CRATE_ROOTS.iter().any(|root| source.path == std::path::Path::new(root)))
+    {
+        for (at, line) in source.code.iter().enumerate().filter(|(_, line)| has_function(line)) {
+            faults.push(format!("{}:{}: {}; move it to a file of its own", source.path.display(), at + 1, line.trim()));
+        }
+    }
+    Ok(faults)
+}
+
+fn has_function(line: &str) -> bool {
+    let line = line.trim_start();
+    ["fn ", "pub fn ", "pub(crate) fn ", "async fn ", "pub async fn ", "impl ", "impl<"]
+        .iter()
+        .any(|start| line.starts_with(start))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_401_lines_of_code_is_too_long() {
+        let lines = |count: usize| format!("//! Docs.\n\n{}", "let x = 1;\n".repeat(count));
+        assert!(long_files(&[Source::new("src/a.rs", &lines(400))]).unwrap().is_empty());
+        assert_eq!(
+            long_files(&[Source::new("src/a.rs", &lines(401))]).unwrap(),
+            ["src/a.rs: 401 lines of code; split it by idea"]
+        );
+        assert!(long_files(&[Source::new("tests/it/a.rs", &lines(401))]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn unsafe_code_is_found_outside_its_rooms_only() {
+        let text = "// unsafe {\nlet token = Token![unsafe];\nlet x = unsafe { y() };\n";
+        assert_eq!(
+            stray_unsafe(&[Source::new("src/a.rs", text)]).unwrap(),
+            ["src/a.rs:3: let x = unsafe { y() };; write it safely"]
+        );
+        assert!(stray_unsafe(&[Source::new("cache-backends/src/shared/map.rs", text)]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_crate_root_with_a_function_is_busy() {
+        let text = "//! Docs with fn main() {}.\nmod a;\npub use a::b;\npub fn c() {}\n";
+        assert_eq!(busy_crate_roots(&[Source::new("src/lib.rs", text)]).unwrap().len(), 1);
+        assert!(busy_crate_roots(&[Source::new("cache-macros/src/lib.rs", text)]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn an_example_shows_one_idea_and_a_program_may_be_longer() {
+        let text = "f();\n".repeat(40);
+        assert_eq!(long_examples(&[Source::new("examples/ttl.rs", &text)]).unwrap().len(), 1);
+        assert!(long_examples(&[Source::new("examples/checksums/main.rs", &text)]).unwrap().is_empty());
+    }
+}

@@ -1,0 +1,21 @@
+//! `cargo xtask test`: every test there is. To add a suite, add a line to [`steps`].
+
+use crate::step::Step;
+use crate::{Outcome, examples, report};
+
+/// Runs the steps, or those named.
+pub(crate) fn run(wanted: &[String]) -> Outcome {
+    report::run(&steps(), wanted)
+}
+
+/// All that is run, in order.
+pub(crate) fn steps() -> Vec<Step> {
+    vec![
+        Step::cargo("default features", "test --no-fail-fast"),
+        Step::cargo("all features", "test --no-fail-fast --all-features"),
+        Step::cargo("memory only", "test --no-fail-fast -p memolith -p memolith-core --no-default-features"),
+        Step::cargo("renamed dependency", "test --no-fail-fast -p renamed"),
+        Step::cargo("xtask", "test --no-fail-fast -p xtask"),
+        Step::here("examples", examples::run),
+    ]
+}
