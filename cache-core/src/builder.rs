@@ -194,7 +194,8 @@ where
     /// A second tier: `name` is the function's space in `backend`, `codec` turns values into bytes.
     ///
     /// Keys are told apart in the backend by their serde form alone: a key type that leaves a field out of it
-    /// (`#[serde(skip)]`, a lossy `with`) would make different keys one. The first keys of a cache are checked for it.
+    /// (`#[serde(skip)]`, a lossy `with`) would make different keys one. A key of any but the plain types is therefore
+    /// read back and compared, and one that does not come back is a fault, and stays in memory.
     pub fn backend(
         mut self,
         backend: impl crate::IntoBackend,
