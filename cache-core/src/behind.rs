@@ -141,7 +141,7 @@ impl Drop for Behind {
         if let Some(batch) = self.0.batch.try_lock_for(PATIENCE * 4)
             && let Err(error) = self.0.drain(batch)
         {
-            (self.0.report)(&error);
+            self.0.tell(&error);
         }
     }
 }
@@ -171,6 +171,11 @@ impl Shared {
         self.queue.lock().writing = Arc::default();
         result
     }
+
+    /// Reports what no caller is there to see. A callback that panics ends neither the writer nor an unwinding thread.
+    fn tell(&self, error: &Error) {
+        let _ = catch_unwind(AssertUnwindSafe(|| (self.report)(error)));
+    }
 }
 
 /// The writer's thread. It keeps neither the queue nor the backend alive.
@@ -189,7 +194,7 @@ fn write(shared: &Weak<Shared>) {
             }
         }
         if let Err(error) = shared.drain(shared.batch.lock()) {
-            (shared.report)(&error);
+            shared.tell(&error);
         }
         drop(shared);
         std::thread::sleep(BEAT);
@@ -208,7 +213,9 @@ impl Drop for AtExit {
         for shared in self.0.iter().filter_map(Weak::upgrade) {
             // At the end of the process the writer may have been stopped in the middle of a batch.
             let Some(batch) = shared.batch.try_lock_for(PATIENCE) else { continue };
-            let _ = shared.drain(batch);
+            if let Err(error) = shared.drain(batch) {
+                shared.tell(&error);
+            }
         }
     }
 }
