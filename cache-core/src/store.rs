@@ -6,9 +6,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::offload::offload;
 use crate::time::Timestamp;
 use parking_lot::RwLock;
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
+use std::task::Poll;
 
 /// Where errors of the byte tier go.
 pub(crate) type Report = Arc<dyn Fn(&Error) + Send + Sync>;
@@ -22,21 +25,19 @@ pub(crate) struct Store {
     stale: Arc<Stale>,
 }
 
-/// Set when another process has invalidated something: the memory tier is to be dropped.
+/// Invalidations by other processes, counted: after each the memory tier is to be dropped.
 #[derive(Debug, Default)]
-pub(crate) struct Stale(AtomicBool);
+pub(crate) struct Stale {
+    told: AtomicU64,
+    /// How many of them the memory tier has been dropped for. Until then every caller drops it, so that nobody reads
+    /// what another is about to drop.
+    heeded: AtomicU64,
+}
 
 impl Watch for Stale {
     fn invalidated(&self) {
-        // Pairs with the Acquire in `take`: who drops its copies afterwards reads what the other process left.
-        self.0.store(true, Ordering::Release);
-    }
-}
-
-impl Stale {
-    #[inline]
-    fn take(&self) -> bool {
-        self.0.load(Ordering::Relaxed) && self.0.swap(false, Ordering::Acquire)
+        // Pairs with the Acquire in `news`: who drops its copies afterwards reads what the other process left.
+        self.told.fetch_add(1, Ordering::Release);
     }
 }
 
@@ -45,7 +46,11 @@ impl Store {
         let space = Arc::new(space);
         let stale = Arc::new(Stale::default());
         let watch: Weak<Stale> = Arc::downgrade(&stale);
-        backend.watch(&space, watch);
+        // A backend that cannot watch is one that is not heard of.
+        let _ = unpanicked(|| {
+            backend.watch(&space, watch);
+            Ok(())
+        });
         let behind = match writes {
             Writes::Through => None,
             Writes::Behind => Some(Behind::new(Arc::clone(&backend), Arc::clone(&space), Arc::clone(report))),
@@ -53,10 +58,18 @@ impl Store {
         Store { backend, space: RwLock::new(space), behind, stale }
     }
 
-    /// Whether another process has invalidated something since the last time this was asked.
+    /// What other processes have invalidated and nobody has heeded yet.
     #[inline]
-    pub(crate) fn went_stale(&self) -> bool {
-        self.stale.take()
+    pub(crate) fn news(&self) -> Option<u64> {
+        // Pairs with the Release in `heed`: who sees it sees memory without what was dropped.
+        let heeded = self.stale.heeded.load(Ordering::Acquire);
+        let told = self.stale.told.load(Ordering::Acquire);
+        (told != heeded).then_some(told)
+    }
+
+    /// The memory tier was dropped because of `news`.
+    pub(crate) fn heed(&self, news: u64) {
+        self.stale.heeded.fetch_max(news, Ordering::Release);
     }
 
     pub(crate) fn space(&self) -> Arc<Space> {
@@ -92,7 +105,7 @@ impl Store {
         }
         let (backend, space) = (Arc::clone(&self.backend), self.space());
         match backend.as_async() {
-            Some(native) => native.get(&space, key, now).await,
+            Some(native) => unpanicked_async(async { native.get(&space, key, now).await }).await,
             None => {
                 let (backend, key) = (Arc::clone(&backend), key.to_vec());
                 offloaded(move || backend.get(&space, &key, now)).await
@@ -159,6 +172,16 @@ impl Store {
 /// A backend of somebody else's may panic; for us that is one more fault.
 fn unpanicked<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(panicked()))
+}
+
+/// As `unpanicked` for the asynchronous side.
+pub(crate) async fn unpanicked_async<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let mut work = pin!(work);
+    poll_fn(|context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)));
+        polled.unwrap_or_else(|_| Poll::Ready(Err(panicked())))
+    })
+    .await
 }
 
 async fn offloaded<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
