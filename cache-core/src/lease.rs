@@ -95,8 +95,10 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
     /// [`lookup_async`](Cache::lookup_async) that is held outside of `drive` shields its key for 10 seconds.
     pub async fn drive<F: Future>(&self, work: F) -> F::Output {
         let Some(flight) = &self.flight else { return work.await };
+        // Also if the work is cancelled and the lease is not.
+        let _ended = Driven(flight);
         let mut work = pin!(work);
-        let output = poll_fn(|task| {
+        poll_fn(|task| {
             let (waker, _inside) = flight.poll_begins();
             let polled = work.as_mut().poll(&mut Context::from_waker(&waker));
             if polled.is_pending() {
@@ -104,9 +106,7 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
             }
             polled
         })
-        .await;
-        flight.work_ended();
-        output
+        .await
     }
 
     /// What the backend has for the key.
@@ -167,9 +167,17 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
         };
         let life = cache.life(ttl, weight);
         let copy = (!cache.memory.is_off()).then(|| value.clone());
+        // Outside of the lock, so that it is dropped there if it finds no room or a comparison of keys panics.
+        let (mut new, mut unkept) = (None, None);
         let insert = |key| match copy {
-            Some(copy) => Ok(cache.memory.insert(hash, key, copy, life)),
-            None => Err(key),
+            None => {
+                unkept = Some(key);
+                None
+            }
+            Some(copy) => {
+                new = Some((key, copy));
+                Some(cache.memory.insert(hash, &mut new, life))
+            }
         };
         // While the board is locked nobody can invalidate the key. What leaves memory is dropped after that.
         if store {
@@ -191,6 +199,15 @@ fn land<V: Value>(flight: Arc<Flight<V>>, value: &V) {
         flight.land(value.clone());
     } else {
         flight.give_up();
+    }
+}
+
+/// A computation inside of `drive`.
+struct Driven<'a, V: Value>(&'a Arc<Flight<V>>);
+
+impl<V: Value> Drop for Driven<'_, V> {
+    fn drop(&mut self) {
+        self.0.work_ended();
     }
 }
 

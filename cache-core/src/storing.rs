@@ -2,6 +2,7 @@
 
 use crate::backend::Record;
 use crate::error::Result;
+use crate::fault::unpanicked_async;
 use crate::flight::Flight;
 use crate::flights::Flights;
 use crate::key::{Key, Value};
@@ -51,6 +52,18 @@ impl<K: Key, V: Value> Storing<K, V> {
         put
     }
 
+    /// As [`run`](Self::run), where another value may be in its place: if that cannot be replaced, it goes.
+    pub(crate) fn replace(mut self) -> Result<()> {
+        let Some(record) = self.record.take() else { return Ok(()) };
+        let put = self.store.put(&self.key, record, self.now);
+        if put.is_err() {
+            // The error of the put says enough.
+            let _ = self.store.remove(&self.key);
+        }
+        self.undo_if_invalidated()?;
+        put
+    }
+
     /// Writes without blocking the executor.
     pub(crate) async fn run_async(mut self) -> Result<()> {
         if self.store.is_behind() {
@@ -61,10 +74,11 @@ impl<K: Key, V: Value> Storing<K, V> {
             return offload(move || self.run()).await.unwrap_or(Ok(()));
         };
         let Some(record) = self.record.take() else { return Ok(()) };
-        let put = native.put(&store.space(), &self.key, &record, self.now).await;
+        let space = store.space();
+        let put = unpanicked_async(async { native.put(&space, &self.key, &record, self.now).await }).await;
         let invalidated = self.posted.take().is_some_and(|posted| !posted.take());
         if invalidated {
-            native.remove(&store.space(), &self.key).await?;
+            unpanicked_async(async { native.remove(&space, &self.key).await }).await?;
         }
         put
     }
