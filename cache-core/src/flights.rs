@@ -93,6 +93,22 @@ impl<K: Key, V: Value> Flights<K, V> {
         Some(keep(posted.key))
     }
 
+    /// The value of `flight` is written. Takes it off the board, unless it was invalidated meanwhile: then it stays, so
+    /// that nobody asks the backend, until it is [taken](Self::take) because the value was removed again.
+    pub(crate) fn settle(&self, hash: u64, flight: &Arc<Flight<V>>) -> bool {
+        let settled = {
+            let mut board = self.board.lock();
+            let current = |posted: &Posted<K, V>| Arc::ptr_eq(&posted.flight, flight);
+            match board.posted.find_entry(hash, current) {
+                Ok(posted) if posted.get().stage == Stage::Doomed => return false,
+                Ok(posted) => Some(posted.remove().0),
+                Err(_) => None,
+            }
+        };
+        drop(settled);
+        true
+    }
+
     /// A copy of the key of `flight`, if it may still be kept.
     pub(crate) fn key(&self, hash: u64, flight: &Arc<Flight<V>>) -> Option<K> {
         let board = self.board.lock();

@@ -19,11 +19,16 @@ pub(crate) struct Posted<K: Key, V: Value> {
 }
 
 impl<K: Key, V: Value> Posted<K, V> {
-    /// Takes the flight off the board. `false`: its key was invalidated while it was posted.
-    fn take(&self) -> bool {
-        let key = self.flights.take(self.hash, &self.flight, |key| key);
+    /// Takes the flight off the board.
+    fn take(&self) {
+        let _key = self.flights.take(self.hash, &self.flight, |key| key);
         self.flight.give_up();
-        key.is_some()
+    }
+
+    /// As `take` once the value is written. If its key was invalidated meanwhile, returns what is to be taken off when
+    /// the value has been removed again.
+    fn settle(self) -> Option<Self> {
+        if self.flights.settle(self.hash, &self.flight) { None } else { Some(self) }
     }
 }
 
@@ -76,18 +81,21 @@ impl<K: Key, V: Value> Storing<K, V> {
         let Some(record) = self.record.take() else { return Ok(()) };
         let space = store.space();
         let put = unpanicked_async(async { native.put(&space, &self.key, &record, self.now).await }).await;
-        let invalidated = self.posted.take().is_some_and(|posted| !posted.take());
-        if invalidated {
-            unpanicked_async(async { native.remove(&space, &self.key).await }).await?;
+        self.posted = self.posted.take().and_then(Posted::settle);
+        if self.posted.is_none() {
+            return put;
         }
-        put
+        // If we are cancelled here, our drop removes it.
+        let removed = unpanicked_async(async { native.remove(&space, &self.key).await }).await;
+        self.posted.take().into_iter().for_each(|posted| posted.take());
+        removed.and(put)
     }
 
     fn undo_if_invalidated(&mut self) -> Result<()> {
-        if self.posted.take().is_some_and(|posted| !posted.take()) {
-            self.store.remove(&self.key)?;
-        }
-        Ok(())
+        let Some(invalidated) = self.posted.take().and_then(Posted::settle) else { return Ok(()) };
+        let removed = self.store.remove(&self.key);
+        invalidated.take();
+        removed.map(drop)
     }
 }
 
