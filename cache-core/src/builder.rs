@@ -160,6 +160,11 @@ impl<K: Key, V: Value> CacheBuilder<K, V> {
         };
         let remote = self.remote.and_then(|Backed { backend, name, wire }| {
             let backend = backend.inspect_err(|error| fault(error)).ok()?;
+            let (errors, told) = (Arc::clone(&counts.errors), Arc::clone(&report));
+            let report: Report = Arc::new(move |error| {
+                errors.fetch_add(1, Relaxed);
+                told(error);
+            });
             let store = Store::new(backend, space(wire.space(&name)), self.writes, &report);
             let _ = store.open().inspect_err(|error| fault(error));
             Some(Remote::new(store, wire))
@@ -194,7 +199,8 @@ where
     /// A second tier: `name` is the function's space in `backend`, `codec` turns values into bytes.
     ///
     /// Keys are told apart in the backend by their serde form alone: a key type that leaves a field out of it
-    /// (`#[serde(skip)]`, a lossy `with`) would make different keys one. The first keys of a cache are checked for it.
+    /// (`#[serde(skip)]`, a lossy `with`) would make different keys one. A key of any but the plain types is therefore
+    /// read back and compared, and one that does not come back is a fault, and stays in memory.
     pub fn backend(
         mut self,
         backend: impl crate::IntoBackend,
