@@ -52,7 +52,7 @@ fn expects(x: u8) -> u8 {
 
 #[lru_cache]
 #[allow(dead_code)]
-fn never_called(x: u8) -> u8 {
+fn uncalled(x: u8) -> u8 {
     x
 }
 
