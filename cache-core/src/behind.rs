@@ -8,6 +8,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -144,7 +145,7 @@ impl Drop for Behind {
         if let Some(batch) = self.0.batch.try_lock_for(PATIENCE * 4)
             && let Err(error) = self.0.drain(batch)
         {
-            (self.0.report)(&error);
+            self.0.tell(&error);
         }
     }
 }
@@ -173,6 +174,11 @@ impl Shared {
         self.queue.lock().writing = Arc::default();
         result
     }
+
+    /// Reports what no caller is there to see. A callback that panics ends neither the writer nor an unwinding thread.
+    fn tell(&self, error: &Error) {
+        let _ = catch_unwind(AssertUnwindSafe(|| (self.report)(error)));
+    }
 }
 
 /// The writer's thread. It keeps neither the queue nor the backend alive for longer than one batch.
@@ -191,7 +197,7 @@ fn write(shared: &Weak<Shared>) {
             shared.changed.wait_while_for(&mut queue, gathering, BEAT);
         }
         if let Err(error) = shared.drain(shared.batch.lock()) {
-            (shared.report)(&error);
+            shared.tell(&error);
         }
     }
 }
@@ -208,7 +214,9 @@ impl Drop for AtExit {
         for shared in self.0.iter().filter_map(Weak::upgrade) {
             // At the end of the process the writer may have been stopped in the middle of a batch.
             let Some(batch) = shared.batch.try_lock_for(PATIENCE) else { continue };
-            let _ = shared.drain(batch);
+            if let Err(error) = shared.drain(batch) {
+                shared.tell(&error);
+            }
         }
     }
 }

@@ -160,6 +160,11 @@ impl<K: Key, V: Value> CacheBuilder<K, V> {
         };
         let remote = self.remote.and_then(|Backed { backend, name, wire }| {
             let backend = backend.inspect_err(|error| fault(error)).ok()?;
+            let (errors, told) = (Arc::clone(&counts.errors), Arc::clone(&report));
+            let report: Report = Arc::new(move |error| {
+                errors.fetch_add(1, Relaxed);
+                told(error);
+            });
             let store = Store::new(backend, space(wire.space(&name)), self.writes, &report);
             let _ = store.open().inspect_err(|error| fault(error));
             Some(Remote::new(store, wire))

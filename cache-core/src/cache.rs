@@ -4,14 +4,14 @@ use crate::bytes::Stamp;
 use crate::counts::Counts;
 use crate::error::{Error, Result};
 use crate::flight::{Flight, Follower, Outcome};
-use crate::flights::{Flights, Join, Look};
+use crate::flights::{Flights, Join};
 use crate::info::CacheInfo;
 use crate::key::{Key, KeyRef, Value};
 use crate::lease::Lease;
 use crate::memory::{Life, Memory, NEVER, later};
 use crate::remote::{Remote, stamp};
 use crate::settings::{Settings, shorter};
-use crate::storing::Storing;
+use crate::storing::{Posted, Storing};
 use crate::time::Timestamp;
 use std::fmt;
 use std::future::Future;
@@ -205,7 +205,7 @@ impl<K: Key, V: Value> Cache<K, V> {
         if self.memory.contains(hash, key, || self.now()) {
             return true;
         }
-        let Some(remote) = &self.remote else { return false };
+        let Some(remote) = self.remote.as_ref().filter(|_| !self.flights.is_stale(hash, key)) else { return false };
         let found = remote.key(&key.to_key()).and_then(|key| remote.get(&key, self.settings.clock.now()));
         self.report(found).flatten().is_some()
     }
@@ -227,9 +227,12 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// Those of the backend, where the value may then still be; memory has forgotten it in any case.
     pub fn remove<Q: KeyRef<K> + ?Sized>(&self, key: &Q) -> Result<bool> {
         let hash = self.settings.hasher.hash_one(key);
-        self.flights.forget(hash, key);
+        let Some(remote) = &self.remote else {
+            self.flights.forget(hash, key);
+            return Ok(self.memory.remove(hash, key, || self.now()));
+        };
+        let _invalidation = self.flights.invalidate(hash, key);
         let here = self.memory.remove(hash, key, || self.now());
-        let Some(remote) = &self.remote else { return Ok(here) };
         let there = remote.key(&key.to_key()).and_then(|key| remote.store.remove(&key.bytes));
         Ok(self.counted(there)? || here)
     }
@@ -242,7 +245,7 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// # Errors
     /// Those of the backend.
     pub fn remove_if(&self, mut doomed: impl FnMut(&K, &V) -> bool) -> Result<usize> {
-        self.flights.forget_all();
+        let _invalidation = self.flights.invalidate_all();
         let here = self.memory.remove_if(self.now(), &mut doomed);
         let Some(remote) = &self.remote else { return Ok(here) };
         match remote.remove_if(self.settings.clock.now(), doomed) {
@@ -261,7 +264,7 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// # Errors
     /// Those of the backend; memory is empty in any case.
     pub fn clear(&self) -> Result<()> {
-        self.flights.forget_all();
+        let _invalidation = self.flights.invalidate_all();
         self.memory.clear();
         let cleared = self.remote.as_ref().map_or(Ok(()), |remote| remote.store.clear());
         self.counts.clear();
@@ -394,26 +397,17 @@ impl<K: Key, V: Value> Cache<K, V> {
 
     fn get_remote<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
         let remote = self.remote.as_ref().filter(|_| !self.settings.disabled())?;
-        let posted = if self.memory.is_off() && self.settings.tti.is_none() {
-            // Nothing that is read will be kept, so nobody need know that it is read.
-            self.flights.look(hash, key)
-        } else {
-            match self.flights.join(hash, key, Flight::by_thread) {
-                Join::Follow(_) => Look::Fresh,
-                Join::Lead { stale: true, flight } => {
-                    drop(Lease::new(self, hash, flight, key));
-                    Look::Stale
-                }
-                Join::Lead { stale: false, flight } => {
-                    let lease = Lease::new(self, hash, flight, key);
-                    let (value, stamp) = lease.fetch()?;
-                    let (value, storing) = self.found(lease, value, stamp);
-                    storing.map(|storing| self.report(storing.run()));
-                    return Some(value);
-                }
+        // Where nothing that is read can be kept, nobody need know that it is read.
+        if !self.memory.is_off() || self.settings.tti.is_some() {
+            if let Join::Lead { flight, stale } = self.flights.join(hash, key, Flight::by_thread) {
+                let lease = Lease::new(self, hash, flight, key);
+                let (value, stamp) = if stale { None } else { lease.fetch() }?;
+                let (value, storing) = self.found(lease, value, stamp);
+                storing.map(|storing| self.report(storing.run()));
+                return Some(value);
             }
-        };
-        if posted == Look::Stale {
+        }
+        if self.flights.is_stale(hash, key) {
             return None;
         }
         // We do not wait for who is at it, and what we read may be invalidated meanwhile, so it is not kept.
@@ -430,16 +424,38 @@ impl<K: Key, V: Value> Cache<K, V> {
         }
         let hash = self.settings.hasher.hash_one(&key);
         let life = self.life(ttl, self.settings.weigh(&key, &value));
-        self.flights.forget(hash, &key);
         let Some(remote) = &self.remote else {
-            drop(self.memory.insert(hash, key, value, life));
-            return;
+            return self.replace(hash, None, (key, value), life);
         };
         let bytes = self.report(remote.key(&key));
         let stamp = stamp(self.settings.clock.now(), shorter(ttl, self.settings.tti), Duration::ZERO);
-        let stored = bytes.map(|bytes| remote.put(&bytes, &value, stamp));
-        drop(self.memory.insert(hash, key, value, life));
-        stored.map(|stored| self.report(stored));
+        let record = bytes.as_ref().and_then(|bytes| self.report(remote.seal(bytes, &value, stamp)));
+        let (bytes, record) = match (bytes, record) {
+            (Some(bytes), Some(record)) => (bytes, record),
+            (bytes, _) => {
+                // It cannot be stored, and what is stored belongs to the value before.
+                let _invalidation = self.flights.invalidate(hash, &key);
+                bytes.map(|bytes| self.report(remote.store.remove(&bytes.bytes)));
+                return self.replace(hash, None, (key, value), life);
+            }
+        };
+        let flight = Flight::landed(value.clone());
+        self.replace(hash, Some(&flight), (key, value), life);
+        let posted = Posted { flights: Arc::clone(&self.flights), hash, flight };
+        let storing = Storing::new(posted, Arc::clone(&remote.store), bytes.bytes, record, stamp.created);
+        self.report(storing.replace());
+    }
+
+    /// Puts an entry into memory, and `storing` on the board if there is one, in one step.
+    fn replace(&self, hash: u64, storing: Option<&Arc<Flight<V>>>, entry: (K, V), life: Life) {
+        let (key, value) = entry;
+        let mut value = Some(value);
+        let mut new = None;
+        let keep = |key| {
+            new = value.take().map(|value| (key, value));
+            self.memory.insert(hash, &mut new, life)
+        };
+        drop(self.flights.replace(hash, key, storing, keep));
     }
 
     /// Drops the memory tier if another process has invalidated something.
@@ -451,10 +467,10 @@ impl<K: Key, V: Value> Cache<K, V> {
     }
 
     fn refresh_from(&self, remote: &Remote<K, V>) {
-        if remote.store.went_stale() {
-            self.flights.forget_all();
-            self.memory.clear();
-        }
+        let Some(news) = remote.store.news() else { return };
+        self.flights.forget_all();
+        self.memory.clear();
+        remote.store.heed(news);
     }
 
     /// Microseconds of the steady clock.

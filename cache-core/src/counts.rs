@@ -2,6 +2,7 @@
 
 use crate::sync::{AtomicU64, Mutex, global};
 use std::cell::Cell;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Threads that count without a locked instruction; any further ones share the last stripe.
@@ -13,7 +14,8 @@ pub(crate) struct Counts {
     stripes: Box<[Stripe]>,
     pub(crate) coalesced: AtomicU64,
     pub(crate) backend_hits: AtomicU64,
-    pub(crate) errors: AtomicU64,
+    /// Shared with the writer of `writes = Behind`.
+    pub(crate) errors: Arc<AtomicU64>,
     /// What the hits and misses were when the counters were last cleared: a stripe is written by its thread alone.
     cleared: Mutex<(u64, u64)>,
 }
@@ -32,7 +34,7 @@ impl Default for Counts {
             stripes: (0..=STRIPES).map(|_| Stripe::default()).collect(),
             coalesced: AtomicU64::new(0),
             backend_hits: AtomicU64::new(0),
-            errors: AtomicU64::new(0),
+            errors: Arc::new(AtomicU64::new(0)),
             cleared: Mutex::new((0, 0)),
         }
     }

@@ -30,8 +30,8 @@ struct State<V> {
     /// Threads and tasks that wait, by a number each.
     waiting: Vec<(u64, Waker)>,
     next: u64,
-    /// Whether the timer will look at the leader.
-    watched: bool,
+    /// When the timer will look at the leader.
+    watched: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -75,8 +75,15 @@ impl<V: Value> Flight<V> {
         Self::new(Leader::Held(Instant::now()))
     }
 
+    /// A flight that has ended with `value`.
+    pub(crate) fn landed(value: V) -> Arc<Self> {
+        let flight = Self::by_task();
+        flight.land(value);
+        flight
+    }
+
     fn new(leader: Leader) -> Arc<Self> {
-        let state = State { end: None, leader, waiting: Vec::new(), next: 0, watched: false };
+        let state = State { end: None, leader, waiting: Vec::new(), next: 0, watched: None };
         Arc::new(Flight { state: Mutex::new(state), node: Node::begin() })
     }
 
@@ -131,30 +138,30 @@ impl<V: Value> Flight<V> {
         task.wake_by_ref();
     }
 
-    /// The work is done; what is left of the lease is in other hands.
-    pub(crate) fn work_ended(&self) {
+    /// The work is done or cancelled; what is left of the lease is in other hands.
+    pub(crate) fn work_ended(self: &Arc<Self>) {
         self.set_leader(Leader::Held(Instant::now()));
     }
 
-    fn set_leader(&self, leader: Leader) {
-        let before = std::mem::replace(&mut self.state.lock().leader, leader);
+    fn set_leader(self: &Arc<Self>, leader: Leader) {
         // A waker's destructor is an executor's code, so it does not run under the lock.
-        drop(before);
+        drop(self.replace_leader(leader));
+    }
+
+    fn replace_leader(self: &Arc<Self>, leader: Leader) -> Leader {
+        let mut state = self.state.lock();
+        let before = std::mem::replace(&mut state.leader, leader);
+        if !state.waiting.is_empty() {
+            state.watch(self);
+        }
+        before
     }
 }
 
 /// The waker of the leading task.
 impl<V: Value> Wake for Flight<V> {
     fn wake(self: Arc<Self>) {
-        let before = {
-            let mut state = self.state.lock();
-            let before = std::mem::replace(&mut state.leader, Leader::Woken(Instant::now()));
-            if !state.waiting.is_empty() {
-                state.watch(&self);
-            }
-            before
-        };
-        if let Leader::Parked(task) = before {
+        if let Leader::Parked(task) = self.replace_leader(Leader::Woken(Instant::now())) {
             task.wake();
         }
     }
@@ -173,8 +180,9 @@ impl<V: Value> State<V> {
     /// Has the timer look at the leader when it is due.
     fn watch(&mut self, flight: &Arc<Flight<V>>) {
         let Some(deadline) = self.deadline() else { return };
-        if !self.watched {
-            self.watched = true;
+        // An earlier look finds out what is to be done later.
+        if self.watched.is_none_or(|watched| deadline < watched) {
+            self.watched = Some(deadline);
             let flight: Weak<Flight<V>> = Arc::downgrade(flight);
             timer::at(deadline, flight);
         }
@@ -185,7 +193,7 @@ impl<V: Value> timer::Timed for Flight<V> {
     fn due(self: Arc<Self>, now: Instant) {
         {
             let mut state = self.state.lock();
-            state.watched = false;
+            state.watched = None;
             if state.deadline().is_none_or(|deadline| now < deadline) {
                 return state.watch(&self);
             }
@@ -223,6 +231,8 @@ impl<V: Value> Future for Follower<V> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome<V>> {
         let this = &mut *self;
+        // Made before the lock and dropped after it: wakers are an executor's code.
+        let mut waker = context.waker().clone();
         let mut state = this.flight.state.lock();
         match &state.end {
             Some(End::GivenUp) => return Poll::Ready(Outcome::GivenUp),
@@ -234,10 +244,10 @@ impl<V: Value> Future for Follower<V> {
             None => {}
         }
         match this.place.and_then(|place| state.waiting.iter_mut().find(|(number, _)| *number == place)) {
-            Some((_, waker)) => waker.clone_from(context.waker()),
+            Some((_, old)) => std::mem::swap(old, &mut waker),
             None => {
                 let place = state.next;
-                state.waiting.push((place, context.waker().clone()));
+                state.waiting.push((place, waker));
                 state.next += 1;
                 this.place = Some(place);
             }

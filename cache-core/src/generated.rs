@@ -25,7 +25,7 @@ pub type OkOf<T> = <T as Fallible>::Ok;
 
 /// A `Result` under whatever name.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is called `Result` and is none",
+    message = "`{Self}` is not the `Result` of the standard library",
     note = "say `cache_err` to keep whatever the function returns"
 )]
 pub trait Fallible {

@@ -60,7 +60,7 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
     /// If the key was invalidated since the lease was given, the value is returned and kept in neither tier.
     pub fn fill(mut self, value: V) -> V {
         let storing = self.storing(&value);
-        let value = self.publish(value, self.cache.settings.ttl, storing.is_some());
+        let (value, storing) = self.publish(value, self.cache.settings.ttl, storing);
         if let Some(storing) = storing {
             self.cache.report(storing.run());
         }
@@ -72,7 +72,7 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
     /// A cancelled `fill_async` has given the value to those who wait; the write goes on by itself.
     pub async fn fill_async(mut self, value: V) -> V {
         let storing = self.storing(&value);
-        let value = self.publish(value, self.cache.settings.ttl, storing.is_some());
+        let (value, storing) = self.publish(value, self.cache.settings.ttl, storing);
         if let Some(storing) = storing {
             self.cache.report(storing.run_async().await);
         }
@@ -95,8 +95,10 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
     /// [`lookup_async`](Cache::lookup_async) that is held outside of `drive` shields its key for 10 seconds.
     pub async fn drive<F: Future>(&self, work: F) -> F::Output {
         let Some(flight) = &self.flight else { return work.await };
+        // Also if the work is cancelled and the lease is not.
+        let _ended = Driven(flight);
         let mut work = pin!(work);
-        let output = poll_fn(|task| {
+        poll_fn(|task| {
             let (waker, _inside) = flight.poll_begins();
             let polled = work.as_mut().poll(&mut Context::from_waker(&waker));
             if polled.is_pending() {
@@ -104,9 +106,7 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
             }
             polled
         })
-        .await;
-        flight.work_ended();
-        output
+        .await
     }
 
     /// What the backend has for the key.
@@ -133,8 +133,7 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
         });
         let storing =
             renewed.filter(|renewed| renewed.expires > stamp.expires).and_then(|stamp| self.seal(&value, stamp));
-        let value = self.publish(value, ttl, storing.is_some());
-        (value, storing)
+        self.publish(value, ttl, storing)
     }
 
     /// The writing of `value` to the backend, if there is one and the value has a form in bytes.
@@ -156,9 +155,14 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
     }
 
     /// Puts the value into memory and gives it to those who wait. If it is to be stored, the flight stays on the board
-    /// until `Storing` takes it off.
-    fn publish(&mut self, value: V, ttl: Option<Duration>, store: bool) -> V {
-        let Some(flight) = self.flight.clone() else { return value };
+    /// until `Storing` takes it off; if it was invalidated, nothing is to be stored.
+    fn publish(
+        &mut self,
+        value: V,
+        ttl: Option<Duration>,
+        storing: Option<Storing<K, V>>,
+    ) -> (V, Option<Storing<K, V>>) {
+        let Some(flight) = self.flight.clone() else { return (value, None) };
         let (cache, hash) = (self.cache, self.hash);
         cache.refresh();
         let weight = match &cache.settings.weigher {
@@ -167,21 +171,31 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
         };
         let life = cache.life(ttl, weight);
         let copy = (!cache.memory.is_off()).then(|| value.clone());
+        // Outside of the lock, so that it is dropped there if it finds no room or a comparison of keys panics.
+        let (mut new, mut unkept) = (None, None);
         let insert = |key| match copy {
-            Some(copy) => Ok(cache.memory.insert(hash, key, copy, life)),
-            None => Err(key),
+            None => {
+                unkept = Some(key);
+                None
+            }
+            Some(copy) => {
+                new = Some((key, copy));
+                Some(cache.memory.insert(hash, &mut new, life))
+            }
         };
         // While the board is locked nobody can invalidate the key. What leaves memory is dropped after that.
-        if store {
-            drop(cache.flights.store(hash, &flight, |key| insert(K::clone(key))));
-            self.flight = None;
-            flight.land(value.clone());
-        } else {
+        let Some(storing) = storing else {
             drop(cache.flights.take(hash, &flight, insert));
             self.flight = None;
             land(flight, &value);
-        }
-        value
+            return (value, None);
+        };
+        let displaced = cache.flights.store(hash, &flight, |key| insert(K::clone(key)));
+        let kept = displaced.is_some();
+        drop(displaced);
+        self.flight = None;
+        flight.land(value.clone());
+        (value, kept.then_some(storing))
     }
 }
 
@@ -191,6 +205,15 @@ fn land<V: Value>(flight: Arc<Flight<V>>, value: &V) {
         flight.land(value.clone());
     } else {
         flight.give_up();
+    }
+}
+
+/// A computation inside of `drive`.
+struct Driven<'a, V: Value>(&'a Arc<Flight<V>>);
+
+impl<V: Value> Drop for Driven<'_, V> {
+    fn drop(&mut self) {
+        self.0.work_ended();
     }
 }
 

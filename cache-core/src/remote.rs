@@ -44,11 +44,6 @@ impl<K, V> Remote<K, V> {
         self.open(key, record, now)
     }
 
-    pub(crate) fn put(&self, key: &KeyBytes, value: &V, stamp: Stamp) -> Result<()> {
-        let record = self.seal(key, value, stamp)?;
-        self.store.put(&key.bytes, record, stamp.created)
-    }
-
     /// The record of `value` under `key`.
     pub(crate) fn seal(&self, key: &KeyBytes, value: &V, stamp: Stamp) -> Result<Record> {
         let value = unpanicked(CODEC, || self.wire.seal(&self.space, key, value, stamp))?;

@@ -3,11 +3,11 @@
 use crate::backend::{AsyncBackend, Backend, Record, Space, Visit, Watch};
 use crate::behind::{Behind, Writes};
 use crate::error::Result;
-use crate::fault::{BACKEND, Report, panicked, unpanicked};
+use crate::fault::{BACKEND, Report, panicked, unpanicked, unpanicked_async};
 use crate::offload::offload;
 use crate::time::Timestamp;
 use parking_lot::RwLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 /// One space of a backend.
@@ -19,21 +19,19 @@ pub(crate) struct Store {
     stale: Arc<Stale>,
 }
 
-/// Set when another process has invalidated something: the memory tier is to be dropped.
+/// Invalidations by other processes, counted: after each the memory tier is to be dropped.
 #[derive(Debug, Default)]
-pub(crate) struct Stale(AtomicBool);
+pub(crate) struct Stale {
+    told: AtomicU64,
+    /// How many of them the memory tier has been dropped for. Until then every caller drops it, so that nobody reads
+    /// what another is about to drop.
+    heeded: AtomicU64,
+}
 
 impl Watch for Stale {
     fn invalidated(&self) {
-        // Pairs with the Acquire in `take`: who drops its copies afterwards reads what the other process left.
-        self.0.store(true, Ordering::Release);
-    }
-}
-
-impl Stale {
-    #[inline]
-    fn take(&self) -> bool {
-        self.0.load(Ordering::Relaxed) && self.0.swap(false, Ordering::Acquire)
+        // Pairs with the Acquire in `news`: who drops its copies afterwards reads what the other process left.
+        self.told.fetch_add(1, Ordering::Release);
     }
 }
 
@@ -42,7 +40,11 @@ impl Store {
         let space = Arc::new(space);
         let stale = Arc::new(Stale::default());
         let watch: Weak<Stale> = Arc::downgrade(&stale);
-        backend.watch(&space, watch);
+        // A backend that cannot watch is one that is not heard of.
+        let _ = unpanicked(BACKEND, || {
+            backend.watch(&space, watch);
+            Ok(())
+        });
         let behind = match writes {
             Writes::Through => None,
             Writes::Behind => Some(Behind::new(Arc::clone(&backend), Arc::clone(&space), Arc::clone(report))),
@@ -50,10 +52,18 @@ impl Store {
         Store { backend, space: RwLock::new(space), behind, stale }
     }
 
-    /// Whether another process has invalidated something since the last time this was asked.
+    /// What other processes have invalidated and nobody has heeded yet.
     #[inline]
-    pub(crate) fn went_stale(&self) -> bool {
-        self.stale.take()
+    pub(crate) fn news(&self) -> Option<u64> {
+        // Pairs with the Release in `heed`: who sees it sees memory without what was dropped.
+        let heeded = self.stale.heeded.load(Ordering::Acquire);
+        let told = self.stale.told.load(Ordering::Acquire);
+        (told != heeded).then_some(told)
+    }
+
+    /// The memory tier was dropped because of `news`.
+    pub(crate) fn heed(&self, news: u64) {
+        self.stale.heeded.fetch_max(news, Ordering::Release);
     }
 
     pub(crate) fn space(&self) -> Arc<Space> {
@@ -89,7 +99,7 @@ impl Store {
         }
         let (backend, space) = (Arc::clone(&self.backend), self.space());
         match backend.as_async() {
-            Some(native) => native.get(&space, key, now).await,
+            Some(native) => unpanicked_async(async { native.get(&space, key, now).await }).await,
             None => {
                 let (backend, key) = (Arc::clone(&backend), key.to_vec());
                 offloaded(move || backend.get(&space, &key, now)).await

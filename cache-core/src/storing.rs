@@ -2,6 +2,7 @@
 
 use crate::backend::Record;
 use crate::error::Result;
+use crate::fault::unpanicked_async;
 use crate::flight::Flight;
 use crate::flights::Flights;
 use crate::key::{Key, Value};
@@ -18,11 +19,16 @@ pub(crate) struct Posted<K: Key, V: Value> {
 }
 
 impl<K: Key, V: Value> Posted<K, V> {
-    /// Takes the flight off the board. `false`: its key was invalidated while it was posted.
-    fn take(&self) -> bool {
-        let key = self.flights.take(self.hash, &self.flight, |key| key);
+    /// Takes the flight off the board.
+    fn take(&self) {
+        let _key = self.flights.take(self.hash, &self.flight, |key| key);
         self.flight.give_up();
-        key.is_some()
+    }
+
+    /// As `take` once the value is written. If its key was invalidated meanwhile, returns what is to be taken off when
+    /// the value has been removed again.
+    fn settle(self) -> Option<Self> {
+        if self.flights.settle(self.hash, &self.flight) { None } else { Some(self) }
     }
 }
 
@@ -51,6 +57,18 @@ impl<K: Key, V: Value> Storing<K, V> {
         put
     }
 
+    /// As [`run`](Self::run), where another value may be in its place: if that cannot be replaced, it goes.
+    pub(crate) fn replace(mut self) -> Result<()> {
+        let Some(record) = self.record.take() else { return Ok(()) };
+        let put = self.store.put(&self.key, record, self.now);
+        if put.is_err() {
+            // The error of the put says enough.
+            let _ = self.store.remove(&self.key);
+        }
+        self.undo_if_invalidated()?;
+        put
+    }
+
     /// Writes without blocking the executor.
     pub(crate) async fn run_async(mut self) -> Result<()> {
         if self.store.is_behind() {
@@ -61,19 +79,23 @@ impl<K: Key, V: Value> Storing<K, V> {
             return offload(move || self.run()).await.unwrap_or(Ok(()));
         };
         let Some(record) = self.record.take() else { return Ok(()) };
-        let put = native.put(&store.space(), &self.key, &record, self.now).await;
-        let invalidated = self.posted.take().is_some_and(|posted| !posted.take());
-        if invalidated {
-            native.remove(&store.space(), &self.key).await?;
+        let space = store.space();
+        let put = unpanicked_async(async { native.put(&space, &self.key, &record, self.now).await }).await;
+        self.posted = self.posted.take().and_then(Posted::settle);
+        if self.posted.is_none() {
+            return put;
         }
-        put
+        // If we are cancelled here, our drop removes it.
+        let removed = unpanicked_async(async { native.remove(&space, &self.key).await }).await;
+        self.posted.take().into_iter().for_each(|posted| posted.take());
+        removed.and(put)
     }
 
     fn undo_if_invalidated(&mut self) -> Result<()> {
-        if self.posted.take().is_some_and(|posted| !posted.take()) {
-            self.store.remove(&self.key)?;
-        }
-        Ok(())
+        let Some(invalidated) = self.posted.take().and_then(Posted::settle) else { return Ok(()) };
+        let removed = self.store.remove(&self.key);
+        invalidated.take();
+        removed.map(drop)
     }
 }
 

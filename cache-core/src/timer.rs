@@ -1,6 +1,8 @@
 //! One thread for the whole process that looks at leaders when they are due, alive only while there is something to do.
 
 use std::collections::BTreeMap;
+#[cfg(not(shuttle))]
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
@@ -55,7 +57,8 @@ fn run() {
         let Some((_, whom)) = timer.entries.pop_first() else { continue };
         parking_lot::MutexGuard::unlocked(&mut timer, || {
             if let Some(whom) = whom.upgrade() {
-                whom.due(now);
+                // It wakes tasks, whose executor may panic, and may drop the last copy of a value.
+                let _ = catch_unwind(AssertUnwindSafe(|| whom.due(now)));
             }
         });
     }

@@ -2,6 +2,7 @@
 
 use super::PATIENCE;
 use super::connect::{Source, failure};
+use super::hash::Hashed;
 use super::log::{self, Log};
 use super::path::Place;
 use super::queue::Queue;
@@ -24,7 +25,7 @@ pub(super) struct Database {
     readers: Option<Readers>,
     writer: Mutex<Writer>,
     queue: Queue,
-    spaces: RwLock<HashMap<String, Area>>,
+    spaces: RwLock<HashMap<String, Area, Hashed>>,
     hits: Arc<Hits>,
     log: Mutex<Log>,
 }
@@ -192,7 +193,7 @@ impl Database {
         })
     }
 
-    /// Writes hits: those that are due, or all of them.
+    /// Writes hits into the order.
     pub(super) fn write_hits(&self, hits: &[Hit]) -> rusqlite::Result<()> {
         if hits.is_empty() { Ok(()) } else { self.write(|writer| writer.touch(hits)) }
     }
@@ -252,7 +253,7 @@ impl Drop for Database {
         if self.source.not_forked().is_err() || !self.source.is_in_place() {
             return;
         }
-        let hits = self.hits.all();
+        let hits = self.hits.take(usize::MAX);
         let mut writer = self.writer.lock();
         // Recency is all that is lost.
         let _ = writer.connection.busy_timeout(log::RESET);

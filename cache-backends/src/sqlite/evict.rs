@@ -13,11 +13,9 @@ use std::collections::HashSet;
 /// Entries that are spared in one eviction because they were used, at most: it ends whatever is hit meanwhile.
 const SPARED: usize = 8;
 
-/// Hits that are written because they may be forgotten soon, at most.
-const PRESSED: usize = 4;
-
-/// Hits that are written before the highest score leaves, at most: those in memory are the highest.
-const HIGHEST: usize = 256;
+/// Hits that are written because they would be forgotten soon, or because the highest score leaves and those in memory
+/// are the highest, at most.
+const WRITTEN: usize = 64;
 
 impl Writer {
     /// Evicts until the bounds hold, sparing `own`. Returns the score of the last one that left.
@@ -26,11 +24,7 @@ impl Writer {
             return Ok(None);
         }
         let (hits, end) = (self.hits.clone(), space.policy.score().leaves);
-        let pressing = match end {
-            End::Highest => hits.take(HIGHEST),
-            End::Lowest if hits.is_crowded() => hits.take(PRESSED),
-            End::Lowest => vec![],
-        };
+        let pressing = if end == End::Highest || hits.is_crowded() { hits.take(WRITTEN) } else { vec![] };
         self.touch(&pressing)?;
         let (mut last, mut spared) = (None, 0);
         while let Some(hit) = self.leave(space, (own, spared < SPARED), &mut last)? {

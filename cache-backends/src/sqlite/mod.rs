@@ -9,6 +9,7 @@
 mod connect;
 mod database;
 mod evict;
+mod hash;
 mod ledger;
 mod log;
 mod path;
@@ -177,7 +178,7 @@ impl Backend for Sqlite {
 
     fn flush(&self) -> Result<()> {
         self.with(|database, _| {
-            database.write_hits(&database.hits().all())?;
+            database.write_hits(&database.hits().take(usize::MAX))?;
             database.sync()
         })
     }

@@ -8,10 +8,11 @@ use super::quarantine::Turn;
 use super::watch::Watchers;
 use super::{CHECKED, PATIENCE};
 use memolith_core::{Error, ErrorKind, Result};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 use rusqlite::ErrorCode;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// After a failure the file is opened again no sooner.
@@ -22,8 +23,9 @@ const BACKOFF: Duration = Duration::from_secs(1);
 pub(super) struct Store {
     place: Place,
     state: RwLock<State>,
-    /// When the path was last looked at.
-    checked: Mutex<Instant>,
+    origin: Instant,
+    /// When the path was last looked at, in microseconds since the origin.
+    checked: AtomicU64,
     pub(super) watchers: Watchers,
 }
 
@@ -37,7 +39,13 @@ struct State {
 
 impl Store {
     pub(super) fn new(place: Place) -> Self {
-        Store { place, state: RwLock::default(), checked: Mutex::new(Instant::now()), watchers: Watchers::default() }
+        Store {
+            place,
+            state: RwLock::default(),
+            origin: Instant::now(),
+            checked: AtomicU64::new(0),
+            watchers: Watchers::default(),
+        }
     }
 
     /// Runs `work` on the database, opened if need be; says what its failure means, and does what it demands.
@@ -143,12 +151,11 @@ impl Store {
     }
 
     fn is_check_due(&self, at: Instant) -> bool {
-        let Some(mut checked) = self.checked.try_lock() else { return false };
-        let due = at.saturating_duration_since(*checked) >= CHECKED;
-        if due {
-            *checked = at;
-        }
-        due
+        let micros = at.saturating_duration_since(self.origin).as_micros() as u64;
+        let checked = self.checked.load(Relaxed);
+        // One of those who find it due does it.
+        micros.saturating_sub(checked) >= CHECKED.as_micros() as u64
+            && self.checked.compare_exchange(checked, micros, Relaxed, Relaxed).is_ok()
     }
 }
 

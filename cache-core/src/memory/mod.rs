@@ -99,13 +99,14 @@ impl<K: Key, V: Value> Memory<K, V> {
         matches!(self.table.read().find(hash, key, &now), Found::Live(_))
     }
 
-    /// Stores or replaces, in the same step evicting what has to leave. What left is dropped by the caller, outside of all locks.
+    /// Stores or replaces what is in `new`, in the same step evicting what has to leave. What left is dropped by the
+    /// caller, outside of all locks, and so is what found no room and stays in `new`.
     #[must_use]
-    pub(crate) fn insert(&self, hash: u64, key: K, value: V, life: Life) -> Displaced<K, V> {
+    pub(crate) fn insert(&self, hash: u64, new: &mut Option<(K, V)>, life: Life) -> Displaced<K, V> {
         if life.limit != NEVER && !self.mortal.load(Relaxed) {
             self.mortal.store(true, Relaxed);
         }
-        let displaced = self.table.write().insert(hash, key, value, life);
+        let displaced = self.table.write().insert(hash, new, life);
         self.count(&displaced);
         displaced
     }
@@ -130,7 +131,9 @@ impl<K: Key, V: Value> Memory<K, V> {
     pub(crate) fn remove_if(&self, now: u64, mut doomed: impl FnMut(&K, &V) -> bool) -> usize {
         let (mut from, mut removed) = (0, 0);
         loop {
-            let (page, next) = self.table.read().page(from, now);
+            // Outside of the statement that locks, because a clone that panics drops those before it.
+            let mut page = Vec::new();
+            let next = self.table.read().page(from, now, &mut page);
             for (slot, stamp, key, value) in page {
                 if doomed(&key, &value) {
                     // Unless the entry was replaced while we asked.

@@ -59,8 +59,6 @@ pub(crate) struct Displaced<K, V> {
     /// The common case is one, and needs no allocation.
     first: Option<Entry<K, V>>,
     rest: Vec<Entry<K, V>>,
-    /// The key and value of an insertion that found no room.
-    refused: Option<(K, V)>,
     pub(super) evicted: u64,
     pub(super) expired: u64,
 }
@@ -73,7 +71,7 @@ pub(super) enum Found {
 
 impl<K, V> Default for Displaced<K, V> {
     fn default() -> Self {
-        Displaced { first: None, rest: Vec::new(), refused: None, evicted: 0, expired: 0 }
+        Displaced { first: None, rest: Vec::new(), evicted: 0, expired: 0 }
     }
 }
 
@@ -155,16 +153,19 @@ impl<K: Key, V: Value> Table<K, V> {
         }
     }
 
-    pub(super) fn insert(&mut self, hash: u64, key: K, value: V, life: Life) -> Displaced<K, V> {
+    /// Stores what is in `new`, or leaves it there if it finds no room.
+    pub(super) fn insert(&mut self, hash: u64, new: &mut Option<(K, V)>, life: Life) -> Displaced<K, V> {
         let mut displaced = Displaced::default();
-        self.reclaim(life.now, RECLAIM, &mut displaced);
-        if let Some(slot) = self.slot_of(hash, &key) {
+        // The comparison of keys comes first: if it panics, nothing has changed, and nothing is dropped under the lock.
+        let Some(old) = new.as_ref().map(|(key, _)| self.slot_of(hash, key)) else { return displaced };
+        if let Some(slot) = old {
             displaced.push(self.take(slot));
         }
+        self.reclaim(life.now, RECLAIM, &mut displaced);
         if !self.make_room(hash, life.weight, &mut displaced) {
-            displaced.refused = Some((key, value));
             return displaced;
         }
+        let Some((key, value)) = new.take() else { return displaced };
         let deadline = self.bounds.tti.map_or(life.limit, |tti| later(life.now, tti).min(life.limit));
         let entry = Entry { hash, stamp: self.stamps, weight: life.weight, deadline, limit: life.limit, key, value };
         self.stamps += 1;
@@ -204,17 +205,15 @@ impl<K: Key, V: Value> Table<K, V> {
         }
     }
 
-    /// Copies of some live entries from slot `from` on, with slot and stamp, and where to go on.
-    #[expect(clippy::type_complexity, reason = "taken apart at once by its one caller")]
-    pub(super) fn page(&self, from: usize, now: u64) -> (Vec<(Slot, u64, K, V)>, Option<usize>) {
+    /// Adds copies of some live entries from slot `from` on to `page`, with slot and stamp; returns where to go on.
+    pub(super) fn page(&self, from: usize, now: u64, page: &mut Vec<(Slot, u64, K, V)>) -> Option<usize> {
         let until = self.slots.len().min(from + PAGE);
         let entries = self.slots[from.min(until)..until].iter().zip(from..);
         let live = entries.filter_map(|(entry, slot)| Some((entry.as_ref()?, slot as Slot)));
-        let page = live
-            .filter(|(entry, _)| entry.deadline > now)
-            .map(|(entry, slot)| (slot, entry.stamp, entry.key.clone(), entry.value.clone()))
-            .collect();
-        (page, (until < self.slots.len()).then_some(until))
+        for (entry, slot) in live.filter(|(entry, _)| entry.deadline > now) {
+            page.push((slot, entry.stamp, entry.key.clone(), entry.value.clone()));
+        }
+        (until < self.slots.len()).then_some(until)
     }
 
     /// Empties the table and returns what was in it.

@@ -28,14 +28,17 @@ pub(super) fn function(model: &Model) -> TokenStream {
     let body = match bounds(model).is_empty() {
         true => look(model),
         false => {
-            let call = call(model, "cached");
+            let call = call(model, "lru_cached");
             let wait = model.signature.asyncness.map(|_| quote!(.await));
             quote!(#call #wait)
         }
     };
     let (attributes, vis, name) = (&model.attributes.function, &model.vis, &model.signature.ident);
     let clause = &model.signature.generics.where_clause;
-    declared(model, quote!(#(#attributes)* #vis), name, quote!(#clause), body)
+    // `_x` is passed on; a lint about the uses that its author makes of it would point there.
+    let lint = quote!(#[allow(clippy::used_underscore_binding, clippy::allow_attributes)]);
+    let lint = model.parameters.iter().any(|parameter| parameter.name.to_string().starts_with('_')).then_some(lint);
+    declared(model, quote!(#(#attributes)* #lint #vis), name, quote!(#clause), body)
 }
 
 /// `cached(..)`, where the function needs it.
@@ -43,7 +46,7 @@ pub(super) fn cached(model: &Model) -> TokenStream {
     if bounds(model).is_empty() {
         return TokenStream::new();
     }
-    let (quiet, name) = (quiet(model), model.place.companion("cached"));
+    let (quiet, name) = (quiet(model), model.place.companion("lru_cached"));
     declared(model, quote!(#quiet #[inline]), &name, all_bounds(model), look(model))
 }
 

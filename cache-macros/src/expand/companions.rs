@@ -54,8 +54,8 @@ fn cache(model: &Model) -> TokenStream {
             #vis fn #name #generics () -> &'static #root::Cache<#key, #value> #bounds { #place }
         };
     };
-    let of = model.place.companion("cache_of");
-    let (path, key_path, place) = (model.place.path("cache_of"), model.place.path("key"), place(model));
+    let of = model.place.companion("lru_cache_of");
+    let (path, key_path, place) = (model.place.path("lru_cache_of"), model.place.path("lru_key"), place(model));
     let (declared, names, turbofish) = (&erased.declared, &erased.names, turbofish(&model.signature.generics));
     let inferred = Ident::new(INFERRED, Span::mixed_site());
     let needs = needs(model);
@@ -78,7 +78,7 @@ fn cache(model: &Model) -> TokenStream {
 
 /// `key(..)`, which is never run: its result is what tells the type of the key to those who have no arguments.
 fn witness(model: &Model, expr: &Expr) -> TokenStream {
-    let (name, quiet, needs) = (model.place.companion("key"), quiet(model), needs(model));
+    let (name, quiet, needs) = (model.place.companion("lru_key"), quiet(model), needs(model));
     let parameters = model.parameters.iter().map(|parameter| &parameter.declared);
     let (generics, _, bounds) = model.signature.generics.split_for_impl();
     quote! {
@@ -188,7 +188,14 @@ fn original(model: &Model) -> TokenStream {
     quote! {
         #[doc = #doc]
         #(#attributes)*
-        #[allow(clippy::must_use_candidate, clippy::missing_errors_doc, clippy::missing_panics_doc, clippy::allow_attributes)]
+        #[allow(
+            clippy::must_use_candidate,
+            clippy::missing_const_for_fn,
+            clippy::missing_errors_doc,
+            clippy::missing_inline_in_public_items,
+            clippy::missing_panics_doc,
+            clippy::allow_attributes
+        )]
         #vis #asyncness fn #name #generics (#(#parameters),*) #output #bounds #body
     }
 }

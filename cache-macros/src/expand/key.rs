@@ -117,7 +117,7 @@ pub(super) fn query(model: &Model) -> Query {
         }
         Key::Inferred(expr) => {
             let (key, bindings) = (key_name(), bindings(model, expr));
-            let (path, names) = (model.place.path("cache_of"), Erased::new(model).names);
+            let (path, names) = (model.place.path("lru_cache_of"), Erased::new(model).names);
             Query {
                 prepare: quote!(let #key = { #bindings #expr };),
                 cache: quote!(#path::<_, #(#names),*>(#root::KeyType::of(&#key))),

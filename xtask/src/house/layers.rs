@@ -7,7 +7,7 @@ use std::path::Path;
 /// The modules of the core from the bottom up. A module imports from its own layer and from those before it.
 /// A submodule stands with its parent, unless it is named itself.
 const LAYERS: &[&[&str]] = &[
-    &["error", "time", "key", "sync", "info", "instances", "offload"],
+    &["error", "time", "key", "sync", "info", "instances", "offload", "memory::lock"],
     &["eviction", "counts", "fault", "metrics", "timer", "waits"],
     &["backend", "bytes", "memory", "flight", "flights", "store", "behind"],
     &["remote", "settings", "storing", "conformance"],
