@@ -398,14 +398,14 @@ impl<K: Key, V: Value> Cache<K, V> {
     fn get_remote<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
         let remote = self.remote.as_ref().filter(|_| !self.settings.disabled())?;
         // Where nothing that is read can be kept, nobody need know that it is read.
-        if !self.memory.is_off() || self.settings.tti.is_some() {
-            if let Join::Lead { flight, stale } = self.flights.join(hash, key, Flight::by_thread) {
-                let lease = Lease::new(self, hash, flight, key);
-                let (value, stamp) = if stale { None } else { lease.fetch() }?;
-                let (value, storing) = self.found(lease, value, stamp);
-                storing.map(|storing| self.report(storing.run()));
-                return Some(value);
-            }
+        if (!self.memory.is_off() || self.settings.tti.is_some())
+            && let Join::Lead { flight, stale } = self.flights.join(hash, key, Flight::by_thread)
+        {
+            let lease = Lease::new(self, hash, flight, key);
+            let (value, stamp) = if stale { None } else { lease.fetch() }?;
+            let (value, storing) = self.found(lease, value, stamp);
+            storing.map(|storing| self.report(storing.run()));
+            return Some(value);
         }
         if self.flights.is_stale(hash, key) {
             return None;

@@ -57,7 +57,7 @@ impl Hit {
             _ => return None,
         };
         let worth = least.is_zero() || super::scores::moment(score).until(at) >= least;
-        worth.then(|| Hit { row, space: id, policy: space.policy, times: 1, at })
+        worth.then_some(Hit { row, space: id, policy: space.policy, times: 1, at })
     }
 
     /// Whether it changes `score`.
