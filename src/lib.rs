@@ -107,7 +107,7 @@
 //! | `messagepack` | 4 | codec `MessagePack`: compact, readable by other languages |
 //! | `cbor` | 7 | codec `Cbor`: RFC 8949 |
 //! | `tracing` | 4 | errors of backends are logged |
-//! | `metrics` | 3 | the counters through the `metrics` facade |
+//! | `metrics` | 3 | `CacheInfo::publish` hands the counters to the `metrics` crate |
 //! | `conformance` | 0 | the tests that every backend must pass |
 //!
 //! `default-features = false` is the attribute and the tier in memory, without serde.

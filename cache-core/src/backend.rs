@@ -64,6 +64,49 @@ pub trait Watch: Send + Sync {
 /// Every method may be called from many threads at once, and none is called under a lock of the cache.
 /// An `Err` never reaches the caller of a cached function: it is counted, reported, and treated as a miss.
 /// A method should give up in bounded time (a quarter of a second by convention) rather than wait for ever.
+///
+/// # A backend of one's own
+///
+/// `open` refuses what the place cannot keep; the rest is a map.
+/// The suite `conformance::run`, behind the feature `conformance`, tells whether it keeps what this page promises.
+///
+/// ```
+/// use memolith_core::{Backend, Error, ErrorKind, Record, Result, Space, Timestamp};
+/// use parking_lot::Mutex;
+/// use std::collections::HashMap;
+///
+/// #[derive(Debug, Default)]
+/// struct Shelf(Mutex<HashMap<String, HashMap<Vec<u8>, Record>>>);
+///
+/// impl Backend for Shelf {
+///     fn open(&self, space: &Space) -> Result<()> {
+///         match space.maxsize.or(space.max_bytes) {
+///             Some(_) => Err(Error::new(ErrorKind::Unsupported, "a shelf keeps no bounds, set maxsize = None")),
+///             None => Ok(()),
+///         }
+///     }
+///     fn get(&self, space: &Space, key: &[u8], now: Timestamp) -> Result<Option<Record>> {
+///         Ok(self.0.lock().get(&space.name).and_then(|it| it.get(key)).filter(|it| it.expires > now).cloned())
+///     }
+///     fn put(&self, space: &Space, key: &[u8], record: &Record, _: Timestamp) -> Result<()> {
+///         self.0.lock().entry(space.name.clone()).or_default().insert(key.to_vec(), record.clone());
+///         Ok(())
+///     }
+///     fn remove(&self, space: &Space, key: &[u8]) -> Result<bool> {
+///         Ok(self.0.lock().get_mut(&space.name).is_some_and(|it| it.remove(key).is_some()))
+///     }
+///     fn clear(&self, space: &Space) -> Result<()> {
+///         self.0.lock().remove(&space.name);
+///         Ok(())
+///     }
+///     fn len(&self, space: &Space) -> Result<u64> {
+///         Ok(self.0.lock().get(&space.name).map_or(0, |it| it.len() as u64))
+///     }
+/// }
+///
+/// # #[cfg(feature = "conformance")]
+/// memolith_core::conformance::run(|| std::sync::Arc::new(Shelf::default()));
+/// ```
 pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// Prepares `space`, and adapts it when its bounds have changed. Called before the first use, and again by `set_maxsize`.
     ///

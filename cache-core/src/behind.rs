@@ -2,7 +2,7 @@
 
 use crate::backend::{Backend, Record, Space};
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::Report;
+use crate::fault::{BACKEND, Report, unpanicked};
 use crate::time::Timestamp;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::cell::RefCell;
@@ -100,6 +100,10 @@ impl Behind {
         queue.waiting.insert(key.to_vec(), record);
         queue.now = now;
         if queue.running {
+            // The writer waits for the first of a batch, and goes ahead of its time with the last.
+            if matches!(queue.waiting.len(), 1 | QUEUE) {
+                shared.changed.notify_all();
+            }
             return Ok(());
         }
         let writer = Arc::downgrade(shared);
@@ -161,8 +165,7 @@ impl Shared {
         self.changed.notify_all();
         let mut result = Ok(());
         for _ in 0..TRIES {
-            result = catch_unwind(AssertUnwindSafe(|| self.backend.put_many(&space, &batch, now)))
-                .unwrap_or_else(|_| Err(Error::new(ErrorKind::Unavailable, "the backend panicked")));
+            result = unpanicked(BACKEND, || self.backend.put_many(&space, &batch, now));
             let again = |error: &Error| matches!(error.kind(), ErrorKind::Busy | ErrorKind::Unavailable);
             if !result.as_ref().is_err_and(again) {
                 break;
@@ -178,26 +181,24 @@ impl Shared {
     }
 }
 
-/// The writer's thread. It keeps neither the queue nor the backend alive.
+/// The writer's thread. It keeps neither the queue nor the backend alive for longer than one batch.
 fn write(shared: &Weak<Shared>) {
     loop {
         let Some(shared) = shared.upgrade() else { return };
         {
             let mut queue = shared.queue.lock();
+            let idle = |queue: &mut Queue| queue.waiting.is_empty() && !queue.closed;
+            shared.changed.wait_while_for(&mut queue, idle, IDLE);
             if queue.waiting.is_empty() {
-                let idle = |queue: &mut Queue| queue.waiting.is_empty() && !queue.closed;
-                shared.changed.wait_while_for(&mut queue, idle, IDLE);
-                if queue.waiting.is_empty() {
-                    queue.running = false;
-                    return;
-                }
+                queue.running = false;
+                return;
             }
+            let gathering = |queue: &mut Queue| queue.waiting.len() < QUEUE && !queue.closed;
+            shared.changed.wait_while_for(&mut queue, gathering, BEAT);
         }
         if let Err(error) = shared.drain(shared.batch.lock()) {
             shared.tell(&error);
         }
-        drop(shared);
-        std::thread::sleep(BEAT);
     }
 }
 

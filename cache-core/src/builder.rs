@@ -7,12 +7,13 @@ use crate::cache::Cache;
 use crate::counts::Counts;
 use crate::error::{Error, Result};
 use crate::eviction::Policy;
+use crate::fault::Report;
 use crate::flights::Flights;
 use crate::key::{Key, Value};
 use crate::memory::{Bounds, Memory};
 use crate::remote::Remote;
 use crate::settings::{Settings, Weigher};
-use crate::store::{Report, Store};
+use crate::store::Store;
 use crate::time::{Clock, SystemClock};
 use hashbrown::DefaultHashBuilder;
 use std::fmt;
@@ -198,7 +199,8 @@ where
     /// A second tier: `name` is the function's space in `backend`, `codec` turns values into bytes.
     ///
     /// Keys are told apart in the backend by their serde form alone: a key type that leaves a field out of it
-    /// (`#[serde(skip)]`, a lossy `with`) would make different keys one. The first keys of a cache are checked for it.
+    /// (`#[serde(skip)]`, a lossy `with`) would make different keys one. A key of any but the plain types is therefore
+    /// read back and compared, and one that does not come back is a fault, and stays in memory.
     pub fn backend(
         mut self,
         backend: impl crate::IntoBackend,

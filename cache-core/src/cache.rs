@@ -325,13 +325,20 @@ impl<K: Key, V: Value> Cache<K, V> {
         }
     }
 
-    /// The hot path: memory alone.
-    #[inline]
+    /// The hot path: memory alone. Inlined into the cached function, because moving an owned value through one more
+    /// `Option` costs as much as comparing the key.
+    #[inline(always)]
     fn find<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
         self.refresh();
         let value = self.memory.get(hash, key, || self.now())?;
         self.counts.hit();
         Some(value)
+    }
+
+    /// As `find`, away from the hot path.
+    #[inline(never)]
+    fn find_again<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
+        if self.memory.is_off() { None } else { self.find(hash, key) }
     }
 
     fn begin<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, flight: fn() -> Arc<Flight<V>>) -> Begin<'_, K, V> {
@@ -346,7 +353,7 @@ impl<K: Key, V: Value> Cache<K, V> {
             Join::Lead { flight, stale } => {
                 let lease = Lease::new(self, hash, flight, key);
                 // The leader before us may have landed between our look into memory and our joining.
-                match self.find(hash, key) {
+                match self.find_again(hash, key) {
                     Some(value) => Begin::Hit(lease.answer(value)),
                     None => Begin::Lead { lease, ask: !stale },
                 }
@@ -372,7 +379,7 @@ impl<K: Key, V: Value> Cache<K, V> {
 
     fn miss<'a>(&'a self, lease: Lease<'a, K, V>) -> Lookup<'a, K, V> {
         self.counts.miss();
-        Lookup::Miss(lease)
+        Lookup::Miss(lease.begun())
     }
 
     /// A value that the backend had: it goes into memory and to those who wait.
@@ -390,24 +397,25 @@ impl<K: Key, V: Value> Cache<K, V> {
 
     fn get_remote<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
         let remote = self.remote.as_ref().filter(|_| !self.settings.disabled())?;
-        match self.flights.join(hash, key, Flight::by_thread) {
-            Join::Lead { flight, stale } => {
-                let lease = Lease::new(self, hash, flight, key);
-                let (value, stamp) = if stale { None } else { lease.fetch() }?;
-                let (value, storing) = self.found(lease, value, stamp);
-                storing.map(|storing| self.report(storing.run()));
-                Some(value)
-            }
-            // Someone else is at it. We do not wait, and what we read may be invalidated meanwhile, so it is not kept.
-            Join::Follow(_) if self.flights.is_stale(hash, key) => None,
-            Join::Follow(_) => {
-                let found = remote.key(&key.to_key()).and_then(|key| remote.get(&key, self.settings.clock.now()));
-                let (value, _) = self.report(found).flatten()?;
-                self.counts.hit();
-                self.counts.backend_hits.fetch_add(1, Relaxed);
-                Some(value)
-            }
+        // Where nothing that is read can be kept, nobody need know that it is read.
+        if (!self.memory.is_off() || self.settings.tti.is_some())
+            && let Join::Lead { flight, stale } = self.flights.join(hash, key, Flight::by_thread)
+        {
+            let lease = Lease::new(self, hash, flight, key);
+            let (value, stamp) = if stale { None } else { lease.fetch() }?;
+            let (value, storing) = self.found(lease, value, stamp);
+            storing.map(|storing| self.report(storing.run()));
+            return Some(value);
         }
+        if self.flights.is_stale(hash, key) {
+            return None;
+        }
+        // We do not wait for who is at it, and what we read may be invalidated meanwhile, so it is not kept.
+        let found = remote.key(&key.to_key()).and_then(|key| remote.get(&key, self.settings.clock.now()));
+        let (value, _) = self.report(found).flatten()?;
+        self.counts.hit();
+        self.counts.backend_hits.fetch_add(1, Relaxed);
+        Some(value)
     }
 
     fn store(&self, key: K, value: V, ttl: Option<Duration>) {

@@ -1,8 +1,10 @@
 //! What generated code names beside the cache itself. Not covered by semantic versioning.
 
+mod argument;
 #[cfg(feature = "serde")]
 mod stored;
 
+pub use argument::{Given, KeyArgument, KeyReceiver, Owned, OwnedArgument, OwnedSelf, This, given};
 #[cfg(feature = "serde")]
 pub use stored::StoredKey;
 
@@ -18,53 +20,12 @@ use crate::{Backend, IntoBackend, Key, Result, Value};
 use std::fmt::{self, Write};
 use std::sync::Arc;
 
-/// The form in which an argument of type `T` is kept in a key.
-pub type Owned<T> = <T as KeyArgument>::Owned;
-
-/// The form in which `self` is kept in a key.
-pub type OwnedSelf<T> = <T as KeyReceiver>::Owned;
-
 /// The value that a fallible function keeps.
 pub type OkOf<T> = <T as Fallible>::Ok;
 
-/// An argument that can be part of a key: what a compiler says where one cannot is said here.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be part of a cache key",
-    label = "cannot be compared, hashed, cloned, or shared between threads",
-    note = "an argument in the key is `Hash + Eq + Clone + Send + Sync + 'static`",
-    note = "leave it out with `skip(..)`, or say what counts with `key = ..`, such as `key = x.to_bits()`"
-)]
-pub trait KeyArgument {
-    /// What is kept.
-    type Owned: Key;
-}
-
-#[diagnostic::do_not_recommend]
-impl<T: ToOwned<Owned: Key> + ?Sized> KeyArgument for T {
-    type Owned = T::Owned;
-}
-
-/// As [`KeyArgument`], for `self`.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is no key, so its cached method must say what `self` counts for",
-    label = "this `self` would be part of the key",
-    note = "say `key = (self.id, x)` where a part of it decides the result",
-    note = "say `skip(self)` where nothing of it does",
-    note = "or derive `Clone`, `PartialEq`, `Eq` and `Hash` for `{Self}` where all of it does"
-)]
-pub trait KeyReceiver {
-    /// What is kept.
-    type Owned: Key;
-}
-
-#[diagnostic::do_not_recommend]
-impl<T: ToOwned<Owned: Key> + ?Sized> KeyReceiver for T {
-    type Owned = T::Owned;
-}
-
 /// A `Result` under whatever name.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is called `Result` and is none",
+    message = "`{Self}` is not the `Result` of the standard library",
     note = "say `cache_err` to keep whatever the function returns"
 )]
 pub trait Fallible {
@@ -120,7 +81,7 @@ impl<K> KeyType<K> {
     }
 }
 
-/// Stands for an argument in a closure that is never run.
+/// Stands for an argument in a call that is never run.
 pub fn argument<T>() -> T {
     unreachable!("only named in closures that nothing calls")
 }

@@ -24,8 +24,10 @@ pub struct Lease<'a, K: Key, V: Value> {
     hash: u64,
     /// None for a lease that nobody waits for and whose value is kept nowhere.
     flight: Option<Arc<Flight<V>>>,
-    /// The name of the key in the backend, and when its computation began.
-    remote: Option<(KeyBytes, Instant)>,
+    /// The name of the key in the backend.
+    remote: Option<KeyBytes>,
+    /// When the computation began, where its cost is kept.
+    began: Option<Instant>,
 }
 
 impl<'a, K: Key, V: Value> Lease<'a, K, V> {
@@ -36,16 +38,21 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
         key: &Q,
     ) -> Self {
         // From here on a panic of the key's own code passes the lease on.
-        let mut lease = Lease { cache, hash, flight: Some(flight), remote: None };
+        let mut lease = Lease { cache, hash, flight: Some(flight), remote: None, began: None };
         if let Some(remote) = &cache.remote {
-            let key = cache.report(remote.key(&key.to_key()));
-            lease.remote = key.map(|key| (key, Instant::now()));
+            lease.remote = cache.report(remote.key(&key.to_key()));
         }
         lease
     }
 
+    /// The computation begins.
+    pub(crate) fn begun(mut self) -> Self {
+        self.began = self.remote.as_ref().map(|_| Instant::now());
+        self
+    }
+
     pub(crate) fn alone(cache: &'a Cache<K, V>) -> Self {
-        Lease { cache, hash: 0, flight: None, remote: None }
+        Lease { cache, hash: 0, flight: None, remote: None, began: None }
     }
 
     /// Keeps the value in both tiers, gives it to those who wait, and returns it.
@@ -104,22 +111,25 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
 
     /// What the backend has for the key.
     pub(crate) fn fetch(&self) -> Option<(V, Stamp)> {
-        let (remote, (key, _)) = self.cache.remote.as_ref().zip(self.remote.as_ref())?;
+        let (remote, key) = self.cache.remote.as_ref().zip(self.remote.as_ref())?;
         self.cache.report(remote.get(key, self.cache.settings.clock.now())).flatten()
     }
 
     pub(crate) async fn fetch_async(&self) -> Option<(V, Stamp)> {
-        let (remote, (key, _)) = self.cache.remote.as_ref().zip(self.remote.as_ref())?;
+        let (remote, key) = self.cache.remote.as_ref().zip(self.remote.as_ref())?;
         self.cache.report(remote.get_async(key, self.cache.settings.clock.now()).await).flatten()
     }
 
     /// Keeps a value that came from the backend, for `ttl` at most, and stores it again if its idle time is half over.
     pub(crate) fn keep(mut self, value: V, stamp: Stamp, ttl: Option<Duration>) -> (V, Option<Storing<K, V>>) {
         let settings = &self.cache.settings;
-        let now = settings.clock.now();
-        let renewed = settings.tti.filter(|tti| now.until(stamp.expires) < *tti / 2).map(|tti| {
+        let renewed = settings.tti.and_then(|tti| {
+            let now = settings.clock.now();
+            if now.until(stamp.expires) >= tti / 2 {
+                return None;
+            }
             let limit = settings.ttl.map_or(Timestamp::NEVER, |ttl| stamp.created.after(ttl));
-            Stamp { expires: now.after(tti).min(limit), ..stamp }
+            Some(Stamp { expires: now.after(tti).min(limit), ..stamp })
         });
         let storing =
             renewed.filter(|renewed| renewed.expires > stamp.expires).and_then(|stamp| self.seal(&value, stamp));
@@ -128,9 +138,9 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
 
     /// The writing of `value` to the backend, if there is one and the value has a form in bytes.
     fn storing(&mut self, value: &V) -> Option<Storing<K, V>> {
-        let (_, began) = self.remote.as_ref()?;
+        let cost = self.began?.elapsed();
         let settings = &self.cache.settings;
-        let stamp = stamp(settings.clock.now(), settings.remote_life(), began.elapsed());
+        let stamp = stamp(settings.clock.now(), settings.remote_life(), cost);
         self.seal(value, stamp)
     }
 
@@ -138,7 +148,7 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
         let cache = self.cache;
         let remote = cache.remote.as_ref()?;
         let flight = self.flight.as_ref()?;
-        let (key, _) = self.remote.take()?;
+        let key = self.remote.take()?;
         let record = cache.report(remote.seal(&key, value, stamp))?;
         let posted = Posted { flights: Arc::clone(&cache.flights), hash: self.hash, flight: Arc::clone(flight) };
         Some(Storing::new(posted, Arc::clone(&remote.store), key.bytes, record, stamp.created))
@@ -160,12 +170,18 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
             None => 0,
         };
         let life = cache.life(ttl, weight);
-        let copy = value.clone();
+        let copy = (!cache.memory.is_off()).then(|| value.clone());
         // Outside of the lock, so that it is dropped there if it finds no room or a comparison of keys panics.
-        let mut new = None;
-        let insert = |key| {
-            new = Some((key, copy));
-            cache.memory.insert(hash, &mut new, life)
+        let (mut new, mut unkept) = (None, None);
+        let insert = |key| match copy {
+            None => {
+                unkept = Some(key);
+                None
+            }
+            Some(copy) => {
+                new = Some((key, copy));
+                Some(cache.memory.insert(hash, &mut new, life))
+            }
         };
         // While the board is locked nobody can invalidate the key. What leaves memory is dropped after that.
         let Some(storing) = storing else {

@@ -10,6 +10,7 @@ pub mod conformance;
 mod counts;
 mod error;
 mod eviction;
+mod fault;
 mod flight;
 mod flights;
 mod generated;
@@ -18,6 +19,10 @@ mod instances;
 mod key;
 mod lease;
 mod memory;
+#[cfg(feature = "metrics")]
+mod metrics;
+#[cfg(all(test, shuttle))]
+mod models;
 mod offload;
 mod remote;
 mod settings;

@@ -3,6 +3,7 @@
 use crate::backend::{Record, Visit};
 use crate::bytes::{KeyBytes, Stamp, Wire};
 use crate::error::Result;
+use crate::fault::{CODEC, unpanicked};
 use crate::store::Store;
 use crate::time::Timestamp;
 use std::fmt;
@@ -12,6 +13,8 @@ use std::time::Duration;
 /// A space of a backend, as a cache of `K` and `V` sees it.
 pub(crate) struct Remote<K, V> {
     pub(crate) store: Arc<Store>,
+    /// The name of the space: under every checksum.
+    space: String,
     wire: Box<dyn Wire<K, V>>,
 }
 
@@ -23,11 +26,12 @@ impl<K, V> fmt::Debug for Remote<K, V> {
 
 impl<K, V> Remote<K, V> {
     pub(crate) fn new(store: Store, wire: Box<dyn Wire<K, V>>) -> Self {
-        Remote { store: Arc::new(store), wire }
+        let space = store.space().name.clone();
+        Remote { store: Arc::new(store), space, wire }
     }
 
     pub(crate) fn key(&self, key: &K) -> Result<KeyBytes> {
-        self.wire.key(key)
+        unpanicked(CODEC, || self.wire.key(key))
     }
 
     pub(crate) fn get(&self, key: &KeyBytes, now: Timestamp) -> Result<Option<(V, Stamp)>> {
@@ -42,16 +46,16 @@ impl<K, V> Remote<K, V> {
 
     /// The record of `value` under `key`.
     pub(crate) fn seal(&self, key: &KeyBytes, value: &V, stamp: Stamp) -> Result<Record> {
-        let value = self.wire.seal(&self.store.space().name, key, value, stamp)?;
+        let value = unpanicked(CODEC, || self.wire.seal(&self.space, key, value, stamp))?;
         Ok(Record { value, expires: stamp.expires })
     }
 
     /// Removes the entries that `doomed` picks, and those that cannot be shown to it. Returns how many.
     pub(crate) fn remove_if(&self, now: Timestamp, mut doomed: impl FnMut(&K, &V) -> bool) -> Result<usize> {
-        let space = self.store.space();
         let mut removed = 0;
         self.store.scan(now, &mut |key, record| {
-            let keep = match self.wire.open_scanned(&space.name, key, &record.value, now) {
+            let shown = || self.wire.open_scanned(&self.space, key, &record.value, now);
+            let keep = match unpanicked(CODEC, shown) {
                 Ok(Some((Some(key), value))) => !doomed(&key, &value),
                 // Of a long key only the hash is stored, and what is damaged has no value: to remove too much is a miss.
                 Ok(Some((None, _)) | None) | Err(_) => false,
@@ -64,7 +68,7 @@ impl<K, V> Remote<K, V> {
 
     fn open(&self, key: &KeyBytes, record: Option<Record>, now: Timestamp) -> Result<Option<(V, Stamp)>> {
         let Some(record) = record else { return Ok(None) };
-        self.wire.open(&self.store.space().name, key, &record.value, now)
+        unpanicked(CODEC, || self.wire.open(&self.space, key, &record.value, now))
     }
 }
 

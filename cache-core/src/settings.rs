@@ -1,6 +1,6 @@
 //! What a cache was told when it was built.
 
-use crate::store::Report;
+use crate::fault::Report;
 use crate::time::Clock;
 use hashbrown::DefaultHashBuilder;
 use std::sync::Arc;

@@ -2,19 +2,13 @@
 
 use crate::backend::{AsyncBackend, Backend, Record, Space, Visit, Watch};
 use crate::behind::{Behind, Writes};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
+use crate::fault::{BACKEND, Report, panicked, unpanicked, unpanicked_async};
 use crate::offload::offload;
 use crate::time::Timestamp;
 use parking_lot::RwLock;
-use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
-use std::task::Poll;
-
-/// Where errors of the byte tier go.
-pub(crate) type Report = Arc<dyn Fn(&Error) + Send + Sync>;
 
 /// One space of a backend.
 #[derive(Debug)]
@@ -47,7 +41,7 @@ impl Store {
         let stale = Arc::new(Stale::default());
         let watch: Weak<Stale> = Arc::downgrade(&stale);
         // A backend that cannot watch is one that is not heard of.
-        let _ = unpanicked(|| {
+        let _ = unpanicked(BACKEND, || {
             backend.watch(&space, watch);
             Ok(())
         });
@@ -77,7 +71,7 @@ impl Store {
     }
 
     pub(crate) fn open(&self) -> Result<()> {
-        unpanicked(|| self.backend.open(&self.space()))
+        unpanicked(BACKEND, || self.backend.open(&self.space()))
     }
 
     /// Gives the space another bound.
@@ -96,7 +90,7 @@ impl Store {
         if let Some(record) = self.queued(key) {
             return Ok(Some(record));
         }
-        unpanicked(|| self.backend.get(&self.space(), key, now))
+        unpanicked(BACKEND, || self.backend.get(&self.space(), key, now))
     }
 
     pub(crate) async fn get_async(&self, key: &[u8], now: Timestamp) -> Result<Option<Record>> {
@@ -116,7 +110,7 @@ impl Store {
     pub(crate) fn put(&self, key: &[u8], record: Record, now: Timestamp) -> Result<()> {
         match &self.behind {
             Some(behind) => behind.put(key, record, now),
-            None => unpanicked(|| self.backend.put(&self.space(), key, &record, now)),
+            None => unpanicked(BACKEND, || self.backend.put(&self.space(), key, &record, now)),
         }
     }
 
@@ -131,7 +125,7 @@ impl Store {
     }
 
     pub(crate) fn remove(&self, key: &[u8]) -> Result<bool> {
-        let remove = || unpanicked(|| self.backend.remove(&self.space(), key));
+        let remove = || unpanicked(BACKEND, || self.backend.remove(&self.space(), key));
         match &self.behind {
             Some(behind) => behind.remove(key, remove),
             None => remove(),
@@ -139,7 +133,7 @@ impl Store {
     }
 
     pub(crate) fn clear(&self) -> Result<()> {
-        let clear = || unpanicked(|| self.backend.clear(&self.space()));
+        let clear = || unpanicked(BACKEND, || self.backend.clear(&self.space()));
         match &self.behind {
             Some(behind) => behind.clear(clear),
             None => clear(),
@@ -147,7 +141,7 @@ impl Store {
     }
 
     pub(crate) fn len(&self) -> Result<u64> {
-        unpanicked(|| self.backend.len(&self.space()))
+        unpanicked(BACKEND, || self.backend.len(&self.space()))
     }
 
     pub(crate) fn scan(&self, now: Timestamp, visit: &mut dyn FnMut(&[u8], &Record) -> Visit) -> Result<()> {
@@ -161,7 +155,7 @@ impl Store {
         if let Some(behind) = &self.behind {
             behind.flush()?;
         }
-        unpanicked(|| self.backend.flush())
+        unpanicked(BACKEND, || self.backend.flush())
     }
 
     fn queued(&self, key: &[u8]) -> Option<Record> {
@@ -169,25 +163,6 @@ impl Store {
     }
 }
 
-/// A backend of somebody else's may panic; for us that is one more fault.
-fn unpanicked<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(panicked()))
-}
-
-/// As `unpanicked` for the asynchronous side.
-pub(crate) async fn unpanicked_async<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    let mut work = pin!(work);
-    poll_fn(|context| {
-        let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)));
-        polled.unwrap_or_else(|_| Poll::Ready(Err(panicked())))
-    })
-    .await
-}
-
 async fn offloaded<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    offload(work).await.unwrap_or_else(|| Err(panicked()))
-}
-
-fn panicked() -> Error {
-    Error::new(ErrorKind::Unavailable, "the backend panicked")
+    offload(work).await.unwrap_or_else(|| Err(panicked(BACKEND)))
 }

@@ -2,11 +2,12 @@
 
 use crate::backend::Record;
 use crate::error::Result;
+use crate::fault::unpanicked_async;
 use crate::flight::Flight;
 use crate::flights::Flights;
 use crate::key::{Key, Value};
 use crate::offload::offload;
-use crate::store::{Store, unpanicked_async};
+use crate::store::Store;
 use crate::time::Timestamp;
 use std::sync::Arc;
 

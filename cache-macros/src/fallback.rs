@@ -2,7 +2,7 @@
 
 use crate::attr::Arguments;
 use crate::function::Function;
-use crate::model::{Loans, Parameter, Place, parameters, plain, root};
+use crate::model::{Loans, Parameter, Place, is_ours, parameters, plain, root};
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{Error, ReturnType, Type};
@@ -19,19 +19,22 @@ pub(crate) fn expand(error: &Error, arguments: TokenStream, item: TokenStream) -
     let Ok(function) = syn::parse2::<Function>(item.clone()) else { return quote!(#item #errors) };
     let place = Place::new(&arguments, &function);
     let companions = companions(&arguments, &function, &place);
+    let Function { attrs, signature, body, .. } = &function;
+    // A second `#[lru_cache]` would expand to the same companions again.
+    let attrs = attrs.iter().filter(|attr| !is_ours(attr));
     let vis = &function.vis;
-    let conditions = function.attrs.iter().filter(|attr| attr.path().is_ident("cfg"));
+    let item = quote!(#(#attrs)* #vis #signature #body);
+    let conditions: Vec<_> = function.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).collect();
     match &place {
         Place::Free(name) => quote! {
             #item
             #(#conditions)*
             #[allow(non_camel_case_types, dead_code, missing_docs, missing_debug_implementations)]
             #vis enum #name {}
-            #[allow(dead_code, missing_docs)]
+            #(#conditions)*
             impl #name { #companions }
             #errors
         },
-        // An error is no member of an `impl`, unless a macro call expands to it there, which it does.
         Place::Associated(_) => quote!(#item #companions #errors),
     }
 }

@@ -8,6 +8,8 @@ mod expand;
 mod fallback;
 mod function;
 mod model;
+#[cfg(test)]
+mod tests;
 mod tokens;
 
 use proc_macro::TokenStream;
@@ -46,6 +48,7 @@ use proc_macro::TokenStream;
 /// `area_cache_clear()`, `area_invalidate(..)`, `area_get(..)`, `area_uncached(..)`.
 /// `invalidate` and `get` take the arguments that belong to the key; with `key = ..` they take all.
 /// Of an `async fn`, `uncached` alone is async.
+/// In the implementation of a trait there is no place for companions: cache an inherent method, and call it from there.
 ///
 /// # The key
 ///
@@ -114,7 +117,8 @@ use proc_macro::TokenStream;
 /// Of the generated code:
 ///
 /// - `handle = name`: names the companions; for methods their prefix.
-/// - `associated`: says that the function stands in an `impl`, where neither `self` nor `Self` shows it.
+/// - `associated`: says that the function stands in an `impl`, where neither `self` nor `Self` shows it. Without it the
+///   compiler says that an enum is not supported there.
 /// - `crate = path`: where `memolith` is found, when it was renamed.
 #[proc_macro_attribute]
 pub fn lru_cache(arguments: TokenStream, item: TokenStream) -> TokenStream {

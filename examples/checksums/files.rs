@@ -38,8 +38,7 @@ impl Files {
 
     fn visit(&mut self, path: PathBuf, kind: &Metadata, cache: &Path) {
         if kind.is_file() && !belongs_to(&path, cache) {
-            let modified = kind.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-            self.found.push(File { path, length: kind.len(), modified: modified.unwrap_or_default() });
+            self.found.push(File { path, length: kind.len(), modified: modified(kind) });
         } else if kind.is_dir() && !path.join("CACHEDIR.TAG").exists() {
             self.visit_directory(&path, cache).unwrap_or_else(|error| self.leave_out(&path, &error));
         }
@@ -59,6 +58,12 @@ impl Files {
     fn leave_out(&mut self, path: &Path, error: &io::Error) {
         self.left_out.push(format!("{}: {error}", path.display()));
     }
+}
+
+/// When a file was written last, since 1970; zero where nobody knows.
+pub(crate) fn modified(kind: &Metadata) -> Duration {
+    let since = kind.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    since.unwrap_or_default()
 }
 
 /// Whether `path` is the database or one of the files that SQLite keeps beside it.

@@ -28,8 +28,12 @@ static COMPUTED: AtomicU64 = AtomicU64::new(0);
 )]
 fn checksum(path: &Path, length: u64, modified: Duration) -> io::Result<([u8; 32], Duration)> {
     let start = Instant::now();
-    let mut hasher = blake3::Hasher::new();
-    io::copy(&mut fs::File::open(path)?, &mut hasher)?;
+    let (mut file, mut hasher) = (fs::File::open(path)?, blake3::Hasher::new());
+    let read = io::copy(&mut file, &mut hasher)?;
+    // An error is not kept: a file that grows is not remembered under its old length.
+    if read != length || files::modified(&file.metadata()?) != modified {
+        return Err(io::Error::other("it changed while it was read"));
+    }
     COMPUTED.fetch_add(1, Relaxed);
     Ok((*hasher.finalize().as_bytes(), start.elapsed()))
 }
@@ -89,7 +93,11 @@ fn run(arguments: Arguments) -> Result<String, String> {
     ))
 }
 
-/// Short times as numbers: the words are for long ones.
+/// Short times as numbers; the words of `HumanDuration` are for long ones.
 fn time(duration: Duration) -> String {
-    if duration < Duration::from_secs(10) { format!("{duration:.1?}") } else { HumanDuration(duration).to_string() }
+    if duration < Duration::from_secs(10) {
+        format!("{} ms", duration.as_millis())
+    } else {
+        HumanDuration(duration).to_string()
+    }
 }

@@ -11,6 +11,7 @@ mod flight;
 mod graphs;
 #[cfg(feature = "postcard")]
 mod invalidation;
+mod macros;
 mod readme;
 #[cfg(feature = "postcard")]
 mod remote;

@@ -1,7 +1,9 @@
-//! The README shows code that is compiled and run, and no more of it than it says.
+//! The README and the documentation show code that is compiled and run, and no more of it than they say.
 
 const README: &str = include_str!("../../README.md");
 const JOBS: &str = include_str!("../../examples/jobs.rs");
+const OWN_BACKEND: &str = include_str!("../../examples/own_backend.rs");
+const BACKEND: &str = include_str!("../../cache-core/src/backend.rs");
 
 /// Lines that count: neither blank nor the documentation of the file.
 fn lines(text: &str) -> Vec<&str> {
@@ -33,4 +35,14 @@ fn eight_jobs_take_forty_lines_with_their_imports() {
     assert_eq!(attributes, 7, "the eighth job is the one that looks at the counters");
     let count = lines(&jobs).len();
     assert!(count <= 40, "the jobs take {count} lines");
+}
+
+#[test]
+fn the_documentation_of_backend_shows_the_example() {
+    let documented: Vec<_> = BACKEND.lines().filter_map(|line| line.strip_prefix("///")).map(str::trim).collect();
+    let (_, example) = OWN_BACKEND.split_once("impl Backend for Shelf").expect("the example is a shelf");
+    let (example, _) = example.split_once("\n}\n").expect("the implementation ends");
+    for line in example.lines().skip(1) {
+        assert!(documented.contains(&line.trim()), "not in the documentation: {line}");
+    }
 }

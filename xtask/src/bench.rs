@@ -1,33 +1,69 @@
-//! `cargo xtask bench`: each file in a `benches` directory is a theme.
+//! `cargo xtask bench`: measurements, a program or a file of benchmarks for each theme.
 
 use crate::{Outcome, workspace};
+use std::path::PathBuf;
 
-/// Runs all themes, or the one named first; what follows is for the benchmark itself.
+/// A theme, and the arguments of cargo that run it.
+struct Theme {
+    name: String,
+    arguments: Vec<String>,
+}
+
+/// Runs all themes, or the one named first; what follows is for the theme itself.
 pub(crate) fn run(arguments: &[String]) -> Outcome {
-    let themes = workspace::targets(&workspace::files(&[".rs"]), "benches");
-    if themes.is_empty() {
-        return Err("there are no benchmarks; add a file to `benches` and a `[[bench]]` entry for it".to_owned());
-    }
+    let themes = themes(&workspace::files(&[".rs"]));
+    let names: Vec<_> = themes.iter().map(|theme| theme.name.clone()).collect();
     let (wanted, rest) = match arguments.split_first() {
-        None => (themes, &[][..]),
-        Some((name, rest)) => {
-            let chosen: Vec<_> = themes.iter().filter(|theme| theme.name == *name).cloned().collect();
-            if chosen.is_empty() {
-                let names: Vec<_> = themes.iter().map(|theme| theme.name.as_str()).collect();
-                return Err(format!("there is no theme `{name}`; the themes are {}", names.join(", ")));
-            }
-            (chosen, rest)
-        }
+        None => (None, &[][..]),
+        Some((name, rest)) => (Some(name), rest),
     };
-    for theme in wanted {
-        let manifest = workspace::root().join(&theme.package).join("Cargo.toml");
-        let mut command = workspace::cargo();
-        command.args(["bench", "--all-features", "--bench", &theme.name, "--manifest-path"]).arg(manifest);
-        let status =
-            command.arg("--").args(rest).status().map_err(|error| format!("cargo cannot be started: {error}"))?;
+    if wanted.is_some_and(|name| !names.contains(name)) || names.is_empty() {
+        let name = wanted.map_or("all", String::as_str);
+        return Err(format!("there is no theme `{name}`; the themes are {}", names.join(", ")));
+    }
+    for theme in themes.iter().filter(|theme| wanted.is_none_or(|name| theme.name == *name)) {
+        println!("=== {}", theme.name);
+        let status = workspace::cargo().args(&theme.arguments).arg("--").args(rest).status();
+        let status = status.map_err(|error| format!("cargo cannot be started: {error}"))?;
         if !status.success() {
-            return Err(format!("the benchmark `{}` ended with {status}", theme.name));
+            return Err(format!("the theme `{}` ended with {status}", theme.name));
         }
     }
     Ok(())
+}
+
+/// The programs of `benches/compare`, which race us against others, and what stands in other `benches` directories.
+fn themes(files: &[PathBuf]) -> Vec<Theme> {
+    let races = workspace::targets(files, "benches/compare/src/bin").into_iter().map(|race| Theme {
+        arguments: words(&["run", "--quiet", "--profile", "bench", "--package", "compare", "--bin", &race.name]),
+        name: race.name,
+    });
+    let benches = workspace::targets(files, "benches").into_iter().map(|bench| {
+        let manifest = bench.package.join("Cargo.toml").to_string_lossy().into_owned();
+        let arguments =
+            words(&["bench", "--quiet", "--all-features", "--manifest-path", &manifest, "--bench", &bench.name]);
+        Theme { name: bench.name, arguments }
+    });
+    races.chain(benches).collect()
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_theme_is_a_race_or_a_bench() {
+        let files = ["benches/compare/src/bin/hits.rs", "benches/compare/src/lib.rs", "cache-core/benches/wheel.rs"];
+        let themes = themes(&files.map(PathBuf::from));
+        let commands: Vec<_> = themes.iter().map(|theme| theme.arguments.join(" ")).collect();
+        let expected = [
+            "run --quiet --profile bench --package compare --bin hits",
+            "bench --quiet --all-features --manifest-path cache-core/Cargo.toml --bench wheel",
+        ];
+        assert_eq!(commands, expected);
+    }
 }

@@ -2,11 +2,17 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 use std::{env, fs};
 
 /// The directory of the workspace.
 pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a member of the workspace")
+    static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
+        // Cargo says where it runs us from; a program in a target directory that two checkouts share may be the other's.
+        let manifest = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        Path::new(&manifest).parent().expect("xtask is a directory of the workspace").to_path_buf()
+    });
+    &ROOT
 }
 
 /// Where cargo puts what it builds.

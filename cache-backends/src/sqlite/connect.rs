@@ -1,29 +1,70 @@
 //! A connection as every part of the backend wants it, and what its errors mean.
 
 use super::PATIENCE;
-use super::path::Place;
+use super::path::{Identity, Place};
 use memolith_core::{Error, ErrorKind};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 use std::path::Path;
 
 /// Mapped into memory at most, in bytes: gets are 20 to 50 % faster than through read calls.
 const MAPPED: i64 = 256 << 20;
 
-/// Pages the writer keeps, in KiB: inserts by hash land anywhere in the table.
-const WRITER_CACHE: i64 = 32 << 10;
+/// A log that became longer than this is cut when it is reset, in bytes.
+const LOG_KEPT: i64 = 16 << 20;
 
-/// The connection that writes. A read-only file gives one whose writes fail.
-pub(super) fn writer(place: &Place) -> rusqlite::Result<Connection> {
-    let connection = connect(place)?;
-    connection.pragma_update(None, "cache_size", -WRITER_CACHE)?;
-    // The log is reset by the writer itself, which ends its own readers for it.
-    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-    Ok(connection)
+/// Pages the writer keeps, in KiB. More is slower: SQLite walks all of them after a commit that split a page.
+const WRITER_CACHE: i64 = 4 << 10;
+
+/// What connections are made to: a file as it was when it was opened, and the process that opened it.
+#[derive(Debug)]
+pub(super) struct Source {
+    place: Place,
+    identity: Option<Identity>,
+    process: u32,
 }
 
-/// A connection that only reads.
-pub(super) fn reader(place: &Place) -> rusqlite::Result<Connection> {
-    connect(place)
+impl Source {
+    pub(super) fn of(place: &Place) -> Self {
+        Source { place: place.clone(), identity: place.identity(), process: std::process::id() }
+    }
+
+    pub(super) fn identity(&self) -> Option<Identity> {
+        self.identity
+    }
+
+    /// Whether the file is still the one under its path.
+    pub(super) fn is_in_place(&self) -> bool {
+        self.place.identity() == self.identity
+    }
+
+    /// A fork inherits locks and open files that it must not use.
+    pub(super) fn not_forked(&self) -> rusqlite::Result<()> {
+        if self.process == std::process::id() {
+            return Ok(());
+        }
+        let message = "the database was opened before this process was forked, open it in the child";
+        Err(failure(ffi::SQLITE_MISUSE, message))
+    }
+
+    /// The connection that writes. A read-only file gives one whose writes fail.
+    pub(super) fn writer(&self) -> rusqlite::Result<Connection> {
+        let connection = self.reader()?;
+        connection.pragma_update(None, "cache_size", -WRITER_CACHE)?;
+        // The log is reset by the writer itself, which ends its own readers for it.
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        connection.pragma_update(None, "journal_size_limit", LOG_KEPT)?;
+        Ok(connection)
+    }
+
+    /// A connection that only reads.
+    pub(super) fn reader(&self) -> rusqlite::Result<Connection> {
+        let connection = connect(&self.place)?;
+        if !self.is_in_place() {
+            return Err(failure(ffi::SQLITE_CANTOPEN, "the file was replaced while it was opened, try again"));
+        }
+        Ok(connection)
+    }
 }
 
 fn connect(place: &Place) -> rusqlite::Result<Connection> {
@@ -39,6 +80,8 @@ fn connect(place: &Place) -> rusqlite::Result<Connection> {
     };
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "mmap_size", MAPPED)?;
+    // Load-bearing: without it a statement that could use a partial index is compiled anew for each new parameter.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(32);
     Ok(connection)
 }

@@ -1,8 +1,10 @@
 //! An open file: readers, the writer, and what this process knows of its spaces.
 
 use super::PATIENCE;
-use super::connect::{self, failure};
-use super::path::{Identity, Place, beside};
+use super::connect::{Source, failure};
+use super::hash::Hashed;
+use super::log::{self, Log};
+use super::path::Place;
 use super::queue::Queue;
 use super::readers::{Readers, thread_number};
 use super::recency::{Hit, Hits};
@@ -12,39 +14,20 @@ use memolith_core::{Record, Space, Timestamp};
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, ffi, params};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::{Duration, Instant};
-
-/// Bytes of log from which on it is reset.
-const LOG: u64 = 4 << 20;
-
-/// The log is looked at after so many bytes of puts.
-const LOOK: u64 = 256 << 10;
-
-/// Bytes a put writes beside its own: parts of the pages of table and index.
-const PAGES: u64 = 8 << 10;
-
-/// How long the reset of the log waits for readers of other processes.
-const RESET: Duration = Duration::from_millis(10);
-
-/// Hits written by a transaction that evicts, at most.
-const HITS: usize = 4;
+use std::sync::Arc;
+use std::time::Instant;
 
 /// The connections to one file, as long as it is the one under its path.
 #[derive(Debug)]
 pub(super) struct Database {
-    place: Place,
-    identity: Option<Identity>,
+    source: Arc<Source>,
     /// None for a database in memory, which only its one connection can see.
     readers: Option<Readers>,
     writer: Mutex<Writer>,
     queue: Queue,
-    spaces: RwLock<HashMap<String, Area>>,
-    hits: Hits,
-    /// Whether the last puts had to evict.
-    full: AtomicBool,
+    spaces: RwLock<HashMap<String, Area, Hashed>>,
+    hits: Arc<Hits>,
     log: Mutex<Log>,
-    process: u32,
 }
 
 /// What a lookup has to know of its space.
@@ -55,47 +38,32 @@ struct Area {
     turnover: u64,
 }
 
-/// How far the log may grow.
-#[derive(Debug)]
-struct Log {
-    written: u64,
-    most: u64,
-}
-
 impl Database {
     pub(super) fn open(place: &Place) -> rusqlite::Result<Database> {
-        let identity = place.identity();
-        let connection = connect::writer(place)?;
+        let source = Arc::new(Source::of(place));
+        let connection = source.writer()?;
         schema::migrate(&connection)?;
-        if place.identity() != identity {
-            return Err(failure(ffi::SQLITE_CANTOPEN, "the file was replaced while it was opened, it is tried again"));
-        }
-        let readers = (*place != Place::Memory).then(Readers::new);
+        let readers = (*place != Place::Memory).then(|| Readers::new(source.clone()));
+        let hits = Arc::new(Hits::new(readers.as_ref().map_or(1, Readers::len)));
         Ok(Database {
-            place: place.clone(),
-            identity,
-            hits: Hits::new(readers.as_ref().map_or(1, Readers::len)),
+            source,
             readers,
-            writer: Mutex::new(Writer::new(connection)),
+            writer: Mutex::new(Writer::new(connection, hits.clone())),
+            hits,
             queue: Queue::default(),
             spaces: RwLock::default(),
-            full: AtomicBool::new(false),
-            log: Mutex::new(Log { written: 0, most: LOG }),
-            process: std::process::id(),
+            log: Mutex::default(),
         })
     }
 
-    /// Whether the file is still the one under its path.
-    pub(super) fn is_in_place(&self) -> bool {
-        self.place.identity() == self.identity
-    }
-
-    pub(super) fn identity(&self) -> Option<Identity> {
-        self.identity
+    /// The file as it was opened.
+    pub(super) fn source(&self) -> &Source {
+        &self.source
     }
 
     /// The file's own lock is inside; this one is for the threads of this process.
     pub(super) fn writer(&self) -> rusqlite::Result<MutexGuard<'_, Writer>> {
+        self.source.not_forked()?;
         let busy = || failure(ffi::SQLITE_BUSY, "another thread is writing");
         self.writer.try_lock_for(PATIENCE).ok_or_else(busy)
     }
@@ -148,9 +116,7 @@ impl Database {
             Ok(writer) => writer,
             Err(error) => return puts.iter().map(|_| Err(again(&error))).collect(),
         };
-        let hits = if self.full.load(Relaxed) { self.hits.due(HITS) } else { vec![] };
         let together = writer.transact(|writer| {
-            writer.touch(&hits)?;
             if let Some(now) = puts.iter().map(|put| put.now).max() {
                 writer.sweep(now)?;
             }
@@ -165,11 +131,7 @@ impl Database {
             // One that cannot be written must not take the others with it.
             Err(_) => puts.iter().map(|put| writer.transact(|writer| writer.put(*put))).collect::<Vec<_>>(),
         };
-        self.full.store(results.iter().flatten().any(|made| made.left.is_some()), Relaxed);
-        let size = |put: &Put<'_>| {
-            put.entries.iter().map(|(key, record)| (key.len() + record.value.len()) as u64 + PAGES).sum::<u64>()
-        };
-        self.committed(&writer, puts.iter().map(size).sum());
+        self.committed(&writer);
         results
     }
 
@@ -187,7 +149,7 @@ impl Database {
         let mut writer = self.writer()?;
         let result = writer.transact(work)?;
         committed();
-        self.committed(&writer, LOOK);
+        self.committed(&writer);
         Ok(result)
     }
 
@@ -231,7 +193,7 @@ impl Database {
         })
     }
 
-    /// Writes hits: those that are due, or all of them.
+    /// Writes hits into the order.
     pub(super) fn write_hits(&self, hits: &[Hit]) -> rusqlite::Result<()> {
         if hits.is_empty() { Ok(()) } else { self.write(|writer| writer.touch(hits)) }
     }
@@ -248,12 +210,12 @@ impl Database {
     /// Everything committed is on the disk when this returns.
     pub(super) fn sync(&self) -> rusqlite::Result<()> {
         let writer = self.writer()?;
-        checkpoint(&writer.connection, "PRAGMA wal_checkpoint(PASSIVE)").map(drop)
+        log::copy(&writer.connection)
     }
 
     fn read<T>(&self, at: Instant, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
         match &self.readers {
-            Some(readers) => readers.read((&self.place, self.identity), at, work),
+            Some(readers) => readers.read(at, work),
             None => work(&self.writer()?.connection),
         }
     }
@@ -278,57 +240,28 @@ impl Database {
         area
     }
 
-    fn committed(&self, writer: &Writer, bytes: u64) {
-        let (Some(readers), Place::File(path)) = (&self.readers, &self.place) else { return };
+    fn committed(&self, writer: &Writer) {
+        let Some(readers) = &self.readers else { return };
         readers.committed();
-        let mut log = self.log.lock();
-        log.written += bytes;
-        if log.written < LOOK {
-            return;
-        }
-        log.written = 0;
-        let size = std::fs::metadata(beside(path, "-wal")).map_or(0, |found| found.len());
-        if size < log.most {
-            return;
-        }
-        // A log that cannot be reset now may become longer before it is tried again: each try makes a put wait.
-        let reset = reset(&writer.connection, readers).unwrap_or(false);
-        log.most = if reset { LOG } else { size.max(log.most).saturating_mul(2) };
+        self.log.lock().grown(&writer.connection, readers);
     }
 }
 
 impl Drop for Database {
     fn drop(&mut self) {
-        // A forked child must not write through what it inherited.
-        if self.process != std::process::id() || !self.is_in_place() {
+        // Neither into another file nor, in a forked child, through what was inherited.
+        if self.source.not_forked().is_err() || !self.source.is_in_place() {
             return;
         }
-        let hits = self.hits.all();
+        let hits = self.hits.take(usize::MAX);
         let mut writer = self.writer.lock();
         // Recency is all that is lost.
-        let _ = writer.connection.busy_timeout(RESET);
+        let _ = writer.connection.busy_timeout(log::RESET);
         if !hits.is_empty() {
             let _ = writer.transact(|writer| writer.touch(&hits));
         }
         writer.close();
     }
-}
-
-/// Copies the log into the file and makes it empty; false when readers of another process are in it.
-fn reset(connection: &Connection, readers: &Readers) -> rusqlite::Result<bool> {
-    // The long part first, beside the readers.
-    checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)")?;
-    let held = readers.hold();
-    connection.busy_timeout(RESET)?;
-    let reset = checkpoint(connection, "PRAGMA wal_checkpoint(TRUNCATE)");
-    connection.busy_timeout(PATIENCE)?;
-    drop(held);
-    reset
-}
-
-/// Whether the checkpoint could do all it was asked for.
-fn checkpoint(connection: &Connection, sql: &str) -> rusqlite::Result<bool> {
-    connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map(|busy| busy == 0)
 }
 
 /// The same error for another one who waited.

@@ -4,6 +4,7 @@
 //! each commit costs a page. Whoever finds a foreign commit (`PRAGMA data_version` has moved) forgets what it holds and
 //! reads the row; a row that says it is not kept up is counted anew, once, and is kept up from then on.
 
+use super::hash::Hashed;
 use memolith_core::Space;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashMap;
@@ -17,7 +18,7 @@ const ROUND: u32 = 1 << 16;
 /// The sums this process knows.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    accounts: HashMap<String, Account>,
+    accounts: HashMap<String, Account, Hashed>,
     /// `PRAGMA data_version` when the accounts were right.
     version: i64,
     commits: u32,

@@ -2,13 +2,16 @@
 //!
 //! From the outside in: [`Store`](store) opens the file and opens it again, [`Database`](database) is an open one,
 //! [`readers`] answer gets from transactions they keep, [`queue`] and [`writer`] commit puts and evict in the same step,
-//! [`ledger`] knows how full each space is, [`scores`] is the order, [`recency`] what hits do to it.
+//! [`ledger`] knows how full each space is, [`log`] keeps the log short, [`scores`] is the order, [`recency`] what hits do to it, [`evict`] who leaves.
 //! [`tick`] keeps house, [`watch`] tells of other processes, [`quarantine`] sets damaged files aside,
 //! [`schema`] is the tables, [`path`] where the file lies and whose it is.
 
 mod connect;
 mod database;
+mod evict;
+mod hash;
 mod ledger;
+mod log;
 mod path;
 mod quarantine;
 mod queue;
@@ -25,7 +28,7 @@ use memolith_core::{Backend, Record, Result, Space, Timestamp, Visit, Watch};
 use parking_lot::Mutex;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long any lock is waited for.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -84,12 +87,21 @@ impl Sqlite {
         path::default_place(app)
     }
 
-    fn with<T>(&self, work: impl FnOnce(&database::Database, std::time::Instant) -> rusqlite::Result<T>) -> Result<T> {
-        let result = self.handle.store.with(work);
+    fn with<T>(&self, work: impl FnOnce(&database::Database, Instant) -> rusqlite::Result<T>) -> Result<T> {
+        self.handle.store.with(work)
+    }
+
+    /// As [`with`](Self::with), for work that leaves a read transaction open.
+    fn read<T>(&self, work: impl FnOnce(&database::Database, Instant) -> rusqlite::Result<T>) -> Result<T> {
+        let result = self.with(work);
+        self.wake();
+        result
+    }
+
+    fn wake(&self) {
         if let Some(tick) = &self.handle.tick {
             tick.wake();
         }
-        result
     }
 
     fn invalidate<T>(&self, space: &Space, work: impl FnOnce(&mut writer::Writer) -> rusqlite::Result<T>) -> Result<T> {
@@ -118,11 +130,11 @@ impl Handle {
 
 impl Backend for Sqlite {
     fn open(&self, space: &Space) -> Result<()> {
-        self.with(|database, _| database.open_space(space))
+        self.read(|database, _| database.open_space(space))
     }
 
     fn get(&self, space: &Space, key: &[u8], now: Timestamp) -> Result<Option<Record>> {
-        self.with(|database, at| database.get(space, key, (now, at)))
+        self.read(|database, at| database.get(space, key, (now, at)))
     }
 
     fn put(&self, space: &Space, key: &[u8], record: &Record, now: Timestamp) -> Result<()> {
@@ -147,11 +159,11 @@ impl Backend for Sqlite {
     }
 
     fn scan(&self, space: &Space, now: Timestamp, visit: &mut dyn FnMut(&[u8], &Record) -> Visit) -> Result<()> {
-        let rows = self.with(|database, _| database.rows(space))?;
+        let rows = self.read(|database, _| database.rows(space))?;
         let mut removed = vec![];
         for row in rows {
             // One at a time, and no lock while it is visited.
-            let Some((key, record)) = self.with(|database, _| database.row(space, row, now))? else { continue };
+            let Some((key, record)) = self.read(|database, _| database.row(space, row, now))? else { continue };
             match visit(&key, &record) {
                 Visit::Keep => {}
                 Visit::Remove => removed.push((row, record)),
@@ -166,7 +178,7 @@ impl Backend for Sqlite {
 
     fn flush(&self) -> Result<()> {
         self.with(|database, _| {
-            database.write_hits(&database.hits().all())?;
+            database.write_hits(&database.hits().take(usize::MAX))?;
             database.sync()
         })
     }
@@ -183,8 +195,6 @@ impl Backend for Sqlite {
         if added.is_err() {
             watchers.add((&space.name, None), watch);
         }
-        if let Some(tick) = &self.handle.tick {
-            tick.wake();
-        }
+        self.wake();
     }
 }

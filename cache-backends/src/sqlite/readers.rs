@@ -5,10 +5,10 @@
 //! writer when the log has grown: a transaction that stays keeps the log from being reset.
 
 use super::PATIENCE;
-use super::connect::{self, failure};
-use super::path::{Identity, Place};
+use super::connect::{Source, failure};
 use parking_lot::{Mutex, MutexGuard};
 use rusqlite::{Connection, ffi};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::*};
 use std::time::{Duration, Instant};
 
@@ -18,9 +18,13 @@ pub(super) const AGE: Duration = Duration::from_millis(5);
 /// Connections at most: more readers than cores do not read more.
 const MOST: usize = 8;
 
+/// How long the writer waits for a reader of this process to finish what it reads.
+const HELD: Duration = Duration::from_millis(50);
+
 /// A pool with a place for each thread.
 #[derive(Debug)]
 pub(super) struct Readers {
+    source: Arc<Source>,
     slots: Vec<Mutex<Reader>>,
     /// Moves after each commit of this process.
     commits: AtomicU64,
@@ -43,9 +47,9 @@ pub(super) fn thread_number() -> usize {
 }
 
 impl Readers {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(source: Arc<Source>) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Readers { slots: (0..cores.min(MOST)).map(|_| Mutex::default()).collect(), commits: AtomicU64::new(0) }
+        Readers { source, slots: (0..cores.min(MOST)).map(|_| Mutex::default()).collect(), commits: AtomicU64::new(0) }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -55,7 +59,6 @@ impl Readers {
     /// Runs `work` in a transaction that is fresh enough at `at`.
     pub(super) fn read<T>(
         &self,
-        (place, identity): (&Place, Option<Identity>),
         at: Instant,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
@@ -67,7 +70,7 @@ impl Readers {
         let fresh = |(began, seen): (Instant, u64)| seen == commits && at.saturating_duration_since(began) < AGE;
         if !reader.began.is_some_and(fresh) {
             reader.end();
-            reader.begin((place, identity), (at, commits))?;
+            reader.begin(&self.source, (at, commits))?;
         }
         let result = match &reader.connection {
             Some(connection) => work(connection),
@@ -101,23 +104,18 @@ impl Readers {
 
     /// Ends every transaction, and keeps new ones from beginning while the guards live.
     pub(super) fn hold(&self) -> Vec<MutexGuard<'_, Reader>> {
-        let mut held: Vec<_> = self.slots.iter().filter_map(|slot| slot.try_lock_for(AGE)).collect();
+        let mut held: Vec<_> = self.slots.iter().filter_map(|slot| slot.try_lock_for(HELD)).collect();
         held.iter_mut().for_each(|reader| reader.end());
         held
     }
 }
 
 impl Reader {
-    fn begin(&mut self, (place, identity): (&Place, Option<Identity>), began: (Instant, u64)) -> rusqlite::Result<()> {
+    fn begin(&mut self, source: &Source, began: (Instant, u64)) -> rusqlite::Result<()> {
+        source.not_forked()?;
         let connection = match self.connection.take() {
             Some(connection) => connection,
-            None => {
-                let connection = connect::reader(place)?;
-                if place.identity() != identity {
-                    return Err(failure(ffi::SQLITE_CANTOPEN, "the file was replaced, it is opened again"));
-                }
-                connection
-            }
+            None => source.reader()?,
         };
         connection.prepare_cached("BEGIN")?.execute([])?;
         self.connection = Some(connection);

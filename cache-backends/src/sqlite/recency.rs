@@ -1,18 +1,22 @@
 //! Hits, noted in memory and written rarely: moving a row in the order costs more than a put.
 
+use super::hash::Hashed;
 use memolith_core::{OnHit, Policy, Space, Timestamp};
 use parking_lot::Mutex;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// Hits a slot collects before they are merged by row.
 const SLOT: usize = 64;
 
-/// Rows remembered at most, of either sort; hits beyond are forgotten.
-const ROWS: usize = 4_096;
+/// Rows remembered at most; hits beyond are forgotten.
+const ROWS: usize = 16_384;
 
-/// An entry unused for this long is noted whatever the turnover of its space.
+/// A hit is noted when its entry was last used so long ago, or a hundredth of its space's turnover.
 const LONG: Duration = Duration::from_secs(60);
+
+/// The same in a space of which nothing is known, since nothing has left it yet.
+const FIRST: Duration = Duration::from_secs(1);
 
 /// Some hits on one row.
 #[derive(Clone, Copy, Debug)]
@@ -22,8 +26,6 @@ pub(super) struct Hit {
     pub(super) policy: Policy,
     pub(super) times: i64,
     pub(super) at: Timestamp,
-    /// Whether it matters enough to be written before a flush.
-    due: bool,
 }
 
 /// What was hit and is not written yet.
@@ -33,17 +35,12 @@ pub(super) struct Hits {
     rows: Mutex<Rows>,
 }
 
-#[derive(Debug, Default)]
-struct Rows {
-    due: BTreeMap<i64, Hit>,
-    rest: BTreeMap<i64, Hit>,
-}
+type Rows = HashMap<i64, Hit, Hashed>;
 
 impl Hit {
-    /// A hit worth noting: only bounded spaces have an order that anyone asks for.
+    /// A hit worth noting: only bounded spaces have an order that anyone asks for, and it need not be exact to the moment.
     ///
-    /// It is due when the entry was last used a hundredth of the space's turnover ago, `turnover` being the time from
-    /// the last use of an entry to its eviction, in microseconds, and zero before the first eviction.
+    /// `turnover` is the time from the last use of an entry to its eviction, in microseconds, zero before the first.
     pub(super) fn noted(
         space: &Space,
         (id, turnover): (i64, u64),
@@ -53,16 +50,19 @@ impl Hit {
         if space.maxsize.is_none() && space.max_bytes.is_none() {
             return None;
         }
-        let due = match space.policy.score().on_hit {
-            OnHit::Count => true,
-            OnHit::Now => {
-                let long = LONG.as_micros() as u64;
-                let least = if turnover == 0 { long } else { long.min(turnover / 100) };
-                super::scores::moment(score).until(at).as_micros() as u64 >= least
-            }
+        let least = match (space.policy.score().on_hit, turnover) {
+            (OnHit::Count, _) => Duration::ZERO,
+            (OnHit::Now, 0) => FIRST,
+            (OnHit::Now, _) => LONG.min(Duration::from_micros(turnover / 100)),
             _ => return None,
         };
-        Some(Hit { row, space: id, policy: space.policy, times: 1, at, due })
+        let worth = least.is_zero() || super::scores::moment(score).until(at) >= least;
+        worth.then_some(Hit { row, space: id, policy: space.policy, times: 1, at })
+    }
+
+    /// Whether it changes `score`.
+    pub(super) fn moves(&self, score: i64) -> bool {
+        super::scores::used(self.policy, score, (self.times, self.at)) != score
     }
 }
 
@@ -79,27 +79,35 @@ impl Hits {
         }
     }
 
-    /// At most `most` hits that are due.
-    pub(super) fn due(&self, most: usize) -> Vec<Hit> {
+    /// At most `most` hits.
+    pub(super) fn take(&self, most: usize) -> Vec<Hit> {
+        self.gather();
         let mut rows = self.rows.lock();
-        std::iter::from_fn(|| rows.due.pop_first()).map(|(_, hit)| hit).take(most).collect()
+        let chosen: Vec<i64> = rows.keys().copied().take(most).collect();
+        chosen.iter().filter_map(|row| rows.remove(row)).collect()
     }
 
-    /// All hits, due or not.
-    pub(super) fn all(&self) -> Vec<Hit> {
+    /// The hits on `row`.
+    pub(super) fn take_row(&self, row: i64) -> Option<Hit> {
         self.gather();
-        let rows = std::mem::take(&mut *self.rows.lock());
-        rows.due.into_values().chain(rows.rest.into_values()).collect()
+        self.rows.lock().remove(&row)
     }
 
-    /// Whether any hit is due.
-    pub(super) fn any_due(&self) -> bool {
+    /// Whether hits will be forgotten soon.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.rows.lock().len() > ROWS / 4 * 3
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
         self.gather();
-        !self.rows.lock().due.is_empty()
+        self.rows.lock().is_empty()
     }
 
     fn gather(&self) {
         for slot in &self.slots {
+            if slot.try_lock().is_some_and(|hits| hits.is_empty()) {
+                continue;
+            }
             // Never both locks: whoever notes a hit holds its slot and then asks for the rows.
             let mut hits = std::mem::take(&mut *slot.lock());
             merge(&mut self.rows.lock(), &mut hits);
@@ -109,16 +117,15 @@ impl Hits {
 
 fn merge(rows: &mut Rows, hits: &mut Vec<Hit>) {
     for hit in hits.drain(..) {
-        let earlier = rows.due.remove(&hit.row).or_else(|| rows.rest.remove(&hit.row));
-        let merged = match earlier {
-            Some(earlier) if earlier.space == hit.space => {
-                Hit { times: earlier.times + hit.times, at: earlier.at.max(hit.at), due: earlier.due || hit.due, ..hit }
+        let room = rows.len() < ROWS;
+        match rows.get_mut(&hit.row) {
+            Some(known) if known.space == hit.space => {
+                known.times += hit.times;
+                known.at = known.at.max(hit.at);
             }
-            _ => hit,
-        };
-        let side = if merged.due { &mut rows.due } else { &mut rows.rest };
-        if side.len() < ROWS {
-            side.insert(merged.row, merged);
+            Some(known) => *known = hit,
+            None if room => drop(rows.insert(hit.row, hit)),
+            None => {}
         }
     }
 }

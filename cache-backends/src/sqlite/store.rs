@@ -8,10 +8,11 @@ use super::quarantine::Turn;
 use super::watch::Watchers;
 use super::{CHECKED, PATIENCE};
 use memolith_core::{Error, ErrorKind, Result};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 use rusqlite::ErrorCode;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// After a failure the file is opened again no sooner.
@@ -21,11 +22,10 @@ const BACKOFF: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Store {
     place: Place,
-    /// A fork inherits locks and open files that it must not use.
-    process: u32,
     state: RwLock<State>,
-    /// When the path was last looked at.
-    checked: Mutex<Instant>,
+    origin: Instant,
+    /// When the path was last looked at, in microseconds since the origin.
+    checked: AtomicU64,
     pub(super) watchers: Watchers,
 }
 
@@ -41,9 +41,9 @@ impl Store {
     pub(super) fn new(place: Place) -> Self {
         Store {
             place,
-            process: std::process::id(),
             state: RwLock::default(),
-            checked: Mutex::new(Instant::now()),
+            origin: Instant::now(),
+            checked: AtomicU64::new(0),
             watchers: Watchers::default(),
         }
     }
@@ -57,28 +57,21 @@ impl Store {
 
     /// The database if it is open now.
     pub(super) fn open_now(&self) -> Option<Arc<Database>> {
-        if std::process::id() != self.process {
-            return None;
-        }
         self.state.try_read_for(PATIENCE)?.database.clone()
     }
 
     /// The database, opened if it is not, or no longer, there.
     pub(super) fn database(&self, at: Instant) -> Result<Arc<Database>> {
-        if std::process::id() != self.process {
-            let message = "the database was opened before this process was forked, open it in the child";
-            return Err(Error::new(ErrorKind::Unavailable, message));
-        }
         let busy = || Error::new(ErrorKind::Busy, "another thread is opening the database, try again");
         let open = self.state.try_read_for(PATIENCE).ok_or_else(busy)?.database.clone();
         if let Some(database) = open
-            && (!self.is_check_due(at) || database.is_in_place())
+            && (!self.is_check_due(at) || database.source().is_in_place())
         {
             return Ok(database);
         }
         let mut state = self.state.try_write_for(PATIENCE).ok_or_else(busy)?;
         if let Some(database) = &state.database {
-            if database.is_in_place() {
+            if database.source().is_in_place() {
                 return Ok(database.clone());
             }
             // Whoever deleted or replaced the file wanted its entries gone.
@@ -132,7 +125,7 @@ impl Store {
             self.close(database, Duration::ZERO);
             let Place::File(path) = &self.place else { return explain(error) };
             return match Turn::wait(path) {
-                Ok(turn) => set_aside(path, turn.set_aside(path, database.identity()), error),
+                Ok(turn) => set_aside(path, turn.set_aside(path, database.source().identity()), error),
                 Err(busy) => explain(busy),
             };
         }
@@ -158,12 +151,11 @@ impl Store {
     }
 
     fn is_check_due(&self, at: Instant) -> bool {
-        let Some(mut checked) = self.checked.try_lock() else { return false };
-        let due = at.saturating_duration_since(*checked) >= CHECKED;
-        if due {
-            *checked = at;
-        }
-        due
+        let micros = at.saturating_duration_since(self.origin).as_micros() as u64;
+        let checked = self.checked.load(Relaxed);
+        // One of those who find it due does it.
+        micros.saturating_sub(checked) >= CHECKED.as_micros() as u64
+            && self.checked.compare_exchange(checked, micros, Relaxed, Relaxed).is_ok()
     }
 }
 

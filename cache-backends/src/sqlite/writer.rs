@@ -1,11 +1,12 @@
 //! The one connection that writes: each operation a transaction that keeps the bounds, or part of one.
 
 use super::ledger::{Ledger, data_version};
-use super::recency::Hit;
+use super::recency::Hits;
 use super::scores;
-use memolith_core::{End, Record, Space, Timestamp};
+use memolith_core::{Record, Space, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashSet;
+use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Expired entries reclaimed by a transaction that puts, at most: each put adds one and takes several, so none pile up.
@@ -21,7 +22,8 @@ const RETIRED: i64 = 1_000;
 #[derive(Debug)]
 pub(super) struct Writer {
     pub(super) connection: Connection,
-    ledger: Ledger,
+    pub(super) ledger: Ledger,
+    pub(super) hits: Arc<Hits>,
     random: u64,
     /// `PRAGMA data_version` when somebody last looked for foreign commits.
     watched: i64,
@@ -50,9 +52,9 @@ pub(super) fn row_id(space: i64, key: &[u8]) -> i64 {
 }
 
 impl Writer {
-    pub(super) fn new(connection: Connection) -> Self {
+    pub(super) fn new(connection: Connection, hits: Arc<Hits>) -> Self {
         // Any start will do, as long as two processes differ.
-        Writer { connection, ledger: Ledger::default(), random: u64::from(std::process::id()), watched: 0 }
+        Writer { connection, hits, ledger: Ledger::default(), random: u64::from(std::process::id()), watched: 0 }
     }
 
     /// Runs `work` as one transaction, with the lock of the file from its start: it never waits half done.
@@ -138,39 +140,6 @@ impl Writer {
         Ok(())
     }
 
-    /// Evicts until the bounds hold, sparing `own`. Returns the score of the last one that left.
-    fn evict(&mut self, space: &Space, own: &HashSet<i64>) -> rusqlite::Result<Option<i64>> {
-        let account = self.ledger.account(&self.connection, &space.name)?;
-        if account.fits(space) {
-            return Ok(None);
-        }
-        let sql = match space.policy.score().leaves {
-            End::Lowest => "SELECT id, size, score FROM entries INDEXED BY by_score WHERE space = ?1 ORDER BY score",
-            End::Highest => {
-                "SELECT id, size, score FROM entries INDEXED BY by_score WHERE space = ?1 ORDER BY score DESC"
-            }
-        };
-        let (mut leaving, mut last) = (vec![], None);
-        let mut select = self.connection.prepare_cached(sql)?;
-        let mut rows = select.query([account.id])?;
-        while !account.fits(space) {
-            let Some(row) = rows.next()? else { break };
-            let id = row.get(0)?;
-            if own.contains(&id) {
-                continue;
-            }
-            account.add(-1, -row.get::<_, i64>(1)?);
-            last = Some(row.get(2)?);
-            leaving.push(id);
-        }
-        drop(rows);
-        let mut delete = self.connection.prepare_cached("DELETE FROM entries WHERE id = ?1")?;
-        for id in leaving {
-            delete.execute([id])?;
-        }
-        Ok(last)
-    }
-
     /// Removes a key, and tells other processes even if it was absent: their memory may still have it.
     pub(super) fn remove(&mut self, space: &Space, key: &[u8]) -> rusqlite::Result<bool> {
         let id = self.ledger.account(&self.connection, &space.name)?.id;
@@ -248,32 +217,13 @@ impl Writer {
         let select = "SELECT id FROM spaces WHERE used < unixepoch() - ?1 LIMIT 1";
         let unused: Option<i64> = self.connection.query_row(select, [UNUSED], |row| row.get(0)).optional()?;
         let Some(space) = unused else { return Ok(()) };
-        let select = "SELECT id FROM entries INDEXED BY by_score WHERE space = ?1 LIMIT ?2";
-        let mut select = self.connection.prepare(select)?;
-        let rows = select.query_map([space, RETIRED], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
-        drop(select);
-        for row in &rows {
-            self.delete(*row)?;
-        }
-        if rows.is_empty() {
-            self.ledger.close_account(space);
+        // Not counted one by one: that would write the row, which says that the space is used.
+        self.ledger.close_account(space);
+        self.connection.execute("UPDATE spaces SET counted = 0 WHERE id = ?1", [space])?;
+        let delete = "DELETE FROM entries WHERE id IN
+            (SELECT id FROM entries INDEXED BY by_score WHERE space = ?1 LIMIT ?2)";
+        if self.connection.execute(delete, [space, RETIRED])? == 0 {
             self.connection.execute("DELETE FROM spaces WHERE id = ?1", [space])?;
-        }
-        Ok(())
-    }
-
-    /// Writes hits into the order.
-    pub(super) fn touch(&mut self, hits: &[Hit]) -> rusqlite::Result<()> {
-        let mut select = self.connection.prepare_cached("SELECT score FROM entries WHERE id = ?1 AND space = ?2")?;
-        let mut update = self.connection.prepare_cached("UPDATE entries SET score = ?2 WHERE id = ?1")?;
-        for hit in hits {
-            let score: Option<i64> = select.query_row([hit.row, hit.space], |row| row.get(0)).optional()?;
-            // Gone, or replaced by an entry that is fresher than the hit.
-            let Some(score) = score else { continue };
-            let used = scores::used(hit.policy, score, (hit.times, hit.at));
-            if used != score {
-                update.execute([hit.row, used])?;
-            }
         }
         Ok(())
     }

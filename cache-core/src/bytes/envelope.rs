@@ -119,7 +119,7 @@ pub(crate) fn hashed(record: &[u8]) -> bool {
     record.get(5).is_some_and(|flags| flags & HASHED_KEY != 0)
 }
 
-/// The hash of each part seeds that of the next: three hashes in one go are faster than one in pieces, and nothing is copied.
+/// The hash of each part seeds that of the next: three hashes are faster than one in pieces, and nothing is copied.
 #[inline]
 fn sum(label: &Label<'_>, head: &[u8], value: &[u8]) -> u128 {
     let key = xxh3_64_with_seed(label.key, label.seed);

@@ -8,7 +8,7 @@ use super::envelope::{self, HEADER, Label};
 use super::keys::{self, Fidelity};
 use super::shape::{Reader, fingerprint};
 use super::{KeyBytes, Stamp, Wire};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::key::{Key, Value};
 use crate::time::Timestamp;
 use serde::Serialize;
@@ -18,6 +18,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// Room for a small value, so that most records are allocated once.
 const SMALL: usize = 72;
+/// What the header is filled with until it is sealed, so that a codec that does not append is noticed.
+const UNSEALED: u8 = 0xa5;
 
 /// How keys of type `K` and values of type `V` are stored. Made once per cache: it looks at both types.
 pub(crate) struct Format<K, V, C> {
@@ -41,8 +43,9 @@ impl<K: DeserializeOwned, V, C: Codec<V>> Format<K, V, C> {
         }
     }
 
-    fn label<'k>(&self, space: &str, key: &'k [u8], hashed: bool) -> Label<'k> {
-        Label { seed: xxh3_64(space.as_bytes()), key, hashed, codec: self.codec_id, shape: self.value_shape }
+    /// The label of a key that is stored in full.
+    fn label<'k>(&self, space: &str, key: &'k [u8]) -> Label<'k> {
+        Label { seed: xxh3_64(space.as_bytes()), key, hashed: false, codec: self.codec_id, shape: self.value_shape }
     }
 }
 
@@ -62,21 +65,27 @@ where
 
     fn seal(&self, space: &str, key: &KeyBytes, value: &V, stamp: Stamp) -> Result<Vec<u8>> {
         let mut record = Vec::with_capacity(HEADER + SMALL);
-        record.resize(HEADER, 0);
+        record.resize(HEADER, UNSEALED);
         self.codec.encode(value, &mut record)?;
-        envelope::seal(&self.label(space, &key.bytes, key.hashed), stamp, &mut record)?;
+        if record.get(..HEADER) != Some(&[UNSEALED; HEADER]) {
+            let message = "the codec changed bytes that are not of its value, let it append to what is there";
+            return Err(Error::new(ErrorKind::Codec, message));
+        }
+        let label = Label { hashed: key.hashed, ..self.label(space, &key.bytes) };
+        envelope::seal(&label, stamp, &mut record)?;
         Ok(record)
     }
 
     fn open(&self, space: &str, key: &KeyBytes, record: &[u8], now: Timestamp) -> Result<Option<(V, Stamp)>> {
-        let label = self.label(space, &key.bytes, key.hashed);
+        let label = Label { hashed: key.hashed, ..self.label(space, &key.bytes) };
         let Some((value, stamp)) = envelope::open(&label, record, now)? else { return Ok(None) };
         Ok(Some((self.codec.decode(value)?, stamp)))
     }
 
     fn open_scanned(&self, space: &str, key: &[u8], record: &[u8], now: Timestamp) -> Result<Option<(Option<K>, V)>> {
         let hashed = envelope::hashed(record);
-        let Some((value, _)) = envelope::open(&self.label(space, key, hashed), record, now)? else { return Ok(None) };
+        let label = Label { hashed, ..self.label(space, key) };
+        let Some((value, _)) = envelope::open(&label, record, now)? else { return Ok(None) };
         let key = if hashed { None } else { keys::decode(key) };
         Ok(Some((key, self.codec.decode(value)?)))
     }

@@ -41,6 +41,6 @@ pub(crate) trait Wire<K, V>: Send + Sync {
     fn seal(&self, space: &str, key: &KeyBytes, value: &V, stamp: Stamp) -> Result<Vec<u8>>;
     /// The value in `record`, verified before anything is decoded; `None` if it has expired, an error if it is not ours.
     fn open(&self, space: &str, key: &KeyBytes, record: &[u8], now: Timestamp) -> Result<Option<(V, Stamp)>>;
-    /// As `open` for a record met in a scan; the key too, unless only its hash is stored.
+    /// As `open` for a record met in a scan; the key too, where it is stored in full and can be read back.
     fn open_scanned(&self, space: &str, key: &[u8], record: &[u8], now: Timestamp) -> Result<Option<(Option<K>, V)>>;
 }

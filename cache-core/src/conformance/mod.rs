@@ -1,11 +1,6 @@
 //! The definition of a [`Backend`], as a suite that every one must pass: ours, and those of others.
 //!
-//! ```ignore
-//! #[test]
-//! fn my_backend_is_a_backend() {
-//!     memolith::conformance::run(|| Arc::new(MyBackend::new()));
-//! }
-//! ```
+//! Call [`run`] in a test, as the example of [`Backend`] does.
 //!
 //! What is demanded, beside what [`Backend`] says of each method:
 //!
@@ -14,14 +9,14 @@
 //! - **Bounds** hold after every operation, `maxsize` in entries, `max_bytes` in bytes of keys and values.
 //!   What cannot fit at all (`maxsize` zero, an entry beyond `max_bytes`) is accepted and not kept, and what was there
 //!   under its key is gone.
-//! - **Order.** Who leaves is who the [`Policy`](crate::Policy) says, among those that were there before the operation:
+//! - **Order.** Who leaves is who the [`Policy`] says, among those that were there before the operation:
 //!   what an operation writes is never its victim, unless it alone exceeds the bound.
 //!   Writing a present key makes a fresh entry of it.
 //!   Hits may be noted late: they must be in the order after [`Backend::flush`], if they were
 //!   more than a minute after the entry's last use. Which entries leave under `max_bytes` alone is not pinned down.
 //! - **Expiry.** A record is answered while `now < expires` and never after.
-//! - **Threads.** Every method from any of them, with [`ErrorKind::Busy`](crate::ErrorKind::Busy) as the only error.
-//! - **Leave.** `open` may answer [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) to bounds or a policy it
+//! - **Threads.** Every method from any of them, with [`ErrorKind::Busy`] as the only error.
+//! - **Leave.** `open` may answer [`ErrorKind::Unsupported`] to bounds or a policy it
 //!   cannot keep, and `scan` may answer it always; then nothing more is demanded of them.
 //!
 //! Every function uses spaces of its own with names never used before, so a place may be shared by all of them.

@@ -6,14 +6,11 @@
 
 #![expect(unsafe_code, reason = "a lock: the one file of the memory tier that needs it, shown by the benchmark above")]
 
+use crate::sync::{AtomicU32, pause};
 use std::cell::UnsafeCell;
 use std::fmt;
-use std::hint::spin_loop;
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::thread;
-use std::time::Duration;
 
 /// Set while a writer is inside; then all other bits but `WAITING` are clear.
 const WRITER: u32 = 1 << 31;
@@ -72,7 +69,7 @@ impl<T> Lock<T> {
 
     #[cold]
     fn wait_to_write(&self) {
-        let mut patience = Patience::default();
+        let mut round = 0u32;
         loop {
             let state = self.state.load(Relaxed);
             if state & !WAITING == 0 {
@@ -83,31 +80,18 @@ impl<T> Lock<T> {
                 // Only beside readers: they would go on for ever. A writer inside releases soon, and by a plain store.
                 let _ = self.state.compare_exchange_weak(state, state | WAITING, Relaxed, Relaxed);
             }
-            patience.wait();
+            pause(round);
+            round = round.saturating_add(1);
         }
     }
 
     #[cold]
     fn wait_to_read(&self) {
-        let mut patience = Patience::default();
+        let mut round = 0u32;
         while !self.try_read() {
-            patience.wait();
+            pause(round);
+            round = round.saturating_add(1);
         }
-    }
-}
-
-/// Who waits for a lock held for nanoseconds spins; if it takes longer its holder has lost its processor.
-#[derive(Default)]
-struct Patience(u32);
-
-impl Patience {
-    fn wait(&mut self) {
-        match self.0 {
-            0..6 => (0..1 << self.0).for_each(|_| spin_loop()),
-            6..40 => thread::yield_now(),
-            _ => thread::sleep(Duration::from_micros(50)),
-        }
-        self.0 = self.0.saturating_add(1);
     }
 }
 

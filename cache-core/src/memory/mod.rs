@@ -1,12 +1,13 @@
 //! The typed in-process tier: values stay `V`, nothing is serialized.
 
 mod expiry;
-pub(crate) mod lock;
+mod lock;
 mod table;
 
 use crate::eviction::{HitLock, Policy};
 use crate::key::{Key, KeyRef, Value};
-use crate::sync::{AtomicBool, AtomicU64, Lock};
+use crate::sync::{AtomicBool, AtomicU64};
+use lock::Lock;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use table::{Found, Table};
@@ -19,6 +20,8 @@ pub(crate) struct Memory<K, V> {
     table: Lock<Table<K, V>>,
     /// A hint which lock a hit needs; the table knows.
     exclusive: AtomicBool,
+    /// A hint that nothing is kept; the table knows.
+    off: AtomicBool,
     /// Whether an entry with a time to live was ever inserted.
     mortal: AtomicBool,
     pub(crate) evictions: AtomicU64,
@@ -38,10 +41,12 @@ pub(crate) struct Bounds {
 impl<K: Key, V: Value> Memory<K, V> {
     pub(crate) fn new(bounds: Bounds, seed: u64) -> Self {
         let table = Table::new(bounds, seed);
+        let off = AtomicBool::new(bounds.maxsize == Some(0));
         let exclusive = AtomicBool::new(table.hit_lock() == HitLock::Exclusive);
         Memory {
             table: Lock::new(table),
             exclusive,
+            off,
             mortal: AtomicBool::new(false),
             evictions: AtomicU64::new(0),
             expired: AtomicU64::new(0),
@@ -49,7 +54,7 @@ impl<K: Key, V: Value> Memory<K, V> {
     }
 
     /// The live value of `key`, and a hit for the eviction policy. `now` is only asked where something can expire.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, now: impl Fn() -> u64) -> Option<V> {
         if !self.exclusive.load(Relaxed) {
             let table = self.table.read();
@@ -81,6 +86,12 @@ impl<K: Key, V: Value> Memory<K, V> {
             }
             Found::Nothing => None,
         }
+    }
+
+    /// Whether there is no room for anything.
+    #[inline]
+    pub(crate) fn is_off(&self) -> bool {
+        self.off.load(Relaxed)
     }
 
     /// Whether `key` has a live value; no hit for anybody.
@@ -183,6 +194,7 @@ impl<K: Key, V: Value> Memory<K, V> {
         table.set_maxsize(maxsize, &mut displaced);
         changed();
         self.exclusive.store(table.hit_lock() == HitLock::Exclusive, Relaxed);
+        self.off.store(maxsize == Some(0), Relaxed);
         drop(table);
         self.count(&displaced);
     }

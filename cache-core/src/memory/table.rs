@@ -122,7 +122,7 @@ impl<K: Key, V: Value> Table<K, V> {
         !self.expiry.is_empty()
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn find<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, now: &impl Fn() -> u64) -> Found {
         let Some(slot) = self.slot_of(hash, key) else { return Found::Nothing };
         let deadline = self.entry(slot).deadline;

@@ -11,20 +11,22 @@ pub(crate) fn nearest<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
         .map(|(_, word)| word)
 }
 
-/// Levenshtein's distance, row by row.
+/// Insertions, removals, replacements and swaps of neighbours that make one word of the other (Damerau and Levenshtein).
 fn edits(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (i, a) in one.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in other.iter().enumerate() {
-            let replaced = diagonal + usize::from(a != *b);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
+    let mut rows = vec![vec![0; other.len() + 1]; one.len() + 1];
+    rows[0] = (0..=other.len()).collect();
+    for i in 1..=one.len() {
+        rows[i][0] = i;
+        for j in 1..=other.len() {
+            let replaced = rows[i - 1][j - 1] + usize::from(one[i - 1] != other[j - 1]);
+            rows[i][j] = replaced.min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
+            if i > 1 && j > 1 && one[i - 1] == other[j - 2] && one[i - 2] == other[j - 1] {
+                rows[i][j] = rows[i][j].min(rows[i - 2][j - 2] + 1);
+            }
         }
     }
-    row[other.len()]
+    rows[one.len()][other.len()]
 }
 
 #[cfg(test)]
@@ -37,13 +39,15 @@ mod tests {
         assert_eq!(nearest("max_size", &known), Some("maxsize"));
         assert_eq!(nearest("polcy", &known), Some("policy"));
         assert_eq!(nearest("TTL", &known), Some("ttl"));
+        assert_eq!(nearest("tlt", &known), Some("ttl"));
         assert_eq!(nearest("bananas", &known), None);
     }
 
     #[test]
-    fn edits_count_insertions_removals_and_replacements() {
+    fn edits_count_insertions_removals_replacements_and_swaps() {
         assert_eq!(edits("kitten", "sitting"), 3);
         assert_eq!(edits("", "abc"), 3);
+        assert_eq!(edits("Lur", "Lru"), 1);
         assert_eq!(edits("abc", "abc"), 0);
     }
 }

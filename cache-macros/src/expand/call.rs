@@ -1,7 +1,8 @@
-//! The function as its callers see it: look, and only on a miss run the original.
+//! The function as its callers see it: look, and only at a miss run the original.
 
-use super::generics::Erased;
-use super::key::{Query, declarations, query};
+use super::companions::quiet;
+use super::generics::{all_bounds, turbofish};
+use super::key::{Query, bounds, declarations, query};
 use crate::model::{Keep, Model, Outcome};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
@@ -21,51 +22,75 @@ impl Locals {
     }
 }
 
+/// The function under the user's name. Where the compiler has to say whether an argument is a key, it is one call of a
+/// companion that asks for it, so that it says it once.
 pub(super) fn function(model: &Model) -> TokenStream {
+    let body = match bounds(model).is_empty() {
+        true => look(model),
+        false => {
+            let call = call(model, "lru_cached");
+            let wait = model.signature.asyncness.map(|_| quote!(.await));
+            quote!(#call #wait)
+        }
+    };
+    let (attributes, vis, name) = (&model.attributes.function, &model.vis, &model.signature.ident);
+    let clause = &model.signature.generics.where_clause;
+    // `_x` is passed on; a lint about the uses that its author makes of it would point there.
+    let lint = quote!(#[allow(clippy::used_underscore_binding, clippy::allow_attributes)]);
+    let lint = model.parameters.iter().any(|parameter| parameter.name.to_string().starts_with('_')).then_some(lint);
+    declared(model, quote!(#(#attributes)* #lint #vis), name, quote!(#clause), body)
+}
+
+/// `cached(..)`, where the function needs it.
+pub(super) fn cached(model: &Model) -> TokenStream {
+    if bounds(model).is_empty() {
+        return TokenStream::new();
+    }
+    let (quiet, name) = (quiet(model), model.place.companion("lru_cached"));
+    declared(model, quote!(#quiet #[inline]), &name, all_bounds(model), look(model))
+}
+
+/// A function of the user's signature with plain names for parameters.
+fn declared(model: &Model, before: TokenStream, name: &Ident, clause: TokenStream, body: TokenStream) -> TokenStream {
+    let all: Vec<_> = model.parameters.iter().collect();
+    let parameters = declarations(&all);
+    let signature = &model.signature;
+    let (asyncness, output) = (&signature.asyncness, &signature.output);
+    let (generics, _, _) = signature.generics.split_for_impl();
+    quote!(#before #asyncness fn #name #generics (#(#parameters),*) #output #clause { #body })
+}
+
+/// A hit, or the original's result on its way into the cache.
+fn look(model: &Model) -> TokenStream {
     let root = &model.root;
     let locals = Locals::new();
     let Locals { value, lease, .. } = &locals;
-    let is_async = model.signature.asyncness.is_some();
     let Query { prepare, cache, key } = query(model);
-    let look = match is_async {
-        true => quote!(#cache.lookup_async(#key).await),
-        false => quote!(#cache.lookup(#key)),
+    let original = call(model, "uncached");
+    let (look, compute) = match model.signature.asyncness {
+        Some(_) => (quote!(#cache.lookup_async(#key).await), quote!(#lease.drive(#original).await)),
+        None => (quote!(#cache.lookup(#key)), original),
     };
     let hit = match model.outcome {
         Outcome::Whole => quote!(#value),
         Outcome::Ok => quote!(#root::Ok(#value)),
     };
-    let compute = match is_async {
-        true => {
-            let original = original(model);
-            quote!(#lease.drive(#original).await)
-        }
-        false => original(model),
-    };
     let finish = finish(model, &locals);
-    let all: Vec<_> = model.parameters.iter().collect();
-    let parameters = declarations(&all);
-    let (attributes, vis, signature) = (&model.attributes.function, &model.vis, &model.signature);
-    let (asyncness, name, output) = (&signature.asyncness, &signature.ident, &signature.output);
-    let (generics, _, bounds) = signature.generics.split_for_impl();
     quote! {
-        #(#attributes)*
-        #vis #asyncness fn #name #generics (#(#parameters),*) #output #bounds {
-            #prepare
-            let #lease = match #look {
-                #root::Lookup::Hit(#value) => return #hit,
-                #root::Lookup::Miss(#lease) => #lease,
-            };
-            let #value = #compute;
-            #finish
-        }
+        #prepare
+        let #lease = match #look {
+            #root::Lookup::Hit(#value) => return #hit,
+            #root::Lookup::Miss(#lease) => #lease,
+        };
+        let #value = #compute;
+        #finish
     }
 }
 
-/// The call of the original.
-fn original(model: &Model) -> TokenStream {
-    let turbofish = Erased::new(&model.signature.generics).turbofish();
-    let path = model.place.path("uncached");
+/// A call of a companion with the arguments of this call.
+fn call(model: &Model, companion: &str) -> TokenStream {
+    let turbofish = turbofish(&model.signature.generics);
+    let path = model.place.path(companion);
     let arguments = model.parameters.iter().map(|parameter| &parameter.name);
     quote!(#path #turbofish(#(#arguments),*))
 }

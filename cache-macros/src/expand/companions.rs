@@ -1,20 +1,23 @@
 //! What stands beside the function: its cache, its counters, its original.
 
 use super::build::build;
-use super::generics::{Erased, instance};
-use super::key::{INFERRED, Query, declarations, key_parameters, key_type, query, witness};
+use super::call::cached;
+use super::generics::{Erased, all_bounds, instance, turbofish};
+use super::key::{INFERRED, Query, bounds, declarations, is_used, key_parameters, key_type, query};
 use super::value_type;
 use crate::model::{Key, Model};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
+use syn::Expr;
 
 pub(super) fn companions(model: &Model) -> TokenStream {
-    let (cache, about, entries, original) = (cache(model), about(model), entries(model), original(model));
-    quote!(#cache #about #entries #original)
+    let (cache, about, entries) = (cache(model), about(model), entries(model));
+    let (original, cached) = (original(model), cached(model));
+    quote!(#cache #about #entries #original #cached)
 }
 
 /// On what is generated and not the user's: their lints are about their own code.
-fn quiet(model: &Model) -> TokenStream {
+pub(super) fn quiet(model: &Model) -> TokenStream {
     let conditions = &model.attributes.conditions;
     quote! {
         #(#conditions)*
@@ -25,6 +28,7 @@ fn quiet(model: &Model) -> TokenStream {
             single_use_lifetimes,
             private_interfaces,
             private_bounds,
+            trivial_bounds,
             clippy::all,
             clippy::pedantic,
             clippy::nursery,
@@ -36,7 +40,7 @@ fn quiet(model: &Model) -> TokenStream {
 /// `cache()`, and where its type is inferred `cache_of()` that both it and the function call.
 fn cache(model: &Model) -> TokenStream {
     let (root, vis, quiet) = (&model.root, &model.vis, quiet(model));
-    let erased = Erased::new(&model.signature.generics);
+    let erased = Erased::new(model);
     let (generics, bounds) = (erased.declaration(), &erased.bounds);
     let (key, value) = (key_type(model), value_type(model));
     let name = model.place.companion("cache");
@@ -50,25 +54,45 @@ fn cache(model: &Model) -> TokenStream {
             #vis fn #name #generics () -> &'static #root::Cache<#key, #value> #bounds { #place }
         };
     };
-    let (of, path, place) = (model.place.companion("cache_of"), model.place.path("cache_of"), place(model));
-    let witness = witness(model, expr);
-    let (declared, names) = (&erased.declared, &erased.names);
+    let of = model.place.companion("lru_cache_of");
+    let (path, key_path, place) = (model.place.path("lru_cache_of"), model.place.path("lru_key"), place(model));
+    let (declared, names, turbofish) = (&erased.declared, &erased.names, turbofish(&model.signature.generics));
     let inferred = Ident::new(INFERRED, Span::mixed_site());
-    let needs = match model.settings.store {
-        Some(_) => quote!(#root::StoredKey),
-        None => quote!(#root::Key),
-    };
+    let needs = needs(model);
+    let arguments = model.parameters.iter().map(|_| quote!(#root::argument()));
+    let witness = witness(model, expr);
     quote! {
         #[doc = #doc]
         #quiet
         #vis fn #name #generics () -> &'static #root::Cache<impl #needs, #value> #bounds {
-            #path::<_, #(#names),*>(#root::KeyType::returned_by(#witness))
+            #path::<_, #(#names),*>(#root::KeyType::returned_by(|| #key_path #turbofish(#(#arguments),*)))
         }
         #quiet
         #[inline]
         fn #of<#inferred: #needs, #(#declared),*>(_: #root::KeyType<#inferred>) -> &'static #root::Cache<#inferred, #value> #bounds {
             #place
         }
+        #witness
+    }
+}
+
+/// `key(..)`, which is never run: its result is what tells the type of the key to those who have no arguments.
+fn witness(model: &Model, expr: &Expr) -> TokenStream {
+    let (name, quiet, needs) = (model.place.companion("lru_key"), quiet(model), needs(model));
+    let parameters = model.parameters.iter().map(|parameter| &parameter.declared);
+    let (generics, _, bounds) = model.signature.generics.split_for_impl();
+    quote! {
+        #quiet
+        fn #name #generics (#(#parameters),*) -> impl #needs #bounds { #expr }
+    }
+}
+
+/// What an inferred key must be.
+fn needs(model: &Model) -> TokenStream {
+    let root = &model.root;
+    match model.settings.store {
+        Some(_) => quote!(#root::StoredKey),
+        None => quote!(#root::Key),
     }
 }
 
@@ -78,8 +102,9 @@ fn place(model: &Model) -> TokenStream {
     let (key, value, build) = (key_type(model), value_type(model), build(model));
     let (item, instance) = match (instance(model), &model.key) {
         (Some(generic), _) => generic,
-        // One static for a type that it cannot name.
+        // A static cannot name a type that is inferred, nor lean on the bounds of the function around it.
         (None, Key::Inferred(_)) => (TokenStream::new(), quote!(())),
+        (None, _) if !bounds(model).is_empty() => (TokenStream::new(), quote!(())),
         (None, _) => {
             return quote! {
                 static CACHE: #root::LazyLock<#root::Cache<#key, #value>> = #root::LazyLock::new(|| #build);
@@ -97,8 +122,8 @@ fn place(model: &Model) -> TokenStream {
 /// `cache_info()` and `cache_clear()`.
 fn about(model: &Model) -> TokenStream {
     let (root, vis, quiet) = (&model.root, &model.vis, quiet(model));
-    let erased = Erased::new(&model.signature.generics);
-    let (generics, bounds, turbofish) = (erased.declaration(), &erased.bounds, erased.turbofish());
+    let erased = Erased::new(model);
+    let (generics, bounds, turbofish) = (erased.declaration(), &erased.bounds, turbofish(&model.signature.generics));
     let cache = model.place.path("cache");
     let [info, clear] = ["cache_info", "cache_clear"].map(|name| model.place.companion(name));
     let function = &model.signature.ident;
@@ -122,7 +147,8 @@ fn entries(model: &Model) -> TokenStream {
     let value = value_type(model);
     let Query { prepare, cache, key } = query(model);
     let parameters = declarations(&key_parameters(model));
-    let (generics, _, bounds) = model.signature.generics.split_for_impl();
+    let (generics, _, _) = model.signature.generics.split_for_impl();
+    let bounds = all_bounds(model);
     let [invalidate, get] = ["invalidate", "get"].map(|name| model.place.companion(name));
     let function = &model.signature.ident;
     let invalidate_doc = format!(
@@ -151,12 +177,25 @@ fn original(model: &Model) -> TokenStream {
     let name = model.place.companion("uncached");
     let attributes = &model.attributes.original;
     let doc = format!("`{}` without its cache: computes always, keeps nothing.", signature.ident);
-    let parameters = model.parameters.iter().map(|parameter| &parameter.declared);
+    let parameters = model.parameters.iter().enumerate().map(|(at, parameter)| {
+        // An argument may be there for the key alone, and then it is used all the same.
+        let used = is_used(model, at).then(|| quote!(#[allow(unused_variables, clippy::allow_attributes)]));
+        let declared = &parameter.declared;
+        quote!(#used #declared)
+    });
     let (asyncness, output) = (&signature.asyncness, &signature.output);
     let (generics, _, bounds) = signature.generics.split_for_impl();
     quote! {
         #[doc = #doc]
         #(#attributes)*
+        #[allow(
+            clippy::must_use_candidate,
+            clippy::missing_const_for_fn,
+            clippy::missing_errors_doc,
+            clippy::missing_inline_in_public_items,
+            clippy::missing_panics_doc,
+            clippy::allow_attributes
+        )]
         #vis #asyncness fn #name #generics (#(#parameters),*) #output #bounds #body
     }
 }

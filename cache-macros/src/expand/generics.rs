@@ -1,5 +1,6 @@
 //! The function's type parameters on its companions: one cache for each set of type and const arguments.
 
+use super::key::bounds;
 use crate::model::{Model, Place};
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
@@ -15,26 +16,19 @@ pub(super) struct Erased {
 }
 
 impl Erased {
-    pub(super) fn new(generics: &Generics) -> Self {
+    pub(super) fn new(model: &Model) -> Self {
+        let generics = &model.signature.generics;
         let lifetimes: Vec<String> = generics.lifetimes().map(|each| each.lifetime.ident.to_string()).collect();
-        let names = generics
-            .params
-            .iter()
-            .filter_map(|param| match param {
-                GenericParam::Type(ty) => Some(ty.ident.clone()),
-                GenericParam::Const(constant) => Some(constant.ident.clone()),
-                GenericParam::Lifetime(_) => None,
-            })
-            .collect();
+        let names = names(generics);
         let declared = generics.params.iter().filter_map(|param| declared(param, &lifetimes)).collect();
         let predicates: Vec<TokenStream> = generics
             .where_clause
             .iter()
             .flat_map(|clause| &clause.predicates)
             .filter_map(|predicate| bounded(predicate, &lifetimes))
+            .chain(bounds(model))
             .collect();
-        let bounds = if predicates.is_empty() { TokenStream::new() } else { quote!(where #(#predicates,)*) };
-        Erased { declared, names, bounds }
+        Erased { declared, names, bounds: where_clause(&predicates) }
     }
 
     /// `<T: Key, const N: usize>`.
@@ -42,12 +36,32 @@ impl Erased {
         let declared = &self.declared;
         if declared.is_empty() { TokenStream::new() } else { quote!(<#(#declared),*>) }
     }
+}
 
-    /// `::<T, N>`.
-    pub(super) fn turbofish(&self) -> TokenStream {
-        let names = &self.names;
-        if names.is_empty() { TokenStream::new() } else { quote!(::<#(#names),*>) }
-    }
+/// `::<T, N>`.
+pub(super) fn turbofish(generics: &Generics) -> TokenStream {
+    let names = names(generics);
+    if names.is_empty() { TokenStream::new() } else { quote!(::<#(#names),*>) }
+}
+
+/// The where clause of a companion that takes arguments of the key.
+pub(super) fn all_bounds(model: &Model) -> TokenStream {
+    let clause = model.signature.generics.where_clause.iter();
+    let predicates = clause.flat_map(|clause| &clause.predicates).map(ToTokens::to_token_stream);
+    where_clause(&predicates.chain(bounds(model)).collect::<Vec<_>>())
+}
+
+fn where_clause(predicates: &[TokenStream]) -> TokenStream {
+    if predicates.is_empty() { TokenStream::new() } else { quote!(where #(#predicates,)*) }
+}
+
+fn names(generics: &Generics) -> Vec<Ident> {
+    let name = |param: &GenericParam| match param {
+        GenericParam::Type(ty) => Some(ty.ident.clone()),
+        GenericParam::Const(constant) => Some(constant.ident.clone()),
+        GenericParam::Lifetime(_) => None,
+    };
+    generics.params.iter().filter_map(name).collect()
 }
 
 fn declared(param: &GenericParam, lifetimes: &[String]) -> Option<TokenStream> {

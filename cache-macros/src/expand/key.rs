@@ -1,11 +1,11 @@
 //! The key of a call: its type, and the expression that looks it up.
 
-use super::generics::Erased;
+use super::generics::{Erased, turbofish};
 use crate::model::{Form, Key, Model, Parameter, Part, plain};
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{ToTokens, quote};
 use syn::visit::{self, Visit};
-use syn::{Expr, FnArg, Pat, PatIdent, spanned::Spanned};
+use syn::{Expr, FnArg, Pat, PatIdent};
 
 /// The name of the key's type where only the compiler knows it.
 pub(super) const INFERRED: &str = "MemolithKey";
@@ -24,13 +24,48 @@ pub(super) fn key_type(model: &Model) -> TokenStream {
 
 fn part_type(model: &Model, part: &Part) -> TokenStream {
     let root = &model.root;
-    let owned = match model.parameters[part.parameter].is_self() {
-        true => quote!(OwnedSelf),
-        false => quote!(Owned),
+    let owned = match (part.certain, model.parameters[part.parameter].is_self()) {
+        (true, _) => quote!(Owned),
+        (false, true) => quote!(OwnedSelf),
+        (false, false) => quote!(OwnedArgument),
     };
     match &part.form {
-        Form::Reference(ty) | Form::Value(ty) => quote_spanned!(ty.span()=> #root::#owned<#ty>),
-        Form::OptionalReference(ty) => quote_spanned!(ty.span()=> #root::Option<#root::#owned<#ty>>),
+        Form::Reference(ty) | Form::Value(ty) => quote!(#root::#owned<#ty>),
+        Form::OptionalReference(ty) => quote!(#root::Option<#root::#owned<#ty>>),
+    }
+}
+
+/// What the companions ask of argument types that the macro does not know; empty where it knows all.
+pub(super) fn bounds(model: &Model) -> Vec<TokenStream> {
+    let root = &model.root;
+    let Key::Arguments(parts) = &model.key else { return Vec::new() };
+    let stored = model.settings.store.as_ref().map(|_| quote!(, Kept: #root::StoredKey));
+    let uncertain = parts.iter().filter(|part| !part.certain);
+    uncertain
+        .map(|part| {
+            let (Form::Reference(ty) | Form::OptionalReference(ty) | Form::Value(ty)) = &part.form;
+            let check = match model.parameters[part.parameter].is_self() {
+                true => quote!(KeyReceiver),
+                false => quote!(KeyArgument),
+            };
+            quote!(for<'memolith> #ty: #root::#check<'memolith #stored>)
+        })
+        .collect()
+}
+
+fn part_view(model: &Model, part: &Part) -> TokenStream {
+    let root = &model.root;
+    let parameter = &model.parameters[part.parameter];
+    let name = &parameter.name;
+    let borrowed = match part.form {
+        Form::Reference(_) | Form::OptionalReference(_) => quote!(#name),
+        Form::Value(_) => quote!(&#name),
+    };
+    match (&part.form, part.certain, parameter.is_self()) {
+        (_, true, _) => borrowed,
+        (_, false, true) => quote!(#root::This(#borrowed)),
+        (Form::OptionalReference(_), false, false) => quote!(#root::given(#borrowed)),
+        (_, false, false) => quote!(#root::Given(#borrowed)),
     }
 }
 
@@ -39,6 +74,21 @@ pub(super) fn key_parameters(model: &Model) -> Vec<&Parameter> {
     match &model.key {
         Key::Arguments(parts) => parts.iter().map(|part| &model.parameters[part.parameter]).collect(),
         Key::Typed(..) | Key::Inferred(_) => model.parameters.iter().collect(),
+    }
+}
+
+/// Whether the key names the parameter.
+pub(super) fn is_used(model: &Model, at: usize) -> bool {
+    match &model.key {
+        Key::Arguments(parts) => parts.iter().any(|part| part.parameter == at),
+        Key::Typed(_, expr) | Key::Inferred(expr) => {
+            let used = words(expr.to_token_stream());
+            let names = match &model.parameters[at].declared {
+                FnArg::Receiver(_) => return false,
+                FnArg::Typed(typed) => names(&typed.pat),
+            };
+            names.iter().any(|name| used.contains(&name.to_string()))
+        }
     }
 }
 
@@ -53,19 +103,12 @@ pub(super) struct Query {
 
 pub(super) fn query(model: &Model) -> Query {
     let root = &model.root;
-    let erased = Erased::new(&model.signature.generics);
-    let turbofish = erased.turbofish();
+    let turbofish = turbofish(&model.signature.generics);
     let path = model.place.path("cache");
     let cache = quote!(#path #turbofish());
     match &model.key {
         Key::Arguments(parts) => {
-            let borrowed = parts.iter().map(|part| {
-                let name = &model.parameters[part.parameter].name;
-                match part.form {
-                    Form::Reference(_) | Form::OptionalReference(_) => quote!(#name),
-                    Form::Value(_) => quote!(&#name),
-                }
-            });
+            let borrowed = parts.iter().map(|part| part_view(model, part));
             Query { prepare: TokenStream::new(), cache, key: quote!(&#root::Args((#(#borrowed,)*))) }
         }
         Key::Typed(ty, expr) => {
@@ -74,7 +117,7 @@ pub(super) fn query(model: &Model) -> Query {
         }
         Key::Inferred(expr) => {
             let (key, bindings) = (key_name(), bindings(model, expr));
-            let (path, names) = (model.place.path("cache_of"), &erased.names);
+            let (path, names) = (model.place.path("lru_cache_of"), Erased::new(model).names);
             Query {
                 prepare: quote!(let #key = { #bindings #expr };),
                 cache: quote!(#path::<_, #(#names),*>(#root::KeyType::of(&#key))),
@@ -99,69 +142,7 @@ fn bindings(model: &Model, expr: &Expr) -> TokenStream {
             _ => None,
         })
         .filter(|(_, pat)| names(pat).iter().any(|name| used.contains(&name.to_string())))
-        .map(|(name, pat)| quote!(let #pat = #name;))
-        .collect()
-}
-
-/// A closure that is never run, whose type tells the type of the key expression.
-pub(super) fn witness(model: &Model, expr: &Expr) -> TokenStream {
-    let root = &model.root;
-    let this = Ident::new("memolith_self", Span::mixed_site());
-    let lifetimes: Vec<String> =
-        model.signature.generics.lifetimes().map(|each| each.lifetime.ident.to_string()).collect();
-    let lets = model.parameters.iter().map(|parameter| {
-        let ty = anonymous(parameter.ty.to_token_stream(), &lifetimes);
-        let pat = match &parameter.declared {
-            FnArg::Receiver(_) => quote!(#this),
-            FnArg::Typed(_) if parameter.named => parameter.name.to_token_stream(),
-            FnArg::Typed(typed) => typed.pat.to_token_stream(),
-        };
-        quote!(let #pat: #ty = #root::argument();)
-    });
-    let expr = without_self(expr.to_token_stream(), &this);
-    quote!(|| { #(#lets)* #expr })
-}
-
-/// The expression with `self` renamed: a companion that takes no `self` cannot name it. `self::path` stays.
-fn without_self(stream: TokenStream, this: &Ident) -> TokenStream {
-    let trees: Vec<TokenTree> = stream.into_iter().collect();
-    let is_path = |at: usize| match (trees.get(at + 1), trees.get(at + 2)) {
-        (Some(TokenTree::Punct(one)), Some(TokenTree::Punct(two))) => one.as_char() == ':' && two.as_char() == ':',
-        _ => false,
-    };
-    trees
-        .iter()
-        .enumerate()
-        .map(|(at, tree)| match tree {
-            TokenTree::Ident(word) if word == "self" && !is_path(at) => TokenTree::Ident(this.clone()),
-            TokenTree::Group(group) => {
-                let mut renamed = proc_macro2::Group::new(group.delimiter(), without_self(group.stream(), this));
-                renamed.set_span(group.span());
-                TokenTree::Group(renamed)
-            }
-            tree => tree.clone(),
-        })
-        .collect()
-}
-
-/// The type with each of the function's own lifetimes left to inference.
-fn anonymous(stream: TokenStream, lifetimes: &[String]) -> TokenStream {
-    let mut quoted = false;
-    stream
-        .into_iter()
-        .map(|tree| {
-            let renamed = match &tree {
-                TokenTree::Ident(name) if quoted && lifetimes.iter().any(|lifetime| name == lifetime) => {
-                    TokenTree::Ident(Ident::new("_", name.span()))
-                }
-                TokenTree::Group(group) => {
-                    TokenTree::Group(proc_macro2::Group::new(group.delimiter(), anonymous(group.stream(), lifetimes)))
-                }
-                tree => tree.clone(),
-            };
-            quoted = matches!(&tree, TokenTree::Punct(punct) if punct.as_char() == '\'');
-            renamed
-        })
+        .map(|(name, pat)| quote!(#[allow(unused, clippy::allow_attributes)] let #pat = #name;))
         .collect()
 }
 

@@ -15,7 +15,7 @@ pub(crate) struct Attributes {
 impl Attributes {
     pub(crate) fn new(attrs: Vec<Attribute>, errors: &mut Vec<Error>) -> Self {
         for attr in &attrs {
-            if attr.path().segments.last().is_some_and(|last| last.ident == "lru_cache") {
+            if is_ours(attr) {
                 errors.push(Error::new_spanned(attr, "a function has one cache: remove the second `#[lru_cache]`"));
             }
         }
@@ -24,6 +24,11 @@ impl Attributes {
         let lints = function.iter().filter(|attr| is_lint(&attr.meta)).cloned();
         Attributes { original: conditions.iter().cloned().chain(lints).collect(), conditions, function }
     }
+}
+
+/// Whether an attribute is another `#[lru_cache]`.
+pub(crate) fn is_ours(attr: &Attribute) -> bool {
+    attr.path().segments.last().is_some_and(|last| last.ident == "lru_cache")
 }
 
 const LINTS: [&str; 4] = ["allow", "warn", "deny", "forbid"];

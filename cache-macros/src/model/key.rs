@@ -1,6 +1,7 @@
 //! What two calls must share to share a result.
 
 use super::borrow::Loans;
+use super::known::{float, is_certain};
 use super::parameter::Parameter;
 use crate::attr::Arguments;
 use proc_macro2::Ident;
@@ -21,6 +22,8 @@ pub(crate) struct Part {
     /// Its place among the parameters.
     pub(crate) parameter: usize,
     pub(crate) form: Form,
+    /// Whether the name of its type tells that it is a key; of other types the compiler has to say it.
+    pub(crate) certain: bool,
 }
 
 /// How an argument is borrowed for a lookup.
@@ -55,7 +58,7 @@ impl Key {
             .iter()
             .enumerate()
             .filter(|(_, parameter)| in_key(parameter))
-            .map(|(at, parameter)| Part { parameter: at, form: form(parameter, errors) })
+            .map(|(at, parameter)| part(at, parameter, errors))
             .collect();
         if let Some(over) = parts.get(LONGEST) {
             let message =
@@ -87,15 +90,8 @@ fn check_skipped(skipped: &[Ident], parameters: &[Parameter], errors: &mut Vec<E
     }
 }
 
-fn form(parameter: &Parameter, errors: &mut Vec<Error>) -> Form {
-    let ty = peeled(&parameter.ty);
-    let form = match ty {
-        Type::Reference(reference) => Form::Reference((*reference.elem).clone()),
-        ty => match optional_reference(ty) {
-            Some(inner) => Form::OptionalReference(inner.clone()),
-            None => Form::Value(ty.clone()),
-        },
-    };
+fn part(at: usize, parameter: &Parameter, errors: &mut Vec<Error>) -> Part {
+    let form = form(&parameter.ty);
     let (Form::Reference(kept) | Form::OptionalReference(kept) | Form::Value(kept)) = &form;
     let loans = Loans::of(kept);
     if let Some(span) = loans.borrow.filter(|_| loans.exclusive.is_none()) {
@@ -103,7 +99,26 @@ fn form(parameter: &Parameter, errors: &mut Vec<Error>) -> Form {
             "this borrow lies too deep to be kept in a key: skip the argument, take it owned, or give `key = ..`";
         errors.push(Error::new(span, message));
     }
-    form
+    if let Some(float) = float(kept) {
+        let name = &parameter.name;
+        let message = format!(
+            "`{float}` is no key, since NaN does not equal itself: give `key = {name}.to_bits()` or the like, or skip it"
+        );
+        errors.push(Error::new(float.span(), message));
+    }
+    let certain = is_certain(kept);
+    Part { parameter: at, form, certain }
+}
+
+fn form(ty: &Type) -> Form {
+    let ty = peeled(ty);
+    match ty {
+        Type::Reference(reference) => Form::Reference((*reference.elem).clone()),
+        ty => match optional_reference(ty) {
+            Some(inner) => Form::OptionalReference(inner.clone()),
+            None => Form::Value(ty.clone()),
+        },
+    }
 }
 
 /// The `T` of an `Option<&T>`.

@@ -3,13 +3,14 @@
 mod attributes;
 mod borrow;
 mod key;
+mod known;
 mod literal;
 mod parameter;
 mod settings;
 mod signature;
 mod value;
 
-pub(crate) use attributes::Attributes;
+pub(crate) use attributes::{Attributes, is_ours};
 pub(crate) use borrow::Loans;
 pub(crate) use key::{Form, Key, Part};
 pub(crate) use literal::{Bytes, Time};

@@ -1,51 +1,83 @@
-//! Hits of memoized functions on one thread.
+//! Hits of memoized functions on one thread: 1,000 entries at most, 500 keys in use.
 
 use compare::{Contender, race};
-use memolith::{Cache, Lookup};
+use memolith::lru_cache;
+use std::convert::Infallible;
 use std::hint::black_box;
 use std::sync::LazyLock;
 
-static OURS: LazyLock<Cache<(u64,), u64>> = LazyLock::new(|| Cache::builder().maxsize(1_000).build());
-static SIEVE: LazyLock<Cache<(u64,), u64>> =
-    LazyLock::new(|| Cache::builder().maxsize(1_000).policy(memolith::Policy::Sieve).build());
-static QUICK: LazyLock<quick_cache::sync::Cache<u64, u64>> = LazyLock::new(|| quick_cache::sync::Cache::new(1_000));
+type Quick<K, V> = LazyLock<quick_cache::sync::Cache<K, V>>;
 
-fn ours(n: u64) -> u64 {
-    match OURS.lookup(&(n,)) {
-        Lookup::Hit(value) => value,
-        Lookup::Miss(lease) => lease.fill(n * n),
-    }
+static SQUARES: Quick<u64, u64> = LazyLock::new(|| quick_cache::sync::Cache::new(1_000));
+static TEXTS: Quick<String, String> = LazyLock::new(|| quick_cache::sync::Cache::new(1_000));
+
+#[lru_cache(maxsize = 1_000)]
+fn square(n: u64) -> u64 {
+    n * n
 }
-fn sieve(n: u64) -> u64 {
-    match SIEVE.lookup(&(n,)) {
-        Lookup::Hit(value) => value,
-        Lookup::Miss(lease) => lease.fill(n * n),
-    }
+
+#[lru_cache(maxsize = 1_000, policy = Sieve)]
+fn sieve_square(n: u64) -> u64 {
+    n * n
 }
-fn quick(n: u64) -> u64 {
-    QUICK.get_or_insert_with(&n, || Ok::<_, std::convert::Infallible>(n * n)).unwrap_or(0)
+
+fn quick_square(n: u64) -> u64 {
+    SQUARES.get_or_insert_with(&n, || Ok::<_, Infallible>(n * n)).unwrap_or_default()
 }
-fn each(f: impl Fn(u64) -> u64) -> impl FnMut(u64) {
+
+#[lru_cache(maxsize = 1_000)]
+fn text(key: &str) -> String {
+    key.repeat(4)
+}
+
+fn quick_text(key: &str) -> String {
+    TEXTS.get_or_insert_with(key, || Ok::<_, Infallible>(key.repeat(4))).unwrap_or_default()
+}
+
+fn on_numbers(f: fn(u64) -> u64) -> impl FnMut(u64) {
+    let mut next = numbers();
     move |times| {
-        let mut x = 1u64;
-        for _ in 0..times {
-            x ^= x << 13;
-            x ^= x >> 7;
-            x ^= x << 17;
-            black_box(f(black_box(x % 500)));
-        }
+        (0..times).for_each(|_| {
+            black_box(f(black_box(next())));
+        })
     }
 }
+
+fn on_texts<'a>(keys: &'a [String], f: fn(&str) -> String) -> impl FnMut(u64) + 'a {
+    let mut next = numbers();
+    move |times| (0..times).for_each(|_| drop(black_box(f(black_box(&keys[next() as usize])))))
+}
+
+fn numbers() -> impl FnMut() -> u64 {
+    let mut x = 88_172_645_463_325_252u64;
+    move || {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        x % 500
+    }
+}
+
 fn main() {
+    let keys: Vec<String> = (0..500).map(|n| format!("{n:016}")).collect();
     race(
-        "fn(u64) -> u64",
-        15,
-        1_000_000,
+        "hit of a `fn(u64) -> u64`",
+        21,
+        500_000,
         &mut [
-            Contender::new("quick_cache", each(quick)),
-            Contender::new("ours", each(ours)),
-            Contender::new("ours sieve", each(sieve)),
-            Contender::new("nothing", each(|n| n)),
+            Contender::new("quick_cache in a LazyLock", on_numbers(quick_square)),
+            Contender::new("#[lru_cache]", on_numbers(square)),
+            Contender::new("#[lru_cache(policy = Sieve)]", on_numbers(sieve_square)),
+            Contender::new("the loop alone", on_numbers(|n| n)),
+        ],
+    );
+    race(
+        "hit of a `fn(&str) -> String`, 16 B to 64 B",
+        21,
+        500_000,
+        &mut [
+            Contender::new("quick_cache in a LazyLock", on_texts(&keys, quick_text)),
+            Contender::new("#[lru_cache]", on_texts(&keys, text)),
         ],
     );
 }

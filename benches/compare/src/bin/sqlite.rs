@@ -1,6 +1,6 @@
 //! SQLite through the whole stack (pool, envelope, decode) against a bare prepared statement on the same machine.
 //!
-//! The first argument is a directory for the files: one on a disk, one on a tmpfs.
+//! `sqlite [DIR [gets|puts|threads|log]]`: DIR is where the files lie, on a disk or a tmpfs.
 
 use compare::{Contender, race, rate};
 use memolith::backends::Sqlite;
@@ -18,10 +18,12 @@ fn main() {
     let place = std::env::args().nth(1).unwrap_or_else(|| std::env::temp_dir().display().to_string());
     let place = Path::new(&place).join(format!("memolith-bench-{}", std::process::id()));
     std::fs::create_dir_all(&place).expect("the directory can be made");
-    gets(&place);
-    puts(&place);
-    threads(&place);
-    log(&place);
+    let only = std::env::args().nth(2);
+    for (name, theme) in [("gets", gets as fn(&Path)), ("puts", puts), ("threads", threads), ("log", log)] {
+        if only.as_deref().is_none_or(|only| only == name) {
+            theme(&place);
+        }
+    }
     let _ = std::fs::remove_dir_all(&place);
 }
 

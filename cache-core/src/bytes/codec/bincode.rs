@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 pub struct Bincode;
 
 const LONGEST: usize = 16 << 20;
-/// What may be claimed while decoding: bincode counts numbers by their size in memory, which is up to 16 times theirs in bytes.
+/// What may be claimed while decoding: bincode counts numbers by their size in memory, up to 16 times that in bytes.
 const CLAIMS: usize = 16 * LONGEST;
 
 fn config() -> Configuration<LittleEndian, Varint, Limit<CLAIMS>> {

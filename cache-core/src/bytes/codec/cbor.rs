@@ -1,4 +1,5 @@
 use super::Codec;
+use super::lossless::{Floats, check};
 use crate::bytes::shape::{Reader, fingerprint};
 use crate::error::{Error, ErrorKind, Result};
 use serde::Serialize;
@@ -6,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 /// [CBOR](https://www.rfc-editor.org/rfc/rfc8949), RFC 8949: readable by other languages, and a standard.
 ///
-/// `Some(None)` and `Some(())` come back as `None`: keep such values out, or use `Postcard`. Values nested deeper than
+/// Values with `Some(None)` or `Some(())` inside have no form and are refused. Values nested deeper than
 /// 256 levels do not come back.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cbor;
@@ -17,6 +18,7 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for Cbor {
     }
 
     fn encode(&self, value: &T, out: &mut Vec<u8>) -> Result<()> {
+        check(value, Floats::All)?;
         ciborium::into_writer(value, out).map_err(|error| {
             Error::new(ErrorKind::Codec, "CBOR cannot hold the value, try another codec").with_source(error)
         })

@@ -1,4 +1,5 @@
 use super::Codec;
+use super::lossless::{Floats, check};
 use crate::bytes::shape::{Reader, fingerprint};
 use crate::error::{Error, ErrorKind, Result};
 use serde::Serialize;
@@ -6,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 /// [MessagePack](https://msgpack.org), with the names of fields: compact, and readable by other languages.
 ///
-/// `Some(None)` and `Some(())` come back as `None`: keep such values out, or use `Postcard`. Values nested deeper than
+/// Values with `Some(None)` or `Some(())` inside have no form and are refused. Values nested deeper than
 /// 128 levels do not come back.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MessagePack;
@@ -20,6 +21,7 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for MessagePack {
     }
 
     fn encode(&self, value: &T, out: &mut Vec<u8>) -> Result<()> {
+        check(value, Floats::All)?;
         rmp_serde::encode::write_named(out, value).map_err(|error| {
             Error::new(ErrorKind::Codec, "MessagePack cannot hold the value, try another codec").with_source(error)
         })

@@ -6,6 +6,8 @@ mod bincode;
 mod cbor;
 #[cfg(feature = "json")]
 mod json;
+#[cfg(any(feature = "json", feature = "messagepack", feature = "cbor"))]
+mod lossless;
 #[cfg(feature = "messagepack")]
 mod messagepack;
 #[cfg(feature = "postcard")]
@@ -38,7 +40,8 @@ use xxhash_rust::xxh3::xxh3_64;
 /// How values of type `T` become bytes and come back.
 ///
 /// The cache keeps a checksum over what `encode` wrote, so `decode` sees those bytes or is not called. A value that does
-/// not encode is returned to the caller and not persisted; one that does not decode is computed anew.
+/// not encode is returned to the caller and not persisted; one that does not decode is computed anew. What a value leaves
+/// out when it is serialized (`#[serde(skip)]`) is not in what comes back.
 ///
 /// A codec of one's own:
 ///

@@ -8,9 +8,9 @@ use serde::de::DeserializeOwned;
 /// [postcard](https://postcard.jamesmunns.com): compact, with a written specification. The default.
 ///
 /// Fields have no names in the bytes, so types that ask for them (`untagged`, `tag`, `flatten`, `serde_json::Value`) do
-/// not come back: use `Json` or another of the codecs that
-/// describe themselves. A `Vec<u8>` is decoded byte by byte, about one nanosecond each; the `serde_bytes` crate makes it one
-/// copy. Values nested without bound (a linked list) are followed as deep as they were written.
+/// not come back: use `Json` or another of the codecs that describe themselves. A `Vec<u8>` is decoded byte by byte, about
+/// one nanosecond each; the `serde_bytes` crate makes it one copy. Values nested without bound (a linked list) are followed
+/// as deep as they were written.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Postcard;
 

@@ -184,6 +184,14 @@ fn the_cost_is_bounded_by_its_field() {
     assert_eq!(stamp.cost, Duration::from_micros(u32::MAX.into()));
 }
 
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn a_value_that_its_length_field_cannot_hold_is_an_error() {
+    // Zeroed memory that nobody touches costs nothing.
+    let mut record = vec![0; HEADER + (1 << 32)];
+    assert_eq!(seal(&label(b"a"), stamp(), &mut record).unwrap_err().kind(), ErrorKind::Codec);
+}
+
 proptest! {
     #[test]
     fn what_was_sealed_opens(key: Vec<u8>, value: Vec<u8>, seed: u64, codec: u8, shape: u64, hashed: bool, cost: u32) {

@@ -130,6 +130,29 @@ fn a_scan_shows_full_keys() {
 }
 
 #[test]
+fn a_codec_that_does_not_append_is_noticed() {
+    struct Clears;
+    impl Codec<u8> for Clears {
+        fn id(&self) -> u8 {
+            200
+        }
+        fn encode(&self, value: &u8, out: &mut Vec<u8>) -> Result<()> {
+            out.clear();
+            out.resize(usize::from(*value), 1);
+            Ok(())
+        }
+        fn decode(&self, bytes: &[u8]) -> Result<u8> {
+            Ok(bytes.len() as u8)
+        }
+    }
+    let wire = Format::<u8, u8, _>::new(Clears);
+    let key = wire.key(&1).unwrap();
+    for length in [0, 55, 56, 200] {
+        assert_eq!(wire.seal("f", &key, &length, stamp()).unwrap_err().kind(), ErrorKind::Codec);
+    }
+}
+
+#[test]
 fn what_has_no_form_is_an_error() {
     #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
     struct Lossy {

@@ -33,13 +33,13 @@ impl<'t> Probe<'t> {
         answer: impl FnOnce(V, usize) -> Result<V::Value, Refused>,
     ) -> Result<V::Value, Refused> {
         self.tracer.count()?;
-        let made = type_name::<V::Value>();
-        *self.form = if is_std(made) { Form::Leaf(leaf) } else { Form::Named(leaf, made) };
+        let name = type_name::<V>();
+        *self.form = if is_plain(name) { Form::Leaf(leaf) } else { Form::Named(leaf, name) };
         let (container, position) = match self.tracer.run.path.last() {
             Some(&(container, position)) => (Some(container), position),
             None => (None, 0),
         };
-        let site = (container, position, type_name::<V>());
+        let site = (container, position, name);
         let sample = self.tracer.sample(&site);
         let exploring = self.tracer.run.exploring.clone();
         self.tracer.run.last = Some(Answer { site, samples, exploring });
@@ -104,9 +104,9 @@ impl<'t> Probe<'t> {
     }
 }
 
-/// Foreign leaves carry the name of what they make, since their texts or bytes may differ while their kind does not.
-fn is_std(made: &str) -> bool {
-    !made.contains("::") || ["alloc::", "core::", "std::", "serde"].iter().any(|start| made.starts_with(start))
+/// Whether a visitor is one of serde's. Others carry their name: seconds and milliseconds are both an `i64`.
+fn is_plain(visitor: &str) -> bool {
+    ["serde::", "serde_core::", "serde_bytes::"].iter().any(|start| visitor.starts_with(start))
 }
 
 fn identity<'de, V: Visitor<'de>>(kind: Kind, name: &'static str, parts: &'static [&'static str]) -> Identity {
@@ -300,7 +300,7 @@ impl<'de> Deserializer<'de> for Probe<'_> {
     }
 }
 
-/// Something was refused, by the type or by the bounds of the trace. Messages are never built: they would be most of the cost.
+/// Refused by the type, or by the bounds of the trace. Messages are never built: they would be most of the cost.
 #[derive(Debug)]
 pub(super) struct Refused;
 

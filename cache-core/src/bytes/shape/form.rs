@@ -6,7 +6,7 @@ pub(super) enum Form {
     /// Not met yet, or only in a run that had to end.
     Unknown,
     Leaf(Leaf),
-    /// A leaf read by a visitor of a type outside std: two textual types are two shapes.
+    /// A leaf read by a visitor that is not serde's, and the name of that: two textual types are two shapes.
     Named(Leaf, &'static str),
     /// Asked for anything: name and size of what it makes.
     Any(&'static str, usize),

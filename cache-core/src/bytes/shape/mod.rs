@@ -7,7 +7,8 @@
 //!
 //! A type that asks what comes next (`untagged`, `flatten`, `serde_json::Value`) or refuses every sample (a checked text)
 //! cannot be walked to its end. What was seen of it still counts, with its name, size and alignment. What is not seen: the
-//! types behind a part that refuses, unless it is a field of a struct; and a `Serialize` that does not match.
+//! types behind a part that refuses, unless it is a field of a struct; what a `with` or `from` makes of the value it has
+//! read; and a `Serialize` that does not match.
 //!
 //! Names of types come from the compiler, which may change them between releases: then stored values of such types are
 //! computed anew. The samples are part of the format as well: a sample more is another shape for types it lets through.

@@ -1,7 +1,7 @@
 //! What leaves are answered with. A type that refuses one is offered the next. The lists are part of the format.
 
 /// Texts that common checked types accept: numbers, dates, times, identifiers, addresses, codes.
-pub(super) const TEXTS: [&str; 25] = [
+pub(super) const TEXTS: [&str; 30] = [
     "a",
     "",
     "0",
@@ -27,6 +27,11 @@ pub(super) const TEXTS: [&str; 25] = [
     "/",
     "USD",
     "Mon",
+    "Jan",
+    "00000000000000000000000000",
+    "00:00:00:00:00:00",
+    "127.0.0.0/8",
+    "1970-01-01T00:00:00+00:00[UTC]",
 ];
 
 /// Byte strings of the lengths of common keys, hashes and addresses.

@@ -194,8 +194,8 @@ impl Tracer {
         number
     }
 
-    /// The variant to explore: one that was not tried, else one that leads to such a one. So the number of runs grows with
-    /// the sum of variants, not with their product.
+    /// The variant to explore: one that was not tried, else one that leads to such a one. So the number of runs grows
+    /// with the sum of variants, not with their product.
     pub(super) fn choose(&self, number: usize) -> usize {
         let container = &self.containers[number];
         let untried = || container.tried.iter().position(|tried| *tried == Tried::No);

@@ -1,0 +1,49 @@
+//! From URLs to backends.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use memolith_backends::open;
+use memolith_core::{ErrorKind, Record, Space, Timestamp};
+
+#[test]
+fn memory_is_a_new_one_each_time() {
+    let (one, other, space) = (open("memory:").unwrap(), open("memory:").unwrap(), Space::new("s"));
+    let record = Record { value: vec![1], expires: Timestamp::NEVER };
+    one.put(&space, b"key", &record, Timestamp::from_micros(1)).unwrap();
+    assert_eq!((one.len(&space).unwrap(), other.len(&space).unwrap()), (1, 0));
+}
+
+#[test]
+fn what_is_wrong_is_said_without_secrets() {
+    let urls =
+        ["", "cache.db", "nonsense:x", "redis://user:marker@host/", "marker", "user:marker@host", "memory:marker"];
+    for url in urls.into_iter().chain(["ftp://marker@host", " sqlite:marker", "marker word:pass"]) {
+        let error = open(url).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config, "{url}");
+        assert!(!format!("{error} {error:?}").contains("marker"), "{url}: {error}");
+    }
+}
+
+#[cfg(not(feature = "sqlite"))]
+#[test]
+fn a_feature_that_is_off_is_named() {
+    let error = open("sqlite:cache.db").unwrap_err();
+    assert!(error.to_string().contains("feature `sqlite`"), "{error}");
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn sqlite_paths() {
+    let dir = std::env::temp_dir().join(format!("memolith-open-{}", std::process::id()));
+    let path = dir.join("cache.db");
+    let (space, record) = (Space::new("s"), Record { value: vec![1], expires: Timestamp::NEVER });
+    let one = open(&format!("sqlite:{}", path.display())).unwrap();
+    one.put(&space, b"key", &record, Timestamp::from_micros(1)).unwrap();
+    let other = open(&format!("sqlite://{}", path.display())).unwrap();
+    assert_eq!(other.get(&space, b"key", Timestamp::from_micros(2)).unwrap(), Some(record.clone()));
+    let (memory, second) = (open("sqlite::memory:").unwrap(), open("sqlite::memory:").unwrap());
+    memory.put(&space, b"key", &record, Timestamp::from_micros(1)).unwrap();
+    assert_eq!((memory.len(&space).unwrap(), second.len(&space).unwrap()), (1, 0));
+    assert_eq!(open("sqlite://relative/cache.db").unwrap_err().kind(), ErrorKind::Config);
+    assert_eq!(open("sqlite:/").unwrap_err().kind(), ErrorKind::Config);
+    std::fs::remove_dir_all(&dir).unwrap();
+}

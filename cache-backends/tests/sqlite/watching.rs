@@ -1,0 +1,109 @@
+//! What one process invalidates, the others hear of.
+
+use crate::support::*;
+use memolith_core::{Backend, Space, Visit, Watch};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+#[derive(Default)]
+struct Bell(AtomicU64);
+
+impl Watch for Bell {
+    fn invalidated(&self) {
+        self.0.fetch_add(1, SeqCst);
+    }
+}
+
+impl Bell {
+    fn watching(backend: &impl Backend, space: &Space) -> Arc<Bell> {
+        let bell = Arc::new(Bell::default());
+        let watch: Arc<dyn Watch> = bell.clone();
+        backend.watch(space, Arc::downgrade(&watch));
+        bell
+    }
+
+    fn rung(&self) -> u64 {
+        self.0.load(SeqCst)
+    }
+}
+
+/// Removes and clears of another process are heard of, its puts and our own removes are not.
+#[test]
+fn other_processes_are_heard() {
+    if let Some(job) = job() {
+        return invalidate_on_demand(Path::new(&job[0]));
+    }
+    let (dir, one, other) = (Dir::new("watch"), Space::new("one"), Space::new("other"));
+    let backend = opened(&dir.file(), &one);
+    Backend::open(&backend, &other).unwrap();
+    let mut worker = Worker::start("watching::other_processes_are_heard", &[dir.file().to_str().unwrap()]);
+    worker.hear("ready");
+    let (first, second) = (Bell::watching(&backend, &one), Bell::watching(&backend, &other));
+    for (heard, demand) in (1..).zip(["remove", "clear", "absent", "scan"]) {
+        // Not invalidations, and our own: whoever heard of them would hear of them before what follows.
+        worker.tell("put");
+        worker.hear("done");
+        backend.remove(&one, b"key").unwrap();
+        backend.clear(&other).unwrap();
+        worker.tell(demand);
+        worker.hear("done");
+        let start = Instant::now();
+        eventually("the invalidation is heard", || first.rung() == heard);
+        assert!(start.elapsed() < Duration::from_secs(2), "{demand} was heard after {:?}", start.elapsed());
+    }
+    assert_eq!(second.rung(), 0, "nobody else touched the other space");
+    worker.end();
+    assert_eq!(first.rung(), 4, "each was heard once");
+}
+
+fn invalidate_on_demand(path: &Path) {
+    let space = Space::new("one");
+    let backend = opened(path, &space);
+    say("ready");
+    while let Some(demand) = heard() {
+        match demand.as_str() {
+            "put" => put(&backend, &space, 1).unwrap(),
+            "remove" => assert!(backend.remove(&space, &1u64.to_le_bytes()).unwrap()),
+            // A copy may be in memory although the entry has left the file.
+            "absent" => assert!(!backend.remove(&space, b"never there").unwrap()),
+            "clear" => backend.clear(&space).unwrap(),
+            _ => backend.scan(&space, now(), &mut |_, _| Visit::Remove).unwrap(),
+        }
+        say("done");
+    }
+}
+
+/// Whoever deletes the file invalidates everything in it.
+#[test]
+fn deleting_the_file_is_heard() {
+    let (dir, space) = (Dir::new("watch-deleted"), space(None));
+    let backend = opened(&dir.file(), &space);
+    put(&backend, &space, 1).unwrap();
+    let bell = Bell::watching(&backend, &space);
+    std::fs::remove_file(dir.file()).unwrap();
+    eventually("the deletion is heard", || bell.rung() > 0);
+}
+
+/// A watcher may be dropped, and may drop the backend.
+#[test]
+fn watchers_come_and_go() {
+    struct Last(std::sync::Mutex<Option<memolith_backends::Sqlite>>, Arc<AtomicU64>);
+    impl Watch for Last {
+        fn invalidated(&self) {
+            drop(self.0.lock().unwrap().take());
+            self.1.fetch_add(1, SeqCst);
+        }
+    }
+    let (dir, space, rung) = (Dir::new("watch-drop"), space(None), Arc::new(AtomicU64::new(0)));
+    let backend = opened(&dir.file(), &space);
+    drop(Bell::watching(&backend, &space));
+    let last: Arc<dyn Watch> = Arc::new(Last(std::sync::Mutex::new(Some(backend.clone())), rung.clone()));
+    backend.watch(&space, Arc::downgrade(&last));
+    backend.watch(&space, Weak::<Bell>::new());
+    put(&backend, &space, 1).unwrap();
+    drop(backend);
+    std::fs::remove_file(dir.file()).unwrap();
+    eventually("the last handle is dropped by its watcher", || rung.load(SeqCst) == 1);
+}

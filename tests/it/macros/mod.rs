@@ -1,0 +1,14 @@
+//! `#[lru_cache]`: what each argument does, and that nothing else about a function changes.
+
+mod bounds;
+mod entries;
+mod futures;
+mod generics;
+mod keys;
+mod meaning;
+mod methods;
+#[cfg(feature = "postcard")]
+mod names;
+#[cfg(feature = "postcard")]
+mod persistence;
+mod values;

@@ -1,0 +1,8 @@
+use memolith::lru_cache;
+
+#[lru_cache(maxsize, ttl = "1s")]
+fn f(x: u8) -> u8 {
+    x
+}
+
+fn main() {}

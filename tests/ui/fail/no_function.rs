@@ -1,0 +1,6 @@
+use memolith::lru_cache;
+
+#[lru_cache]
+struct S;
+
+fn main() {}
