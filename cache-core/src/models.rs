@@ -14,7 +14,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
 /// Orders tried at random, and as many again with few changes of thread, each at a random step.
-const ORDERS: usize = 3_000;
+const ORDERS: usize = 2_000;
 /// Changes of thread that a bug may need.
 const DEPTH: usize = 3;
 /// One model at a time, because the planted bug is one for all.
