@@ -231,11 +231,15 @@ impl Database {
     }
 
     fn learn(&self, name: &str, id: i64, turnover: Option<u64>) -> Area {
-        let known = self.spaces.read().get(name).copied();
-        let kept = known.filter(|known| known.id == id);
-        let area = Area { id, turnover: turnover.or(kept.map(|kept| kept.turnover)).unwrap_or(0) };
-        if kept.is_none() || turnover.is_some() {
-            self.spaces.write().insert(name.into(), area);
+        let known = self.spaces.read().get(name).copied().filter(|known| known.id == id);
+        let area = Area { id, turnover: turnover.or(known.map(|known| known.turnover)).unwrap_or(0) };
+        if known.is_some_and(|known| known.turnover == area.turnover) {
+            return area;
+        }
+        let mut spaces = self.spaces.write();
+        match spaces.get_mut(name) {
+            Some(known) => *known = area,
+            None => drop(spaces.insert(name.into(), area)),
         }
         area
     }

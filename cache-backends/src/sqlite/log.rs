@@ -8,14 +8,17 @@ use std::time::Duration;
 /// Bytes after which the log is copied into the file and begun anew.
 const LOG: u64 = 4 << 20;
 
+/// How long gets of this process stand still for it at most.
+const STILL: Duration = Duration::from_millis(50);
+
+/// Up to here it is tried again whenever another [`LOG`] was written; from here on, whenever the log has doubled.
+const PRESSED: u64 = 4 * LOG;
+
 /// Bytes that a changed row adds to the log: a page of the table and one of an index.
 const ROW: u64 = 8 << 10;
 
 /// How long the first try of a reset waits for readers of other processes.
 pub(super) const RESET: Duration = Duration::from_millis(10);
-
-/// How long any try does.
-const LONGEST: Duration = Duration::from_millis(80);
 
 /// How much was written since the log was begun.
 #[derive(Debug)]
@@ -43,11 +46,11 @@ impl Log {
             return;
         }
         let reset = reset(connection, readers, self.patience).unwrap_or(false);
-        // While others are in it, it may become twice as long before the next try, which waits twice as long for them:
-        // each try makes a put wait.
+        // While others are in it, each try makes a put wait: the next one comes later and waits for longer.
         (self.written, self.most, self.patience) = match reset {
             true => (0, LOG, RESET),
-            false => (self.written, self.written.saturating_mul(2), LONGEST.min(self.patience * 2)),
+            false if self.most < PRESSED => (self.written, self.most + LOG, PATIENCE.min(self.patience * 4)),
+            false => (self.written, self.most.saturating_mul(2), PATIENCE),
         };
     }
 }
@@ -59,13 +62,19 @@ pub(super) fn copy(connection: &Connection) -> rusqlite::Result<()> {
 
 /// Copies the log and has the next commit begin it anew; false when readers of another process are in it.
 fn reset(connection: &Connection, readers: &Readers, patience: Duration) -> rusqlite::Result<bool> {
-    // The long part first, beside the readers.
+    // The long part first, beside writers and readers.
     copy(connection)?;
-    let held = readers.hold();
+    // Readers that begin again are at the end of the log, where they are in nobody's way but the last step's.
+    drop(readers.hold());
     connection.busy_timeout(patience)?;
-    let reset = checkpoint(connection, "PRAGMA wal_checkpoint(RESTART)");
+    let mut reset = checkpoint(connection, "PRAGMA wal_checkpoint(FULL)");
+    if matches!(reset, Ok(true)) {
+        let held = readers.hold();
+        connection.busy_timeout(patience.min(STILL))?;
+        reset = checkpoint(connection, "PRAGMA wal_checkpoint(RESTART)");
+        drop(held);
+    }
     connection.busy_timeout(PATIENCE)?;
-    drop(held);
     reset
 }
 
