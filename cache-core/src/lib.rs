@@ -21,6 +21,8 @@ mod lease;
 mod memory;
 #[cfg(feature = "metrics")]
 mod metrics;
+#[cfg(all(test, shuttle))]
+mod models;
 mod offload;
 mod remote;
 mod settings;

@@ -1,5 +1,6 @@
 //! One thread for the whole process that looks at leaders when they are due, alive only while there is something to do.
 
+#[cfg(not(shuttle))]
 use std::collections::BTreeMap;
 #[cfg(not(shuttle))]
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,9 +10,11 @@ use std::time::Instant;
 /// What can be due.
 pub(crate) trait Timed: Send + Sync {
     /// The moment has come. Runs on the timer's thread and must be short.
+    #[cfg_attr(shuttle, expect(dead_code, reason = "models have no time"))]
     fn due(self: Arc<Self>, now: Instant);
 }
 
+#[cfg(not(shuttle))]
 struct Timer {
     entries: BTreeMap<(Instant, u64), Weak<dyn Timed>>,
     next: u64,

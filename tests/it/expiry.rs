@@ -66,7 +66,10 @@ fn an_entry_may_have_a_time_of_its_own() {
 
 /// Counts those that are alive.
 #[derive(Clone)]
-struct Counted(Arc<Live>);
+struct Counted {
+    _live: Arc<Live>,
+}
+
 struct Live(Arc<AtomicI64>);
 impl Drop for Live {
     fn drop(&mut self) {
@@ -80,7 +83,7 @@ fn what_has_expired_is_reclaimed_without_being_asked_for() {
     let cache = Cache::<u64, Counted>::builder().maxsize(None).ttl(SECOND).clock(clock.clone()).build();
     for key in 0..10_000 {
         live.fetch_add(1, Relaxed);
-        cache.insert(key, Counted(Arc::new(Live(Arc::clone(&live)))));
+        cache.insert(key, Counted { _live: Arc::new(Live(Arc::clone(&live))) });
         clock.advance(SECOND / 100);
         assert!(live.load(Relaxed) <= 101, "{} are kept", live.load(Relaxed));
     }
@@ -107,12 +110,12 @@ fn values_computed_without_a_time_reclaim_those_with_one() {
     let (clock, live) = (clock(), Arc::new(AtomicI64::new(100)));
     let cache = Cache::<u64, Counted>::builder().maxsize(None).clock(clock.clone()).build();
     for key in 0..100 {
-        cache.insert_with_ttl(key, Counted(Arc::new(Live(Arc::clone(&live)))), SECOND);
+        cache.insert_with_ttl(key, Counted { _live: Arc::new(Live(Arc::clone(&live))) }, SECOND);
     }
     clock.advance(SECOND);
     let other = Arc::new(AtomicI64::new(1_000));
     for key in 100..200 {
-        cache.get_or_insert_with(&key, || Counted(Arc::new(Live(Arc::clone(&other)))));
+        cache.get_or_insert_with(&key, || Counted { _live: Arc::new(Live(Arc::clone(&other))) });
     }
     assert_eq!(live.load(Relaxed), 0);
 }

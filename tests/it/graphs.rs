@@ -47,7 +47,7 @@ impl Graph {
     /// The value of a node: its own number, and the values of those it calls. In a graph with circles, where that has
     /// no end, the number alone, and a call deeper than any path calls nobody.
     fn value(&self, node: usize, depth: usize) -> u64 {
-        let cache = if node % 2 == 0 { &self.even } else { &self.odd };
+        let cache = if node.is_multiple_of(2) { &self.even } else { &self.odd };
         cache.get_or_insert_with(&node, || {
             self.computed[node].fetch_add(1, Relaxed);
             if depth > 3 && self.circles {

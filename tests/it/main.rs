@@ -1,10 +1,19 @@
 //! Behaviour, seen from outside: a module for each subject.
 
+mod async_;
+#[cfg(feature = "postcard")]
+mod behind;
 mod cache;
 mod expiry;
+#[cfg(feature = "postcard")]
+mod fake;
 mod flight;
 mod graphs;
+#[cfg(feature = "postcard")]
+mod invalidation;
 mod macros;
 mod readme;
+#[cfg(feature = "postcard")]
+mod remote;
 mod watchdog;
 mod weights;

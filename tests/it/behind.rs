@@ -1,0 +1,202 @@
+//! Writing behind: what is queued is read, removed, flushed, and never lost without a word.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use crate::fake::{Fake, Fault, Moment};
+use crate::watchdog::{until, within};
+use memolith::{Cache, Postcard, Writes};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+fn behind(fake: &Arc<Fake>) -> Cache<u64, u64> {
+    Cache::builder().maxsize(None).backend(Arc::clone(fake), "f", Postcard).memory(0).writes(Writes::Behind).build()
+}
+
+/// Puts wait until the result is dropped.
+fn dam(fake: &Fake) -> impl Drop {
+    struct Dam(Arc<AtomicBool>);
+    impl Drop for Dam {
+        fn drop(&mut self) {
+            self.0.store(false, Relaxed);
+        }
+    }
+    let closed = Arc::new(AtomicBool::new(true));
+    let dam = Dam(Arc::clone(&closed));
+    fake.at(move |moment| {
+        while moment == Moment::Put && closed.load(Relaxed) {
+            thread::sleep(Duration::from_millis(1));
+        }
+    });
+    dam
+}
+
+#[test]
+fn what_is_queued_or_being_written_is_read() {
+    within(20, || {
+        let fake = Fake::new();
+        let cache = behind(&fake);
+        let dam = dam(&fake);
+        for key in 0..100 {
+            assert_eq!(cache.get_or_insert_with(&key, || key), key);
+        }
+        until(|| fake.puts.load(Relaxed) > 0);
+        (100..110).for_each(|key| cache.insert(key, key));
+        assert_eq!(fake.held(), 0);
+        assert!((0..110).all(|key| cache.get(&key) == Some(key)));
+        drop(dam);
+        cache.flush().unwrap();
+        assert_eq!(fake.held(), 110);
+    });
+}
+
+#[test]
+fn the_writer_writes_by_itself_and_in_the_end() {
+    within(20, || {
+        let fake = Fake::new();
+        let cache = behind(&fake);
+        cache.insert(1, 1);
+        until(|| fake.held() == 1);
+        (0..50).for_each(|key| cache.insert(key, key));
+        drop(cache);
+        assert_eq!(fake.held(), 50);
+    });
+}
+
+#[test]
+fn a_thread_that_wrote_flushes_when_it_ends() {
+    within(20, || {
+        let fake = Fake::new();
+        let cache = Arc::new(behind(&fake));
+        for key in 0..20 {
+            let cache = Arc::clone(&cache);
+            thread::spawn(move || cache.insert(key, key)).join().unwrap();
+            assert_eq!(fake.held() as u64, key + 1);
+        }
+    });
+}
+
+#[test]
+fn removals_come_after_what_was_queued_before_them() {
+    within(30, || {
+        let fake = Fake::new();
+        let cache = behind(&fake);
+        for round in 0..200 {
+            cache.insert(1, round);
+            cache.insert(2, round);
+            if round % 2 == 0 {
+                thread::sleep(Duration::from_micros(round * 20));
+            }
+            assert!(cache.remove(&1).unwrap());
+            assert_eq!((cache.get(&1), cache.get(&2)), (None, Some(round)));
+            cache.clear().unwrap();
+            assert_eq!(cache.get(&2), None);
+            cache.flush().unwrap();
+            assert_eq!(fake.held(), 0);
+        }
+    });
+}
+
+#[test]
+fn a_full_queue_is_waited_for_and_then_given_up() {
+    within(30, || {
+        let fake = Fake::new();
+        let cache = behind(&fake);
+        let dam = dam(&fake);
+        cache.insert(0, 0);
+        until(|| fake.puts.load(Relaxed) > 0);
+        // The batch that is being written has left the queue.
+        (1..=4_096).for_each(|key| cache.insert(key, key));
+        let start = Instant::now();
+        assert_eq!(cache.get_or_insert_with(&5_000, || 7), 7);
+        let waited = start.elapsed();
+        assert!(waited < Duration::from_secs(5), "{waited:?}");
+        assert_eq!(cache.info().errors, 1);
+        // There is room for what is in the queue already.
+        cache.insert(1, 8);
+        assert_eq!((cache.info().errors, cache.get(&1)), (1, Some(8)));
+        drop(dam);
+        cache.flush().unwrap();
+        assert_eq!((fake.held(), cache.get(&5_000)), (4_097, None));
+    });
+}
+
+#[test]
+fn errors_of_the_writer_are_counted_and_told() {
+    for fault in [Fault::Fails, Fault::Panics] {
+        within(20, move || {
+            let fake = Fake::new();
+            let told = Arc::new(AtomicU64::new(0));
+            let seen = Arc::clone(&told);
+            let cache = Cache::<u64, u64>::builder()
+                .backend(Arc::clone(&fake), "f", Postcard)
+                .writes(Writes::Behind)
+                .on_error(move |_| {
+                    seen.fetch_add(1, Relaxed);
+                    // The writer survives it.
+                    panic!("planned");
+                })
+                .build();
+            // Before the backend fails, for a panicking callback is the caller's when the caller meets the error.
+            cache.insert(1, 1);
+            cache.flush().unwrap();
+            let toggle = Arc::clone(&fake);
+            let writes = AtomicU64::new(0);
+            fake.at(move |moment| {
+                if moment == Moment::Put {
+                    // As often as the writer tries.
+                    let failing = writes.fetch_add(1, Relaxed) < 3;
+                    toggle.fault(if failing { fault } else { Fault::None });
+                } else {
+                    toggle.fault(Fault::None);
+                }
+            });
+            cache.insert(2, 2);
+            until(|| told.load(Relaxed) == 1);
+            assert_eq!(cache.info().errors, 1);
+            cache.insert(3, 3);
+            until(|| fake.held() == 2);
+            assert_eq!((told.load(Relaxed), cache.info().errors), (1, 1));
+        });
+    }
+}
+
+#[test]
+fn the_writer_ends_with_its_cache() {
+    within(20, || {
+        let fake = Fake::new();
+        let cache = behind(&fake);
+        cache.insert(1, 1);
+        until(|| fake.held() == 1);
+        drop(cache);
+        // Whoever holds the backend is its writer.
+        until(|| Arc::strong_count(&fake) == 1);
+    });
+}
+
+#[test]
+fn every_record_of_many_threads_arrives_once_or_more() {
+    within(30, || {
+        let fake = Fake::new();
+        let cache = behind(&fake);
+        let removed = Mutex::new(0);
+        thread::scope(|scope| {
+            for thread in 0..4u64 {
+                let (cache, removed) = (&cache, &removed);
+                scope.spawn(move || {
+                    for step in 0..500 {
+                        let key = thread * 1_000 + step;
+                        cache.get_or_insert_with(&key, || key);
+                        if step % 5 == 0 {
+                            assert!(cache.remove(&key).unwrap());
+                            *removed.lock().unwrap() += 1;
+                        }
+                    }
+                });
+            }
+        });
+        cache.flush().unwrap();
+        assert_eq!((fake.held(), *removed.lock().unwrap()), (1_600, 400));
+    });
+}

@@ -1,0 +1,208 @@
+//! A backend that does as a test tells it: fails, panics, stands still, and lets the test act in the middle of an operation.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use memolith::{AsyncBackend, Backend, BoxFuture, Error, ErrorKind, Record, Result, Space, Timestamp, Visit, Watch};
+use std::collections::HashMap;
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, Weak};
+use std::task::Poll;
+
+/// A moment within an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Moment {
+    Get,
+    /// The record was read and not returned yet.
+    Got,
+    Put,
+    /// The record is in place, and `put` has not returned.
+    Stored,
+    Remove,
+    Removed,
+    Clear,
+    Cleared,
+}
+
+type Hook = Arc<dyn Fn(Moment) + Send + Sync>;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Fault {
+    #[default]
+    None,
+    Fails,
+    Panics,
+}
+
+#[derive(Default)]
+pub(crate) struct Fake {
+    entries: Mutex<HashMap<Vec<u8>, Record>>,
+    fault: Mutex<Fault>,
+    hook: Mutex<Option<Hook>>,
+    watch: Mutex<Option<Weak<dyn Watch>>>,
+    native: bool,
+    pub(crate) gets: AtomicU64,
+    pub(crate) puts: AtomicU64,
+}
+
+impl Fake {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Fake::default())
+    }
+
+    /// With an asynchronous side.
+    pub(crate) fn native() -> Arc<Self> {
+        Arc::new(Fake { native: true, ..Fake::default() })
+    }
+
+    pub(crate) fn fault(&self, fault: Fault) {
+        *self.fault.lock().unwrap() = fault;
+    }
+
+    /// Runs `hook` at every moment, outside of the fake's own locks.
+    pub(crate) fn at(&self, hook: impl Fn(Moment) + Send + Sync + 'static) {
+        *self.hook.lock().unwrap() = Some(Arc::new(hook));
+    }
+
+    pub(crate) fn calm(&self) {
+        *self.hook.lock().unwrap() = None;
+    }
+
+    /// Another process has invalidated something.
+    pub(crate) fn invalidated(&self) {
+        let watch = self.watch.lock().unwrap().clone();
+        watch.and_then(|watch| watch.upgrade()).unwrap().invalidated();
+    }
+
+    pub(crate) fn held(&self) -> usize {
+        self.entries.lock().unwrap().len()
+    }
+
+    /// As another process would.
+    pub(crate) fn wipe(&self) {
+        self.entries.lock().unwrap().clear();
+    }
+
+    fn moment(&self, moment: Moment) -> Result<()> {
+        let hook = self.hook.lock().unwrap().clone();
+        hook.into_iter().for_each(|hook| hook(moment));
+        let fault = *self.fault.lock().unwrap();
+        match fault {
+            Fault::None => Ok(()),
+            Fault::Fails => Err(Error::new(ErrorKind::Unavailable, "the fake fails")),
+            Fault::Panics => panic!("the fake panics"),
+        }
+    }
+}
+
+impl fmt::Debug for Fake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Fake")
+    }
+}
+
+impl Backend for Fake {
+    fn open(&self, _: &Space) -> Result<()> {
+        Ok(())
+    }
+
+    fn get(&self, _: &Space, key: &[u8], now: Timestamp) -> Result<Option<Record>> {
+        self.gets.fetch_add(1, Relaxed);
+        self.moment(Moment::Get)?;
+        let found = self.entries.lock().unwrap().get(key).filter(|record| record.expires > now).cloned();
+        self.moment(Moment::Got)?;
+        Ok(found)
+    }
+
+    fn put(&self, _: &Space, key: &[u8], record: &Record, _: Timestamp) -> Result<()> {
+        self.puts.fetch_add(1, Relaxed);
+        self.moment(Moment::Put)?;
+        self.entries.lock().unwrap().insert(key.to_vec(), record.clone());
+        self.moment(Moment::Stored)
+    }
+
+    fn remove(&self, _: &Space, key: &[u8]) -> Result<bool> {
+        self.moment(Moment::Remove)?;
+        let removed = self.entries.lock().unwrap().remove(key);
+        self.moment(Moment::Removed)?;
+        Ok(removed.is_some())
+    }
+
+    fn clear(&self, _: &Space) -> Result<()> {
+        self.moment(Moment::Clear)?;
+        self.entries.lock().unwrap().clear();
+        self.moment(Moment::Cleared)
+    }
+
+    fn len(&self, _: &Space) -> Result<u64> {
+        Ok(self.entries.lock().unwrap().len() as u64)
+    }
+
+    fn scan(&self, _: &Space, _: Timestamp, visit: &mut dyn FnMut(&[u8], &Record) -> Visit) -> Result<()> {
+        self.moment(Moment::Get)?;
+        let entries: Vec<_> = self.entries.lock().unwrap().clone().into_iter().collect();
+        for (key, record) in entries {
+            match visit(&key, &record) {
+                Visit::Keep => {}
+                Visit::Remove => _ = self.entries.lock().unwrap().remove(&key),
+                _ => break,
+            }
+        }
+        self.moment(Moment::Removed)
+    }
+
+    fn watch(&self, _: &Space, watch: Weak<dyn Watch>) {
+        *self.watch.lock().unwrap() = Some(watch);
+    }
+
+    fn as_async(&self) -> Option<&dyn AsyncBackend> {
+        self.native.then_some(self as &dyn AsyncBackend)
+    }
+}
+
+impl AsyncBackend for Fake {
+    fn get<'a>(&'a self, space: &'a Space, key: &'a [u8], now: Timestamp) -> BoxFuture<'a, Result<Option<Record>>> {
+        Box::pin(async move {
+            breath().await;
+            let found = Backend::get(self, space, key, now);
+            breath().await;
+            found
+        })
+    }
+
+    fn put<'a>(
+        &'a self,
+        space: &'a Space,
+        key: &'a [u8],
+        record: &'a Record,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            breath().await;
+            let put = Backend::put(self, space, key, record, now);
+            breath().await;
+            put
+        })
+    }
+
+    fn remove<'a>(&'a self, space: &'a Space, key: &'a [u8]) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(async move {
+            breath().await;
+            Backend::remove(self, space, key)
+        })
+    }
+}
+
+/// One turn of the executor.
+pub(crate) async fn breath() {
+    let mut taken = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut taken, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}

@@ -1,0 +1,380 @@
+//! What was invalidated is never served again, wherever it was on its way.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use crate::fake::{Fake, Moment};
+use crate::watchdog::within;
+use memolith::{Cache, Lookup, Postcard, Writes};
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::thread;
+
+fn backed(fake: &Arc<Fake>, memory: usize) -> Cache<u64, u64> {
+    Cache::builder().backend(Arc::clone(fake), "f", Postcard).memory(memory).build()
+}
+
+/// Stops the first operation that comes to `moment` until told to go on.
+fn stop_at(fake: &Fake, moment: Moment) -> (Receiver<()>, Sender<()>) {
+    let (arrived, arrival) = channel();
+    let (go, gone) = channel();
+    let stop = Mutex::new(Some((arrived, gone)));
+    fake.at(move |now| {
+        if now != moment {
+            return;
+        }
+        let Some((arrived, gone)) = stop.lock().unwrap().take() else { return };
+        arrived.send(()).unwrap();
+        // Also when the test has failed and nobody tells.
+        let _ = gone.recv();
+    });
+    (arrival, go)
+}
+
+type Invalidate = fn(&Cache<u64, u64>);
+
+/// Every way to invalidate key 1.
+const WAYS: [(&str, Invalidate); 3] = [
+    ("remove", |cache| _ = cache.remove(&1).unwrap()),
+    ("remove_if", |cache| _ = cache.remove_if(|key, _| *key == 1).unwrap()),
+    ("clear", |cache| cache.clear().unwrap()),
+];
+
+#[test]
+fn what_is_computed_during_an_invalidation_is_returned_and_kept_nowhere() {
+    for (way, invalidate) in WAYS {
+        let fake = Fake::new();
+        for cache in [Cache::builder().build(), backed(&fake, 10)] {
+            let value = cache.get_or_insert_with(&1, || {
+                invalidate(&cache);
+                7
+            });
+            assert_eq!((value, cache.get(&1), fake.held()), (7, None, 0), "{way}");
+            assert_eq!(cache.get_or_insert_with(&1, || 8), 8);
+            assert_eq!(cache.get(&1), Some(8));
+            cache.clear().unwrap();
+        }
+    }
+}
+
+#[test]
+fn an_insertion_wins_over_what_is_being_computed() {
+    let fake = Fake::new();
+    for cache in [Cache::builder().build(), backed(&fake, 10), backed(&fake, 0)] {
+        let value = cache.get_or_insert_with(&1, || {
+            cache.insert(1, 9);
+            7
+        });
+        assert_eq!((value, cache.get(&1)), (7, Some(9)));
+        cache.clear().unwrap();
+    }
+}
+
+/// A value is being written when its key is invalidated: nothing of it is left.
+fn invalidated_while_stored(moment: Moment, memory: usize, invalidate: Invalidate) {
+    let fake = Fake::new();
+    let cache = backed(&fake, memory);
+    let (arrival, go) = stop_at(&fake, moment);
+    thread::scope(|scope| {
+        let leader = scope.spawn(|| cache.get_or_insert_with(&1, || 7));
+        arrival.recv().unwrap();
+        invalidate(&cache);
+        assert_eq!((cache.get(&1), cache.contains(&1)), (None, false), "{moment:?}");
+        // While somebody else computes, too: what is in the backend is still stale.
+        let Lookup::Miss(lease) = cache.lookup(&1) else { panic!("a stale value at {moment:?}") };
+        assert_eq!((cache.get(&1), cache.contains(&1)), (None, false), "{moment:?}");
+        drop(lease);
+        go.send(()).unwrap();
+        assert_eq!(leader.join().unwrap(), 7);
+    });
+    assert_eq!((cache.get(&1), fake.held()), (None, 0), "{moment:?}");
+}
+
+#[test]
+fn an_invalidation_during_a_slow_write_leaves_nothing() {
+    within(20, || {
+        for (_, invalidate) in WAYS {
+            for moment in [Moment::Put, Moment::Stored] {
+                for memory in [0, 10] {
+                    invalidated_while_stored(moment, memory, invalidate);
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn what_was_read_before_an_invalidation_is_not_kept_after_it() {
+    within(20, || {
+        for (way, invalidate) in WAYS {
+            let fake = Fake::new();
+            backed(&fake, 10).insert(1, 7);
+            let cache = backed(&fake, 10);
+            let (arrival, go) = stop_at(&fake, Moment::Got);
+            thread::scope(|scope| {
+                let reader = scope.spawn(|| cache.get_or_insert_with(&1, || 8));
+                arrival.recv().unwrap();
+                invalidate(&cache);
+                go.send(()).unwrap();
+                assert_eq!(reader.join().unwrap(), 7);
+            });
+            assert_eq!(cache.get(&1), None, "{way}");
+        }
+    });
+}
+
+/// Reads that begin while an invalidation is on its way to the backend see what it is about to remove.
+#[test]
+fn what_is_read_during_an_invalidation_is_not_kept_after_it() {
+    within(20, || {
+        for ((way, invalidate), moment) in WAYS.into_iter().zip([Moment::Remove, Moment::Get, Moment::Clear]) {
+            let fake = Fake::new();
+            backed(&fake, 10).insert(1, 7);
+            let cache = backed(&fake, 10);
+            let (arrival, go) = stop_at(&fake, moment);
+            thread::scope(|scope| {
+                let writer = scope.spawn(|| invalidate(&cache));
+                arrival.recv().unwrap();
+                let _ = (cache.get(&1), cache.contains(&1));
+                go.send(()).unwrap();
+                writer.join().unwrap();
+            });
+            assert_eq!((cache.get(&1), fake.held()), (None, 0), "{way}");
+        }
+    });
+}
+
+#[test]
+fn what_is_read_during_an_insertion_is_not_kept_after_it() {
+    within(20, || {
+        for memory in [0, 10] {
+            let fake = Fake::new();
+            backed(&fake, 10).insert(1, 7);
+            let cache = backed(&fake, memory);
+            let (arrival, go) = stop_at(&fake, Moment::Put);
+            thread::scope(|scope| {
+                let writer = scope.spawn(|| cache.insert(1, 8));
+                arrival.recv().unwrap();
+                let _ = cache.get(&1);
+                go.send(()).unwrap();
+                writer.join().unwrap();
+            });
+            assert_eq!(cache.get(&1), Some(8));
+        }
+    });
+}
+
+#[test]
+fn a_value_that_cannot_be_stored_does_not_leave_the_one_before() {
+    let fake = Fake::new();
+    let cache = backed(&fake, 0);
+    cache.insert(1, 7);
+    let puts_fail = AtomicBool::new(true);
+    let hook = Arc::clone(&fake);
+    fake.at(move |moment| {
+        if moment == Moment::Put && puts_fail.load(SeqCst) {
+            puts_fail.store(false, SeqCst);
+            hook.fault(crate::fake::Fault::Fails);
+        } else if moment == Moment::Remove {
+            hook.fault(crate::fake::Fault::None);
+        }
+    });
+    cache.insert(1, 8);
+    fake.calm();
+    assert_ne!(cache.get(&1), Some(7));
+}
+
+/// Cancelled after so many polls in the middle of writing; then the key is removed.
+#[test]
+fn a_write_that_goes_on_after_its_task_is_cancelled_is_undone_by_a_removal() {
+    within(30, || {
+        for fake in [Fake::new, Fake::native] {
+            for polls in 1..6 {
+                let fake = fake();
+                let cache = backed(&fake, 10);
+                {
+                    let mut call = pin!(cache.get_or_insert_async(&1, async || 7));
+                    let mut context = Context::from_waker(Waker::noop());
+                    for _ in 0..polls {
+                        if call.as_mut().poll(&mut context).is_ready() {
+                            break;
+                        }
+                        thread::sleep(std::time::Duration::from_millis(1));
+                    }
+                }
+                cache.remove(&1).unwrap();
+                assert_eq!((cache.get(&1), cache.contains(&1)), (None, false));
+                // What the cancelled task has begun ends by itself.
+                crate::watchdog::until(|| fake.held() == 0);
+                thread::sleep(std::time::Duration::from_millis(5));
+                assert_eq!((fake.held(), cache.get(&1)), (0, None), "after {polls} polls");
+            }
+        }
+    });
+}
+
+#[test]
+fn news_of_another_process_empty_the_memory_tier() {
+    let fake = Fake::new();
+    let cache = backed(&fake, 10);
+    cache.insert(1, 7);
+    fake.wipe();
+    assert_eq!(cache.get(&1), Some(7));
+    fake.invalidated();
+    assert_eq!(cache.get(&1), None);
+    // What is computed, or was read, at that moment is not kept in memory.
+    let value = cache.get_or_insert_with(&1, || {
+        fake.invalidated();
+        8
+    });
+    assert_eq!(value, 8);
+    fake.wipe();
+    assert_eq!(cache.get(&1), None);
+    cache.insert(1, 9);
+    assert_eq!(cache.get(&1), Some(9));
+}
+
+/// How a writer makes the value before stale.
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    Remove,
+    RemoveIf,
+    Clear,
+    Insert,
+    /// Another process wipes the backend and says so.
+    Elsewhere,
+}
+
+/// One writer raises the version that computations read, and invalidates; no reader may see a version from before the
+/// last invalidation that had ended when it asked.
+fn never_stale(cache: &Cache<u64, u64>, fake: Option<&Fake>, change: Change, rounds: u64) {
+    let (source, floor, done) = (AtomicU64::new(1), AtomicU64::new(0), AtomicBool::new(false));
+    let call = |step: u64| {
+        let least = floor.load(SeqCst);
+        let compute = || {
+            let version = source.load(SeqCst);
+            if step.is_multiple_of(3) {
+                thread::yield_now();
+            }
+            version
+        };
+        let seen = match step % 4 {
+            0 => cache.get(&1),
+            1 if cache.contains(&1) => cache.get(&1),
+            2 => {
+                let call = cache.get_or_insert_async(&1, async || {
+                    crate::fake::breath().await;
+                    compute()
+                });
+                Some(block_on(call))
+            }
+            _ => Some(cache.get_or_insert_with(&1, compute)),
+        };
+        assert!(seen.is_none_or(|seen| seen >= least), "saw {seen:?} after {least} by {change:?} in step {step}");
+    };
+    thread::scope(|scope| {
+        for reader in 0..3 {
+            let (call, done) = (&call, &done);
+            scope.spawn(move || {
+                // Also when the assertion fails, so that the writer ends.
+                let mut step = reader;
+                while !done.load(SeqCst) {
+                    call(step);
+                    step += 1;
+                }
+            });
+        }
+        for version in 2..rounds {
+            source.store(version, SeqCst);
+            match change {
+                Change::Remove => _ = cache.remove(&1).unwrap(),
+                Change::RemoveIf => _ = cache.remove_if(|_, value| *value < version).unwrap(),
+                Change::Clear => cache.clear().unwrap(),
+                Change::Insert => cache.insert(1, version),
+                Change::Elsewhere => {
+                    let fake = fake.unwrap();
+                    fake.wipe();
+                    fake.invalidated();
+                }
+            }
+            floor.store(version, SeqCst);
+            thread::yield_now();
+        }
+        done.store(true, SeqCst);
+    });
+}
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(thread::Thread);
+    impl std::task::Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let mut future = pin!(future);
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+const CHANGES: [Change; 4] = [Change::Remove, Change::RemoveIf, Change::Clear, Change::Insert];
+
+#[test]
+fn memory_is_never_stale() {
+    within(30, || {
+        for change in CHANGES {
+            never_stale(&Cache::builder().build(), None, change, 2_000);
+        }
+    });
+}
+
+#[test]
+fn a_slow_backend_is_never_stale() {
+    within(60, || {
+        for native in [Fake::new, Fake::native] {
+            for memory in [0, 10] {
+                for change in CHANGES {
+                    let fake = native();
+                    fake.at(|_| thread::yield_now());
+                    never_stale(&backed(&fake, memory), None, change, 200);
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn a_queue_before_the_backend_is_never_stale() {
+    within(60, || {
+        for memory in [0, 10] {
+            for change in CHANGES {
+                let fake = Fake::new();
+                fake.at(|_| thread::yield_now());
+                let builder = Cache::builder().backend(Arc::clone(&fake), "f", Postcard);
+                never_stale(&builder.memory(memory).writes(Writes::Behind).build(), None, change, 100);
+            }
+        }
+    });
+}
+
+/// A value that the other process removes while ours writes it is the other's to tell again; here only copies count.
+#[test]
+fn copies_in_memory_are_never_older_than_the_news() {
+    within(30, || {
+        let fake = Fake::new();
+        // Nothing stays in the backend, so that whatever is read comes from memory.
+        let forgetful = Arc::clone(&fake);
+        fake.at(move |moment| {
+            if moment == Moment::Get {
+                forgetful.wipe();
+            }
+        });
+        never_stale(&backed(&fake, 10), Some(&fake), Change::Elsewhere, 2_000);
+    });
+}
