@@ -13,7 +13,7 @@ pub(crate) struct Step {
 }
 
 enum Work {
-    Cargo { arguments: Vec<String>, environment: Vec<(&'static str, &'static str)> },
+    Cargo { arguments: Vec<String>, environment: Vec<(&'static str, String)> },
     Here(fn() -> Result<Tally, String>),
 }
 
@@ -38,9 +38,9 @@ impl Step {
     }
 
     /// Sets an environment variable for a cargo step.
-    pub(crate) fn with(mut self, variable: &'static str, value: &'static str) -> Self {
+    pub(crate) fn with(mut self, variable: &'static str, value: impl Into<String>) -> Self {
         if let Work::Cargo { environment, .. } = &mut self.work {
-            environment.push((variable, value));
+            environment.push((variable, value.into()));
         }
         self
     }
@@ -79,9 +79,9 @@ impl Step {
 }
 
 /// Test results come on standard output; what the compiler says goes past on standard error.
-fn cargo(arguments: &[String], environment: &[(&str, &str)], tally: &mut Tally) -> Result<(), String> {
+fn cargo(arguments: &[String], environment: &[(&str, String)], tally: &mut Tally) -> Result<(), String> {
     let mut command = workspace::cargo();
-    command.args(arguments).envs(environment.iter().copied()).stdout(Stdio::piped());
+    command.args(arguments).envs(environment.iter().map(|(variable, value)| (variable, value))).stdout(Stdio::piped());
     let mut child = command.spawn().map_err(|error| format!("cargo cannot be started: {error}"))?;
     let output = child.stdout.take().expect("the standard output is piped");
     for line in BufReader::new(output).lines() {

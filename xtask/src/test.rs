@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every test there is. To add a suite, add a line to [`steps`].
 
 use crate::step::Step;
-use crate::{Outcome, examples, report};
+use crate::{Outcome, examples, report, workspace};
 
 /// Runs the steps, or those named.
 pub(crate) fn run(wanted: &[String]) -> Outcome {
@@ -10,11 +10,16 @@ pub(crate) fn run(wanted: &[String]) -> Outcome {
 
 /// All that is run, in order.
 pub(crate) fn steps() -> Vec<Step> {
+    // Everything is compiled anew for the model checker: in a directory of its own, so that the next step finds its own.
+    let shuttle = workspace::target().join("shuttle").to_string_lossy().into_owned();
     vec![
         Step::cargo("default features", "test --no-fail-fast"),
         Step::cargo("all features", "test --no-fail-fast --all-features"),
         Step::cargo("memory only", "test --no-fail-fast -p memolith -p memolith-core --no-default-features"),
         Step::cargo("renamed dependency", "test --no-fail-fast -p renamed"),
+        Step::cargo("models", "test --no-fail-fast -p memolith-core --lib models")
+            .with("RUSTFLAGS", "--cfg shuttle")
+            .with("CARGO_TARGET_DIR", shuttle),
         Step::cargo("xtask", "test --no-fail-fast -p xtask"),
         Step::here("examples", examples::run),
     ]
