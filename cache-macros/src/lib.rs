@@ -48,13 +48,14 @@ use proc_macro::TokenStream;
 /// `area_cache_clear()`, `area_invalidate(..)`, `area_get(..)`, `area_uncached(..)`.
 /// `invalidate` and `get` take the arguments that belong to the key; with `key = ..` they take all.
 /// Of an `async fn`, `uncached` alone is async.
+/// In documentation, ``[`area()`]`` with its parentheses is the function and not the type.
 /// In the implementation of a trait there is no place for companions: cache an inherent method, and call it from there.
 ///
 /// # The key
 ///
 /// All arguments together, compared by `Eq`. References and options of references are looked up as they are, so a hit
 /// on `&str` or `&[T]` allocates nothing; deeper borrows need `skip` or `key`. Generic functions have one cache for each
-/// set of type and const arguments, and the type arguments must be `'static`.
+/// set of type and const arguments, and the type arguments must be `'static`, as must be the type of a method.
 /// `self` is part of the key too, unless it is skipped or replaced:
 ///
 /// ```

@@ -5,6 +5,7 @@ use super::path::{Identity, Place};
 use memolith_core::{Error, ErrorKind};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
+use std::io;
 use std::path::Path;
 
 /// Mapped into memory at most, in bytes: gets are 20 to 50 % faster than through read calls.
@@ -43,7 +44,7 @@ impl Source {
         if self.process == std::process::id() {
             return Ok(());
         }
-        let message = "the database was opened before this process was forked, open it in the child";
+        let message = "the database was opened before this process was forked, open it only after the fork";
         Err(failure(ffi::SQLITE_MISUSE, message))
     }
 
@@ -73,7 +74,9 @@ fn connect(place: &Place) -> rusqlite::Result<Connection> {
         Place::Memory => Connection::open_in_memory_with_flags(flags | OpenFlags::SQLITE_OPEN_CREATE)?,
         Place::File(path) => {
             match settled(Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NOFOLLOW)) {
-                Err(error) if is_shut(&error) && !has_log(path) => unchanging(path).map_err(|_| error)?,
+                Err(error) if is_shut(&error) && is_sealed(path) && !has_log(path) => {
+                    unchanging(path).map_err(|_| error)?
+                }
                 settled => settled?,
             }
         }
@@ -92,7 +95,13 @@ fn settled(opened: rusqlite::Result<Connection>) -> rusqlite::Result<Connection>
     connection.busy_timeout(PATIENCE)?;
     connection.query_row("PRAGMA schema_version", [], |row| row.get::<_, i64>(0))?;
     if !connection.is_readonly(rusqlite::MAIN_DB)? {
-        connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0))?;
+        let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+        if mode != "wal" {
+            return Err(failure(
+                ffi::SQLITE_CANTOPEN,
+                "the file system cannot share a log, name a path on a local one",
+            ));
+        }
     }
     Ok(connection)
 }
@@ -100,6 +109,12 @@ fn settled(opened: rusqlite::Result<Connection>) -> rusqlite::Result<Connection>
 /// Whether the file, or the directory where its log should be made, cannot be written.
 fn is_shut(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied))
+}
+
+/// Whether nothing can be made beside the file.
+fn is_sealed(path: &Path) -> bool {
+    let made = super::path::private(&super::path::beside(path, ".lock"));
+    made.is_err_and(|error| matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem))
 }
 
 fn has_log(path: &Path) -> bool {

@@ -12,7 +12,7 @@ use super::writer::{Made, Put, Writer, row_id};
 use super::{schema, scores};
 use memolith_core::{Record, Space, Timestamp};
 use parking_lot::{Mutex, MutexGuard, RwLock};
-use rusqlite::{Connection, ErrorCode, OptionalExtension, ffi, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, ffi};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -184,12 +184,12 @@ impl Database {
     pub(super) fn row(&self, space: &Space, row: i64, now: Timestamp) -> rusqlite::Result<Option<(Vec<u8>, Record)>> {
         self.read(Instant::now(), |connection| {
             let Some(area) = self.area(connection, &space.name)? else { return Ok(None) };
-            let sql = "SELECT key, value, expires FROM entries WHERE id = ?1 AND space = ?2 AND expires > ?3";
+            let sql = "SELECT key, value, expires FROM entries WHERE id = ?1 AND space = ?2";
             let record = |row: &rusqlite::Row<'_>| {
                 Ok((row.get(0)?, Record { value: row.get(1)?, expires: scores::moment(row.get(2)?) }))
             };
-            let found = connection.prepare_cached(sql)?.query_row(params![row, area.id, scores::micros(now)], record);
-            found.optional()
+            let found = connection.prepare_cached(sql)?.query_row([row, area.id], record);
+            Ok(found.optional()?.filter(|(_, record): &(_, Record)| now < record.expires))
         })
     }
 

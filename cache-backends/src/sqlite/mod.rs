@@ -36,6 +36,9 @@ const PATIENCE: Duration = Duration::from_millis(250);
 /// How often the path is looked at, for a file that was deleted or replaced.
 const CHECKED: Duration = Duration::from_millis(50);
 
+/// Entries that a scan removes in one step, at most.
+const SHOWN: usize = 256;
+
 /// Keeps bytes in a SQLite database that outlives the process and is shared by several.
 ///
 /// Every put is committed when it returns. After a crash of the process nothing committed is lost; after a loss of power
@@ -46,7 +49,8 @@ const CHECKED: Duration = Duration::from_millis(50);
 /// The file is opened at the first use. One that is locked, missing, unreadable or full answers errors, each in bounded
 /// time, and is tried again every second; one that is damaged is set aside as `NAME.corrupt-<milliseconds since 1970>`
 /// and begun anew; one that is deleted or replaced while in use is opened anew within 50 ms.
-/// A read-only file is read. In a forked child every operation is an error: open the cache in the child.
+/// A read-only file is read.
+/// SQLite cannot be carried across a `fork`: in the child, a file that was open before answers errors. Fork first, then open.
 ///
 /// Beside the file lie `NAME-wal` and `NAME-shm` while it is in use, and `NAME.lock`, which is empty and stays.
 /// Files are made readable by their owner alone. Network file systems are no place for them.
@@ -168,6 +172,10 @@ impl Backend for Sqlite {
                 Visit::Keep => {}
                 Visit::Remove => removed.push((row, record)),
                 Visit::Stop => break,
+            }
+            if removed.len() >= SHOWN {
+                self.invalidate(space, |writer| writer.remove_shown(space, &removed))?;
+                removed.clear();
             }
         }
         if removed.is_empty() {

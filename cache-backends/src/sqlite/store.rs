@@ -89,6 +89,7 @@ impl Store {
             return Err(Error::new(*kind, message.clone()));
         }
         state.tried = Some(at);
+        let before = self.place.identity();
         match self.open() {
             Ok(database) => {
                 let database = Arc::new(database);
@@ -97,7 +98,7 @@ impl Store {
                 Ok(database)
             }
             Err(error) => {
-                if error.kind() == ErrorKind::Damaged {
+                if error.kind() == ErrorKind::Damaged && self.place.identity() != before {
                     // Set aside: the next call makes a new file.
                     state.tried = None;
                 }

@@ -20,6 +20,7 @@ const HITS: Duration = Duration::from_secs(60);
 pub(super) struct Tick {
     pulse: Arc<Pulse>,
     thread: Option<JoinHandle<()>>,
+    process: u32,
 }
 
 #[derive(Debug, Default)]
@@ -37,7 +38,7 @@ impl Tick {
         let (store, shared) = (Arc::downgrade(store), pulse.clone());
         // Without the thread idle readers are ended by the writer alone, and nobody is told.
         let spawned = std::thread::Builder::new().name("memolith-sqlite".into()).spawn(move || keep(&store, &shared));
-        Tick { pulse, thread: spawned.ok() }
+        Tick { pulse, thread: spawned.ok(), process: std::process::id() }
     }
 
     /// There is something to look after.
@@ -53,6 +54,10 @@ impl Tick {
 
 impl Drop for Tick {
     fn drop(&mut self) {
+        // A forked child has the handle, and no thread to wait for.
+        if self.process != std::process::id() {
+            return;
+        }
         *self.pulse.ended.lock() = true;
         self.pulse.changed.notify_all();
         let Some(thread) = self.thread.take() else { return };

@@ -42,7 +42,8 @@ impl Watchers {
         {
             // Under the writer's lock no invalidation of this process is half done.
             let mut writer = database.writer()?;
-            if !writer.is_foreign()? && self.list.lock().iter().all(|watcher| watcher.seen.is_some()) {
+            let version = writer.version()?;
+            if !writer.is_foreign(version) && self.list.lock().iter().all(|watcher| watcher.seen.is_some()) {
                 return Ok(());
             }
             for watcher in self.list.lock().iter_mut() {
@@ -51,6 +52,7 @@ impl Watchers {
                     told.extend(watcher.told.upgrade());
                 }
             }
+            writer.looked(version);
         }
         // No lock is held: they are foreign code.
         told.iter().for_each(|watch| watch.invalidated());

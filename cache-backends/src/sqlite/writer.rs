@@ -89,9 +89,9 @@ impl Writer {
             let sql = format!("UPDATE entries SET score = {} WHERE space = ?1", scores::rescaled(scale, wanted));
             self.connection.execute(&sql, [id])?;
         }
-        self.retire()?;
         let update = "UPDATE spaces SET scale = ?2, used = unixepoch() WHERE id = ?1";
         self.connection.prepare_cached(update)?.execute([id, wanted])?;
+        self.retire()?;
         self.evict(space, &HashSet::new())?;
         Ok(id)
     }
@@ -234,10 +234,19 @@ impl Writer {
         Ok(select.query_row([name], |row| row.get(0)).optional()?.unwrap_or(0))
     }
 
-    /// Whether another process has committed since this was last asked.
-    pub(super) fn is_foreign(&mut self) -> rusqlite::Result<bool> {
-        let version = data_version(&self.connection)?;
-        Ok(std::mem::replace(&mut self.watched, version) != version)
+    /// Moves whenever another process has committed.
+    pub(super) fn version(&self) -> rusqlite::Result<i64> {
+        data_version(&self.connection)
+    }
+
+    /// Whether another process has committed since somebody looked.
+    pub(super) fn is_foreign(&self, version: i64) -> bool {
+        self.watched != version
+    }
+
+    /// All that was committed at `version` has been looked at.
+    pub(super) fn looked(&mut self, version: i64) {
+        self.watched = version;
     }
 
     /// The entries of a space.

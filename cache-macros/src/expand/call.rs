@@ -4,7 +4,7 @@ use super::companions::quiet;
 use super::generics::{all_bounds, turbofish};
 use super::key::{Query, bounds, declarations, query};
 use crate::model::{Keep, Model, Outcome};
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::quote;
 
 /// The names of the locals, out of reach of the user's own.
@@ -57,7 +57,11 @@ fn declared(model: &Model, before: TokenStream, name: &Ident, clause: TokenStrea
     let signature = &model.signature;
     let (asyncness, output) = (&signature.asyncness, &signature.output);
     let (generics, _, _) = signature.generics.split_for_impl();
-    quote!(#before #asyncness fn #name #generics (#(#parameters),*) #output #clause { #body })
+    // With the user's span, so that what the compiler says of the whole function (never used, say) is about their code.
+    let mut block = Group::new(Delimiter::Brace, body);
+    block.set_span(model.body.span());
+    let fn_token = &signature.fn_token;
+    quote!(#before #asyncness #fn_token #name #generics (#(#parameters),*) #output #clause #block)
 }
 
 /// A hit, or the original's result on its way into the cache.

@@ -18,9 +18,9 @@ pub(super) fn companions(model: &Model) -> TokenStream {
 
 /// On what is generated and not the user's: their lints are about their own code.
 pub(super) fn quiet(model: &Model) -> TokenStream {
-    let conditions = &model.attributes.conditions;
+    let attributes = &model.attributes.original;
     quote! {
-        #(#conditions)*
+        #(#attributes)*
         #[allow(
             dead_code,
             unused,

@@ -6,9 +6,9 @@ use syn::{Attribute, Error, Meta, Token, punctuated::Punctuated};
 pub(crate) struct Attributes {
     /// On the function the user sees: all of them.
     pub(crate) function: Vec<Attribute>,
-    /// On the original as well: lints, and conditions of existence.
+    /// On the original and the companions as well: lints, and conditions of existence.
     pub(crate) original: Vec<Attribute>,
-    /// On everything generated: conditions of existence.
+    /// On the type that holds companions as well: conditions of existence.
     pub(crate) conditions: Vec<Attribute>,
 }
 

@@ -5,7 +5,7 @@ use super::known::{float, is_certain};
 use super::parameter::Parameter;
 use crate::attr::Arguments;
 use proc_macro2::Ident;
-use syn::{Error, Expr, GenericArgument, PathArguments, Type};
+use syn::{Error, Expr, GenericArgument, Lifetime, PathArguments, Type};
 
 /// The key of a call.
 pub(crate) enum Key {
@@ -48,6 +48,7 @@ impl Key {
                 errors.push(Error::new(skip.span(), "`key` already says all of the key: remove `skip`"));
             }
             let expr = key.value.expr.clone();
+            check_expr(&expr, parameters, errors);
             return match key.value.ty.clone() {
                 Some(ty) => Key::Typed(Box::new(ty), expr),
                 None => Key::Inferred(expr),
@@ -90,6 +91,37 @@ fn check_skipped(skipped: &[Ident], parameters: &[Parameter], errors: &mut Vec<E
     }
 }
 
+/// What stands in the key as it is, alone or in a tuple, must be able to: the compiler's words for it are about lifetimes.
+fn check_expr(expr: &Expr, parameters: &[Parameter], errors: &mut Vec<Error>) {
+    match expr {
+        Expr::Tuple(tuple) => tuple.elems.iter().for_each(|element| check_expr(element, parameters, errors)),
+        Expr::Paren(paren) => check_expr(&paren.expr, parameters, errors),
+        Expr::Group(group) => check_expr(&group.expr, parameters, errors),
+        Expr::Path(path) => {
+            let named = |parameter: &&Parameter| path.path.is_ident(&parameter.name);
+            let Some(parameter) = parameters.iter().find(named) else { return };
+            let name = &parameter.name;
+            let is_static = |lifetime: &Lifetime| lifetime.ident == "static";
+            if let Type::Reference(reference) = peeled(&parameter.ty) {
+                if reference.lifetime.as_ref().is_some_and(is_static) {
+                    return;
+                }
+                let message = format!("`{name}` is borrowed, and a key outlives the call: write `{name}.to_owned()`");
+                errors.push(Error::new_spanned(path, message));
+            } else if let Some(float) = float(&parameter.ty) {
+                errors.push(Error::new_spanned(path, no_key(float, name)));
+            }
+        }
+        _ => {}
+    }
+}
+
+fn no_key(float: &Ident, name: &Ident) -> String {
+    format!(
+        "`{float}` is no key, since NaN does not equal itself: give `key = {name}.to_bits()` or the like, or skip it"
+    )
+}
+
 fn part(at: usize, parameter: &Parameter, errors: &mut Vec<Error>) -> Part {
     let form = form(&parameter.ty);
     let (Form::Reference(kept) | Form::OptionalReference(kept) | Form::Value(kept)) = &form;
@@ -100,11 +132,7 @@ fn part(at: usize, parameter: &Parameter, errors: &mut Vec<Error>) -> Part {
         errors.push(Error::new(span, message));
     }
     if let Some(float) = float(kept) {
-        let name = &parameter.name;
-        let message = format!(
-            "`{float}` is no key, since NaN does not equal itself: give `key = {name}.to_bits()` or the like, or skip it"
-        );
-        errors.push(Error::new(float.span(), message));
+        errors.push(Error::new(float.span(), no_key(float, &parameter.name)));
     }
     let certain = is_certain(kept);
     Part { parameter: at, form, certain }

@@ -52,8 +52,26 @@ fn expects(x: u8) -> u8 {
 
 #[lru_cache]
 #[allow(dead_code)]
-fn never_called(x: u8) -> u8 {
+fn uncalled(x: u8) -> u8 {
     x
+}
+
+/// A type that callers are told to leave.
+#[deprecated]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Old;
+
+/// Lints that the user has an opinion on.
+#[lru_cache]
+#[allow(deprecated)]
+pub fn speaks_of_old(x: &Old) -> Option<Old> {
+    Some(x.clone())
+}
+
+/// A static borrow is as good as an owned value.
+#[lru_cache(key = (name, x))]
+pub fn static_key(name: &'static str, x: u8) -> usize {
+    name.len() + usize::from(x)
 }
 
 #[cfg(any())]
@@ -111,7 +129,7 @@ fn main() {
 
     let id = Id(1);
     let _ = (free(id.clone(), "", None), lifetimes(&1, ""), patterns((1, 2), 3, 4, [5, 6]), expects(1));
-    let _ = (modified("", 1), modified_too("", 1));
+    let _ = (static_key("", 1), modified("", 1), modified_too("", 1));
     let _ = (id.plus(1), id.clone().into_plus(1), id.r#type(1), Id::type_cache_info(), r#match(1), r#match::cache_info());
     let _ = (local(Local(1)).0, local::cache_info(), std::sync::Arc::new(id).shared());
 }
