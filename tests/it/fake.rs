@@ -65,10 +65,6 @@ impl Fake {
         *self.hook.lock().unwrap() = Some(Arc::new(hook));
     }
 
-    pub(crate) fn calm(&self) {
-        *self.hook.lock().unwrap() = None;
-    }
-
     /// Another process has invalidated something.
     pub(crate) fn invalidated(&self) {
         let watch = self.watch.lock().unwrap().clone();

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use crate::fake::{Fake, Moment};
+use crate::fake::{Fake, Fault, Moment};
 use crate::watchdog::within;
 use memolith::{Cache, Lookup, Postcard, Writes};
 use std::pin::pin;
@@ -171,19 +171,11 @@ fn a_value_that_cannot_be_stored_does_not_leave_the_one_before() {
     let fake = Fake::new();
     let cache = backed(&fake, 0);
     cache.insert(1, 7);
-    let puts_fail = AtomicBool::new(true);
-    let hook = Arc::clone(&fake);
-    fake.at(move |moment| {
-        if moment == Moment::Put && puts_fail.load(SeqCst) {
-            puts_fail.store(false, SeqCst);
-            hook.fault(crate::fake::Fault::Fails);
-        } else if moment == Moment::Remove {
-            hook.fault(crate::fake::Fault::None);
-        }
-    });
+    let failing = Arc::clone(&fake);
+    fake.at(move |moment| failing.fault(if moment == Moment::Put { Fault::Fails } else { Fault::None }));
     cache.insert(1, 8);
-    fake.calm();
-    assert_ne!(cache.get(&1), Some(7));
+    assert_eq!((cache.info().errors, fake.held()), (1, 0));
+    assert_eq!(cache.get(&1), None);
 }
 
 /// Cancelled after so many polls in the middle of writing; then the key is removed.

@@ -13,7 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["remote", "settings", "storing", "conformance"],
     &["cache", "lease"],
     &["builder"],
-    &["generated"],
+    &["generated", "models"],
 ];
 
 pub(super) fn upward_imports(sources: &[Source]) -> Result<Vec<String>, String> {
