@@ -1,7 +1,7 @@
 //! Directories, values that check themselves, and child processes that are this program again.
 
 use memolith_backends::Sqlite;
-use memolith_core::{Backend, Clock, Record, Space, SystemClock, Timestamp};
+use memolith_core::{Backend, Clock, ErrorKind, Record, Space, SystemClock, Timestamp};
 use rusqlite::Connection;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -59,8 +59,17 @@ pub(crate) fn space(maxsize: Option<u64>) -> Space {
 /// The backend in `path`, with `space` opened.
 pub(crate) fn opened(path: &Path, space: &Space) -> Sqlite {
     let backend = Sqlite::open(path).unwrap();
-    Backend::open(&backend, space).unwrap();
+    open_space(&backend, space);
     backend
+}
+
+/// Opens `space`, after others who write all the time if need be: SQLite's lock is not fair.
+pub(crate) fn open_space(backend: &Sqlite, space: &Space) {
+    eventually("the space is opened", || match Backend::open(backend, space) {
+        Ok(()) => true,
+        Err(error) if error.kind() == ErrorKind::Busy => false,
+        Err(error) => panic!("a space cannot be opened: {error}"),
+    });
 }
 
 pub(crate) fn put(backend: &Sqlite, space: &Space, key: u64) -> memolith_core::Result<()> {
@@ -138,11 +147,19 @@ pub(crate) fn job() -> Option<Vec<String>> {
     Some(text.split('\n').map(String::from).collect())
 }
 
-/// A process that runs one test of this program with a job.
+/// A process that runs one test of this program with a job, and never outlives it.
 pub(crate) struct Worker {
-    pub(crate) process: Child,
-    input: ChildStdin,
+    process: Child,
+    input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // It has ended already unless the test failed.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
 }
 
 impl Worker {
@@ -156,7 +173,7 @@ impl Worker {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn().unwrap();
         let (input, output) = (process.stdin.take().unwrap(), process.stdout.take().unwrap());
-        Worker { process, input, output: BufReader::new(output) }
+        Worker { process, input: Some(input), output: BufReader::new(output) }
     }
 
     /// Waits until the child says `word`; none when it ends without.
@@ -177,7 +194,7 @@ impl Worker {
     }
 
     pub(crate) fn tell(&mut self, word: &str) {
-        writeln!(self.input, "{word}").unwrap();
+        writeln!(self.input.as_mut().unwrap(), "{word}").unwrap();
     }
 
     /// SIGKILL.
@@ -191,7 +208,7 @@ impl Worker {
 
     #[track_caller]
     pub(crate) fn end(mut self) {
-        drop(self.input);
+        drop(self.input.take());
         assert!(self.process.wait().unwrap().success(), "the child failed");
     }
 }
@@ -199,8 +216,10 @@ impl Worker {
 /// As a child: says `word` to the parent.
 pub(crate) fn say(word: &str) {
     let mut out = std::io::stdout().lock();
-    // The parent may be gone, and then nobody cares.
-    let _ = writeln!(out, "\n{word}").and_then(|()| out.flush());
+    if writeln!(out, "\n{word}").and_then(|()| out.flush()).is_err() {
+        // The parent is gone, and nobody else would end this process.
+        std::process::exit(0);
+    }
 }
 
 /// As a child: waits for a word of the parent; none when it is gone.
