@@ -293,7 +293,8 @@ fn fitting<'a>(space: i64, put: Put<'a>) -> Fitting<'a> {
             unkept.push(row);
         }
     }
-    kept.reverse();
+    // A batch goes through the table from one end to the other, and meets each page once.
+    kept.sort_unstable_by_key(|(row, _)| *row);
     (kept, unkept)
 }
 
