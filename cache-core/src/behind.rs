@@ -46,6 +46,8 @@ struct Shared {
     changed: Condvar,
     /// Held while a batch is written, so that removals come after what was queued before them.
     batch: Mutex<()>,
+    /// The process that the writer is a thread of.
+    process: u32,
 }
 
 struct Queue {
@@ -72,7 +74,14 @@ impl Behind {
         let queue =
             Queue { space, waiting: HashMap::new(), writing: Arc::default(), now, running: false, closed: false };
         let (queue, batch) = (Mutex::new(queue), Mutex::new(()));
-        Behind(Arc::new(Shared { backend, report, queue, changed: Condvar::new(), batch }))
+        let process = std::process::id();
+        Behind(Arc::new(Shared { backend, report, queue, changed: Condvar::new(), batch, process }))
+    }
+
+    /// Whether this process is a fork of the one whose queue it is: what is queued is the other's to write, and nobody
+    /// here gives back the locks that its threads held.
+    pub(crate) fn is_forked(&self) -> bool {
+        self.0.is_forked()
     }
 
     pub(crate) fn set_space(&self, space: Arc<Space>) {
@@ -139,6 +148,9 @@ impl Behind {
 
 impl Drop for Behind {
     fn drop(&mut self) {
+        if self.is_forked() {
+            return;
+        }
         self.0.queue.lock().closed = true;
         self.0.changed.notify_all();
         // Bounded, because a writer may be stuck in a backend that does not answer.
@@ -151,6 +163,10 @@ impl Drop for Behind {
 }
 
 impl Shared {
+    fn is_forked(&self) -> bool {
+        self.process != std::process::id()
+    }
+
     fn drain(&self, _batch: MutexGuard<'_, ()>) -> Result<()> {
         let (space, batch, now) = {
             let mut queue = self.queue.lock();
@@ -211,7 +227,7 @@ thread_local! {
 
 impl Drop for AtExit {
     fn drop(&mut self) {
-        for shared in self.0.iter().filter_map(Weak::upgrade) {
+        for shared in self.0.iter().filter_map(Weak::upgrade).filter(|shared| !shared.is_forked()) {
             // At the end of the process the writer may have been stopped in the middle of a batch.
             let Some(batch) = shared.batch.try_lock_for(PATIENCE) else { continue };
             if let Err(error) = shared.drain(batch) {

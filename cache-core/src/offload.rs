@@ -15,14 +15,21 @@ const IDLE: Duration = Duration::from_secs(5);
 
 type Work = Box<dyn FnOnce() + Send>;
 
+#[derive(Default)]
 struct Pool {
+    crew: Mutex<Crew>,
+    queued: Condvar,
+}
+
+#[derive(Default)]
+struct Crew {
     queue: VecDeque<Work>,
     threads: usize,
     idle: usize,
 }
 
-static POOL: Mutex<Pool> = Mutex::new(Pool { queue: VecDeque::new(), threads: 0, idle: 0 });
-static QUEUED: Condvar = Condvar::new();
+/// The pool, and the process whose threads are in it.
+static POOL: Mutex<Option<(u32, Arc<Pool>)>> = Mutex::new(None);
 
 /// Runs `work` on a thread of the pool; `None` if it panicked. The work is done even if nobody waits for it any more.
 pub(crate) fn offload<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Away<T> {
@@ -60,37 +67,64 @@ impl<T> Future for Away<T> {
     }
 }
 
+/// The pool of `process`. A fork inherits no threads, and locks that they will never give back: it gets a new one.
+fn pool(process: u32) -> Arc<Pool> {
+    let mut current = POOL.lock();
+    if let Some((_, pool)) = current.as_ref().filter(|(whose, _)| *whose == process) {
+        return Arc::clone(pool);
+    }
+    let pool = Arc::new(Pool::default());
+    *current = Some((process, Arc::clone(&pool)));
+    pool
+}
+
 fn queue(work: Work) {
-    let mut pool = POOL.lock();
-    pool.queue.push_back(work);
-    if pool.idle > 0 {
-        QUEUED.notify_one();
+    let pool = pool(std::process::id());
+    let mut crew = pool.crew.lock();
+    crew.queue.push_back(work);
+    // One that was woken and has not come yet counts as idle, and has its share of the queue.
+    if crew.queue.len() <= crew.idle {
+        pool.queued.notify_one();
         return;
     }
-    if pool.threads < THREADS {
-        let started = std::thread::Builder::new().name("memolith-blocking".into()).spawn(run);
-        pool.threads += usize::from(started.is_ok());
+    if crew.threads < THREADS {
+        let pool = Arc::clone(&pool);
+        let started = std::thread::Builder::new().name("memolith-blocking".into()).spawn(move || run(&pool));
+        crew.threads += usize::from(started.is_ok());
     }
-    if pool.threads == 0 {
+    if crew.threads == 0 {
         // The system gives us no thread: the executor's has to do.
-        let work = pool.queue.pop_back();
-        drop(pool);
+        let work = crew.queue.pop_back();
+        drop(crew);
         work.into_iter().for_each(|work| work());
     }
 }
 
-fn run() {
-    let mut pool = POOL.lock();
+fn run(pool: &Pool) {
+    let mut crew = pool.crew.lock();
     loop {
-        while let Some(work) = pool.queue.pop_front() {
-            parking_lot::MutexGuard::unlocked(&mut pool, work);
+        while let Some(work) = crew.queue.pop_front() {
+            parking_lot::MutexGuard::unlocked(&mut crew, work);
         }
-        pool.idle += 1;
-        let waited = QUEUED.wait_for(&mut pool, IDLE);
-        pool.idle -= 1;
-        if waited.timed_out() && pool.queue.is_empty() {
-            pool.threads -= 1;
+        crew.idle += 1;
+        let waited = pool.queued.wait_for(&mut crew, IDLE);
+        crew.idle -= 1;
+        if waited.timed_out() && crew.queue.is_empty() {
+            crew.threads -= 1;
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pool;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_fork_starts_threads_of_its_own() {
+        let parent = pool(u32::MAX);
+        assert!(Arc::ptr_eq(&parent, &pool(u32::MAX)));
+        assert!(!Arc::ptr_eq(&parent, &pool(u32::MAX - 1)));
     }
 }

@@ -79,7 +79,7 @@ impl Store {
         let mut space = Space::clone(&self.space());
         space.maxsize = maxsize;
         let space = Arc::new(space);
-        if let Some(behind) = &self.behind {
+        if let Some(behind) = self.behind() {
             behind.set_space(Arc::clone(&space));
         }
         *self.space.write() = space;
@@ -108,7 +108,7 @@ impl Store {
     }
 
     pub(crate) fn put(&self, key: &[u8], record: Record, now: Timestamp) -> Result<()> {
-        match &self.behind {
+        match self.behind() {
             Some(behind) => behind.put(key, record, now),
             None => unpanicked(BACKEND, || self.backend.put(&self.space(), key, &record, now)),
         }
@@ -116,17 +116,17 @@ impl Store {
 
     /// The backend's own asynchronous side, unless puts go to the queue anyway.
     pub(crate) fn native(&self) -> Option<&dyn AsyncBackend> {
-        self.backend.as_async().filter(|_| self.behind.is_none())
+        self.backend.as_async().filter(|_| self.behind().is_none())
     }
 
     /// Whether a put only goes to the queue.
     pub(crate) fn is_behind(&self) -> bool {
-        self.behind.is_some()
+        self.behind().is_some()
     }
 
     pub(crate) fn remove(&self, key: &[u8]) -> Result<bool> {
         let remove = || unpanicked(BACKEND, || self.backend.remove(&self.space(), key));
-        match &self.behind {
+        match self.behind() {
             Some(behind) => behind.remove(key, remove),
             None => remove(),
         }
@@ -134,7 +134,7 @@ impl Store {
 
     pub(crate) fn clear(&self) -> Result<()> {
         let clear = || unpanicked(BACKEND, || self.backend.clear(&self.space()));
-        match &self.behind {
+        match self.behind() {
             Some(behind) => behind.clear(clear),
             None => clear(),
         }
@@ -152,14 +152,19 @@ impl Store {
 
     /// Writes out what is queued.
     pub(crate) fn flush(&self) -> Result<()> {
-        if let Some(behind) = &self.behind {
+        if let Some(behind) = self.behind() {
             behind.flush()?;
         }
         unpanicked(BACKEND, || self.backend.flush())
     }
 
     fn queued(&self, key: &[u8]) -> Option<Record> {
-        self.behind.as_ref()?.get(key)
+        self.behind()?.get(key)
+    }
+
+    /// The queue before the backend. A forked process has none, and writes through.
+    fn behind(&self) -> Option<&Behind> {
+        self.behind.as_ref().filter(|behind| !behind.is_forked())
     }
 }
 

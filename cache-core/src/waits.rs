@@ -4,7 +4,7 @@
 //! caller's flight, for that flight's node. Only the second kind of edge can close a circle, so only those are
 //! kept in one list for the whole process; the first kind is the chain of parents.
 
-use crate::sync::{AtomicBool, global, planted};
+use crate::sync::{AtomicBool, Mutex, global, planted};
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 #[derive(Debug)]
 pub(crate) struct Node {
     /// The computation inside which this one began: it cannot end before.
-    parent: Option<Arc<Node>>,
+    parent: Mutex<Option<Arc<Node>>>,
     ended: AtomicBool,
 }
 
@@ -42,13 +42,24 @@ crate::sync::thread_local! {
 impl Node {
     /// A computation that begins inside the current one.
     pub(crate) fn begin() -> Arc<Node> {
-        Arc::new(Node { parent: current(), ended: AtomicBool::new(false) })
+        let parent = current();
+        parent.iter().for_each(|parent| parent.shorten());
+        Arc::new(Node { parent: Mutex::new(parent), ended: AtomicBool::new(false) })
     }
 
     /// This thread is inside `self` from now on, until [`end`](Self::end).
     pub(crate) fn enter(self: &Arc<Self>) {
         // A thread that is being torn down is not inside of anything that could wait.
-        let _ = INSIDE.try_with(|inside| inside.borrow_mut().push(Arc::clone(self)));
+        let _ = INSIDE.try_with(|inside| {
+            let mut inside = inside.borrow_mut();
+            if inside.len() == inside.capacity() {
+                // Leases that overlap, each begun before the last has ended, never leave an ended one on top.
+                inside.retain(|node| !node.has_ended());
+                let room = inside.len() + 1;
+                inside.reserve(room);
+            }
+            inside.push(Arc::clone(self));
+        });
     }
 
     /// This thread is inside `self` until the guard is dropped: one poll of a task.
@@ -62,6 +73,33 @@ impl Node {
         // Pairs with the Acquire in `current`, on whichever thread entered.
         self.ended.store(true, Release);
         let _ = current();
+    }
+
+    fn has_ended(&self) -> bool {
+        // Pairs with the Release in `end`.
+        self.ended.load(Acquire)
+    }
+
+    fn parent(&self) -> Option<Arc<Node>> {
+        self.parent.lock().clone()
+    }
+
+    /// Lets go of parents that have ended, or a pipeline of overlapping leases would keep all there ever were.
+    fn shorten(&self) {
+        while let Some(ended) = self.parent().filter(|parent| parent.has_ended()) {
+            let next = ended.parent();
+            *self.parent.lock() = next;
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // One after the other: a batch of leases is a chain longer than the stack is deep.
+        let mut next = self.parent.get_mut().take();
+        while let Some(node) = next {
+            next = Arc::into_inner(node).and_then(|mut node| node.parent.get_mut().take());
+        }
     }
 }
 
@@ -86,8 +124,7 @@ fn current() -> Option<Arc<Node>> {
     let mut ended = Vec::new();
     let found = INSIDE.try_with(|inside| {
         let mut inside = inside.borrow_mut();
-        // Pairs with the Release in `end`.
-        while let Some(last) = inside.pop_if(|node| node.ended.load(Acquire)) {
+        while let Some(last) = inside.pop_if(|node| node.has_ended()) {
             ended.push(last);
         }
         inside.last().cloned()
@@ -133,8 +170,8 @@ pub(crate) fn wait_for(target: &Arc<Node>) -> Result<Wait, Circle> {
 /// Whether the target of `new` waits for its waiter already: grows the set of all who wait for the waiter.
 fn would_close(edges: &[Edge], new: &Edge) -> bool {
     let mut known = HashSet::new();
-    let mut waiting: Vec<&Arc<Node>> = Vec::new();
-    let mut next = Some(&new.waiter);
+    let mut waiting: Vec<Arc<Node>> = Vec::new();
+    let mut next = Some(Arc::clone(&new.waiter));
     let mut at = 0;
     while let Some(waiter) = next {
         // Lineages share their far ends: what is known has brought its parents along.
@@ -146,7 +183,7 @@ fn would_close(edges: &[Edge], new: &Edge) -> bool {
             }
             let unknown = |edge: &&Edge| Arc::ptr_eq(&edge.target, node) && !known.contains(&Arc::as_ptr(&edge.waiter));
             match edges.iter().find(unknown) {
-                Some(edge) => break Some(&edge.waiter),
+                Some(edge) => break Some(Arc::clone(&edge.waiter)),
                 None => at += 1,
             }
         };
@@ -155,6 +192,6 @@ fn would_close(edges: &[Edge], new: &Edge) -> bool {
 }
 
 /// A node and everything around it.
-fn lineage(node: &Arc<Node>) -> impl Iterator<Item = &Arc<Node>> {
-    std::iter::successors(Some(node), |node| node.parent.as_ref())
+fn lineage(node: Arc<Node>) -> impl Iterator<Item = Arc<Node>> {
+    std::iter::successors(Some(node), |node| node.parent())
 }

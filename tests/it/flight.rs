@@ -392,3 +392,34 @@ fn those_who_wait_come_through_when_the_key_is_invalidated() {
         });
     });
 }
+
+#[test]
+fn many_leases_may_be_held_at_once() {
+    within(60, || {
+        let cache = Cache::<u64, u64>::builder().maxsize(None).build();
+        let mut leases = Vec::new();
+        for key in 0..200_000 {
+            if let Lookup::Miss(lease) = cache.lookup(&key) {
+                leases.push((key, lease));
+            }
+        }
+        for (key, lease) in leases {
+            assert_eq!(lease.fill(key), key);
+        }
+        assert_eq!(cache.info().currsize, 200_000);
+    });
+}
+
+#[test]
+fn leases_that_overlap_leave_nothing_behind() {
+    within(60, || {
+        let cache = Cache::<u64, u64>::builder().maxsize(None).build();
+        let mut last = None;
+        for key in 0..200_000u64 {
+            let Lookup::Miss(lease) = cache.lookup(&(key % 100)) else { unreachable!("nothing is filled") };
+            drop(last.replace(lease));
+        }
+        drop(last);
+        assert_eq!(cache.info().misses, 200_000);
+    });
+}
