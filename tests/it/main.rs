@@ -4,6 +4,8 @@ mod async_;
 #[cfg(feature = "postcard")]
 mod behind;
 mod cache;
+#[cfg(all(feature = "sqlite", feature = "postcard"))]
+mod damage;
 mod expiry;
 #[cfg(feature = "postcard")]
 mod fake;
