@@ -1,5 +1,7 @@
 //! A damaged file through the whole stack: a miss, and never a value that was not computed.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 use memolith::backends::Sqlite;
 use memolith::{Cache, Postcard};
 use std::path::{Path, PathBuf};
