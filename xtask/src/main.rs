@@ -8,6 +8,7 @@ mod examples;
 mod house;
 mod loc;
 mod report;
+mod sanitizer;
 mod step;
 mod tally;
 mod test;
