@@ -187,8 +187,27 @@ impl Shared {
                 break;
             }
         }
+        if result.as_ref().is_err_and(|error| error.kind() != ErrorKind::Busy) {
+            self.write_singly(&space, &batch, now);
+        }
         self.queue.lock().writing = Arc::default();
         result
+    }
+
+    /// One that cannot be written must not take the others with it, nor leave the value that it was to replace.
+    fn write_singly(&self, space: &Space, batch: &[(Vec<u8>, Record)], now: Timestamp) {
+        let mut failures = 0;
+        for (key, record) in batch {
+            if unpanicked(BACKEND, || self.backend.put(space, key, record, now)).is_ok() {
+                continue;
+            }
+            // The error of the batch says enough.
+            let _ = unpanicked(BACKEND, || self.backend.remove(space, key));
+            failures += 1;
+            if failures >= TRIES {
+                return;
+            }
+        }
     }
 
     /// Reports what no caller is there to see. A callback that panics ends neither the writer nor an unwinding thread.

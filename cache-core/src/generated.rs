@@ -64,6 +64,29 @@ pub fn holds<V>(value: &V, condition: impl FnOnce(&V) -> bool) -> bool {
     condition(value)
 }
 
+/// What a function returned whose type is not called `Result`, and may be one under another name.
+#[expect(missing_debug_implementations, reason = "lives for one call in generated code")]
+pub struct Returned<'a, T>(pub &'a T);
+
+impl<T, E> Returned<'_, core::result::Result<T, E>> {
+    /// Whether there is no error. Where the type is a `Result`, this goes before the method of [`Whole`].
+    pub fn is_kept(&self) -> bool {
+        self.0.is_ok()
+    }
+}
+
+/// What is kept whatever it is.
+pub trait Whole {
+    /// Always.
+    fn is_kept(&self) -> bool;
+}
+
+impl<T> Whole for Returned<'_, T> {
+    fn is_kept(&self) -> bool {
+        true
+    }
+}
+
 /// The type of a key that is nowhere written.
 #[expect(missing_debug_implementations, reason = "carries a type from one line of generated code to the next")]
 pub struct KeyType<K>(PhantomData<fn() -> K>);

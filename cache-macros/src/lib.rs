@@ -99,7 +99,7 @@ use proc_macro::TokenStream;
 ///
 /// - `cache_if = |value| ..`: keeps only values that this holds for.
 /// - `cache_err`: keeps errors too. By default a function that returns `Result` keeps what is in `Ok`, and errors go to
-///   the caller alone.
+///   the caller alone. A `Result` under another name is cloned whole, so its error must be `Clone`, and is not kept.
 /// - `cache_none = false`: does not keep `None`.
 ///
 /// Of what outlives the process:

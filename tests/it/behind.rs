@@ -4,7 +4,7 @@
 
 use crate::fake::{Fake, Fault, Moment};
 use crate::watchdog::{until, within};
-use memolith::{Cache, Postcard, Writes};
+use memolith::{Backend, Cache, Error, ErrorKind, Postcard, Record, Result, Space, Timestamp, Writes};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -198,5 +198,55 @@ fn every_record_of_many_threads_arrives_once_or_more() {
         });
         cache.flush().unwrap();
         assert_eq!((fake.held(), *removed.lock().unwrap()), (1_600, 400));
+    });
+}
+
+/// Refuses large records.
+#[derive(Debug, Default)]
+struct Picky(memolith::backends::Memory);
+
+impl Backend for Picky {
+    fn open(&self, space: &Space) -> Result<()> {
+        self.0.open(space)
+    }
+
+    fn get(&self, space: &Space, key: &[u8], now: Timestamp) -> Result<Option<Record>> {
+        self.0.get(space, key, now)
+    }
+
+    fn put(&self, space: &Space, key: &[u8], record: &Record, now: Timestamp) -> Result<()> {
+        if record.value.len() > 1_000 {
+            return Err(Error::new(ErrorKind::Unavailable, "the record is too large"));
+        }
+        self.0.put(space, key, record, now)
+    }
+
+    fn remove(&self, space: &Space, key: &[u8]) -> Result<bool> {
+        self.0.remove(space, key)
+    }
+
+    fn clear(&self, space: &Space) -> Result<()> {
+        self.0.clear(space)
+    }
+
+    fn len(&self, space: &Space) -> Result<u64> {
+        self.0.len(space)
+    }
+}
+
+#[test]
+fn what_is_refused_takes_nothing_with_it() {
+    within(20, || {
+        let cache = Cache::<u64, String>::builder().maxsize(None).memory(0).writes(Writes::Behind);
+        let cache = cache.backend(Arc::new(Picky::default()) as Arc<dyn Backend>, "f", Postcard).build();
+        (0..100).for_each(|key| cache.insert(key, "old".into()));
+        cache.flush().unwrap();
+        for key in 0..100 {
+            cache.insert(key, if key == 50 { "x".repeat(2_000) } else { "new".into() });
+        }
+        until(|| cache.flush().is_ok() && cache.info().errors > 0);
+        for key in 0..100 {
+            assert_eq!(cache.get(&key), (key != 50).then(|| "new".into()), "{key}");
+        }
     });
 }

@@ -110,7 +110,10 @@ impl Sqlite {
 
     fn invalidate<T>(&self, space: &Space, work: impl FnOnce(&mut writer::Writer) -> rusqlite::Result<T>) -> Result<T> {
         let watchers = &self.handle.store.watchers;
-        self.with(|database, _| database.write_then(work, || watchers.own(&space.name)))
+        let mut others = vec![];
+        let result = self.with(|database, _| database.write_then(work, || others = watchers.own(&space.name)));
+        others.iter().for_each(|watch| watch.invalidated());
+        result
     }
 }
 

@@ -59,12 +59,17 @@ impl Watchers {
         Ok(())
     }
 
-    /// This process has invalidated entries of `space` itself, and knows. Called under the writer's lock.
-    pub(super) fn own(&self, space: &str) {
+    /// This process has invalidated entries of `space` itself. A single watcher is who did it, and knows; of several
+    /// nobody can say which, so all are returned, to be told when no lock is held. Called under the writer's lock.
+    #[must_use]
+    pub(super) fn own(&self, space: &str) -> Vec<Arc<dyn Watch>> {
         let mut list = self.list.lock();
+        let mut watching = vec![];
         for watcher in list.iter_mut().filter(|watcher| watcher.space == space) {
             watcher.seen = watcher.seen.map(|seen| seen + 1);
+            watching.extend(watcher.told.upgrade());
         }
+        if watching.len() > 1 { watching } else { vec![] }
     }
 }
 

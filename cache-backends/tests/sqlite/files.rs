@@ -44,6 +44,30 @@ fn a_replaced_file_is_used() {
     assert!(!has(&backend, &space, 1), "the old file is not read any more");
 }
 
+/// A file that somebody cuts or overwrites in place while it is in use is a damaged file, and no end of the process.
+#[test]
+fn a_file_cut_in_place_is_set_aside() {
+    for rest in [0, 5_000, 40_000] {
+        let (dir, space) = (Dir::new("cut"), space(None));
+        let backend = opened(&dir.file(), &space);
+        let get = |key: u64| backend.get(&space, &key.to_le_bytes(), now());
+        for key in 0..1_500u64 {
+            backend.put(&space, &key.to_le_bytes(), &record(sealed(key, 1)), now()).unwrap();
+        }
+        backend.flush().unwrap();
+        assert!((0..1_500).all(|key| get(key).unwrap().is_some()));
+        std::fs::OpenOptions::new().write(true).open(dir.file()).unwrap().set_len(rest).unwrap();
+        eventually("the cache works again", || {
+            for key in 0..1_500 {
+                if let Ok(Some(found)) = get(key) {
+                    assert!(is_right(key, &found.value));
+                }
+            }
+            put(&backend, &space, 300).is_ok() && get(300).is_ok_and(|found| found.is_some())
+        });
+    }
+}
+
 /// Two backends of one path are one.
 #[test]
 fn one_path_is_one_backend() {

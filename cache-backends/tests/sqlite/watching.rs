@@ -107,3 +107,21 @@ fn watchers_come_and_go() {
     std::fs::remove_file(dir.file()).unwrap();
     eventually("the last handle is dropped by its watcher", || rung.load(SeqCst) == 1);
 }
+
+/// Two caches of one space in one process are as far apart as two processes.
+#[test]
+fn others_of_this_process_are_heard() {
+    let (dir, space) = (Dir::new("watch-own"), Space::new("one"));
+    for file in [dir.file(), ":memory:".into()] {
+        let backend = opened(&file, &space);
+        let bells = [Bell::watching(&backend, &space), Bell::watching(&backend, &space)];
+        backend.remove(&space, b"key").unwrap();
+        assert_eq!(bells.each_ref().map(|bell| bell.rung()), [1, 1]);
+        backend.clear(&space).unwrap();
+        assert_eq!(bells.each_ref().map(|bell| bell.rung()), [2, 2]);
+        let [one, other] = bells;
+        drop(other);
+        backend.clear(&space).unwrap();
+        assert_eq!(one.rung(), 2, "whoever is alone knows");
+    }
+}

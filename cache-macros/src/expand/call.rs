@@ -125,11 +125,15 @@ fn finish(model: &Model, locals: &Locals) -> TokenStream {
 /// Whether the value is to be kept, where that depends on it.
 fn kept(model: &Model, value: &Ident) -> Option<TokenStream> {
     let root = &model.root;
-    let Keep { condition, only_some } = &model.keep;
+    let Keep { condition, only_some, only_ok } = &model.keep;
+    let ok = only_ok.then(|| {
+        quote!({
+            #[allow(unused_imports, clippy::allow_attributes)]
+            use #root::Whole as _;
+            #root::Returned(&#value).is_kept()
+        })
+    });
     let some = only_some.then(|| quote!(#root::is_some(&#value)));
     let condition = condition.as_ref().map(|condition| quote!(#root::holds(&#value, #condition)));
-    match (some, condition) {
-        (Some(some), Some(condition)) => Some(quote!(#some && #condition)),
-        (some, condition) => some.or(condition),
-    }
+    [ok, some, condition].into_iter().flatten().reduce(|one, other| quote!(#one && #other))
 }

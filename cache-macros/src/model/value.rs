@@ -27,6 +27,8 @@ pub(crate) struct Keep {
     pub(crate) condition: Option<Expr>,
     /// Whether a `None` is passed on without being kept.
     pub(crate) only_some: bool,
+    /// Whether the result may be a `Result` under another name, of which only `Ok` is kept.
+    pub(crate) only_ok: bool,
 }
 
 impl Keep {
@@ -48,7 +50,9 @@ impl Keep {
                 errors.push(Error::new(cache_none.span(), message));
             }
         }
-        Keep { condition: arguments.cache_if.as_ref().map(|given| given.value.clone()), only_some }
+        let condition = arguments.cache_if.as_ref().map(|given| given.value.clone());
+        let only_ok = last_segment(output).is_some_and(|last| last.ident != "Result");
+        Keep { condition, only_some, only_ok }
     }
 }
 

@@ -53,6 +53,31 @@ fn a_result_by_another_name_is_a_result() {
     assert_eq!(runs(|| assert_eq!((parse("7").ok(), parse("7").ok()), (Some(70), Some(70)))), 1);
 }
 
+type Checked<T> = Result<T, String>;
+type Small = Checked<u8>;
+
+#[lru_cache]
+fn small(x: u32) -> Small {
+    ran();
+    u8::try_from(x).map_err(|error| error.to_string())
+}
+
+#[lru_cache(cache_if = |small| *small != Ok(7))]
+async fn small_later(x: u32) -> Small {
+    small::uncached(x)
+}
+
+#[test]
+fn errors_of_an_alias_are_not_kept() {
+    assert_eq!(runs(|| assert!(small(300).is_err() && small(300).is_err())), 2);
+    assert_eq!(runs(|| assert_eq!((small(3), small(3)), (Ok(3), Ok(3)))), 1);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let later = |x| runtime.block_on(small_later(x));
+    assert_eq!(runs(|| assert!(later(300).is_err() && later(300).is_err())), 2);
+    assert_eq!(runs(|| assert_eq!((later(7), later(7)), (Ok(7), Ok(7)))), 2);
+    assert_eq!(runs(|| assert_eq!((later(3), later(3)), (Ok(3), Ok(3)))), 1);
+}
+
 #[lru_cache(cache_err)]
 fn all(x: u32) -> Result<u32, String> {
     ran();
