@@ -9,7 +9,7 @@ use std::io;
 use std::path::Path;
 
 /// Pages a reader keeps, in KiB: as fast as a mapped file while what is read fits.
-const READER_CACHE: i64 = 16 << 10;
+const READER_CACHE: i64 = 32 << 10;
 
 /// A log that became longer than this is cut when it is reset, in bytes.
 const LOG_KEPT: i64 = 16 << 20;
