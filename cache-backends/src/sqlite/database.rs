@@ -207,6 +207,13 @@ impl Database {
         self.readers.as_ref().is_some_and(|readers| readers.end_idle(Instant::now()))
     }
 
+    /// What is read from now on includes all that the writer has seen, also of other processes.
+    pub(super) fn renew_readers(&self) {
+        if let Some(readers) = &self.readers {
+            readers.committed();
+        }
+    }
+
     /// Everything committed is on the disk when this returns.
     pub(super) fn sync(&self) -> rusqlite::Result<()> {
         let writer = self.writer()?;
@@ -246,7 +253,7 @@ impl Database {
 
     fn committed(&self, writer: &Writer) {
         let Some(readers) = &self.readers else { return };
-        readers.committed();
+        self.renew_readers();
         self.log.lock().grown(&writer.connection, readers);
     }
 }

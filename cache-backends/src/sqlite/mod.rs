@@ -198,6 +198,7 @@ impl Backend for Sqlite {
         let added = self.with(|database, _| {
             let writer = database.writer()?;
             watchers.add((&space.name, Some(writer.generation(&space.name)?)), watch.clone());
+            database.renew_readers();
             Ok(())
         });
         if added.is_err() {

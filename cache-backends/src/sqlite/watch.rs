@@ -54,6 +54,10 @@ impl Watchers {
             }
             writer.looked(version);
         }
+        if !told.is_empty() {
+            // Whoever has heard of it must not read what was there before, and keep that for good.
+            database.renew_readers();
+        }
         // No lock is held: they are foreign code.
         told.iter().for_each(|watch| watch.invalidated());
         Ok(())
@@ -73,3 +77,6 @@ impl fmt::Debug for Watcher {
         f.debug_struct("Watcher").field("space", &self.space).field("seen", &self.seen).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -107,3 +107,36 @@ fn watchers_come_and_go() {
     std::fs::remove_file(dir.file()).unwrap();
     eventually("the last handle is dropped by its watcher", || rung.load(SeqCst) == 1);
 }
+
+/// Beside gets that never pause, nobody reads what another process removed once the news of it is there.
+#[test]
+fn what_was_removed_is_gone_after_the_news() {
+    if let Some(job) = job() {
+        let space = Space::new("one");
+        let backend = opened(Path::new(&job[0]), &space);
+        say("ready");
+        while heard().is_some() {
+            backend.remove(&space, &1u64.to_le_bytes()).unwrap();
+            say("done");
+        }
+        return;
+    }
+    let (dir, space) = (Dir::new("watch-busy"), Space::new("one"));
+    let backend = opened(&dir.file(), &space);
+    let bell = Bell::watching(&backend, &space);
+    let mut worker =
+        Worker::start("watching::what_was_removed_is_gone_after_the_news", &[dir.file().to_str().unwrap()]);
+    worker.hear("ready");
+    for round in 1..=setting("MEMOLITH_REMOVALS", 20) {
+        put(&backend, &space, 1).unwrap();
+        worker.tell("remove");
+        eventually("the removal is heard of", || {
+            let heard = bell.rung() == round;
+            let found = has(&backend, &space, 1);
+            assert!(!(heard && found), "removal {round} is heard of, and the entry still read");
+            heard
+        });
+        worker.hear("done");
+    }
+    worker.end();
+}

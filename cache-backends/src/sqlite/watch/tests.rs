@@ -1,0 +1,73 @@
+//! Two databases on one file stand for two processes: each has connections of its own, and is foreign to the other.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use super::*;
+use crate::sqlite::path::Place;
+use crate::sqlite::writer::Put;
+use memolith_core::{Record, Space, Timestamp};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::time::Instant;
+
+/// A file of a test's own, removed when it passes.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(name: &str) -> Directory {
+        let path = std::env::temp_dir().join(format!("memolith-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Directory(path)
+    }
+
+    fn database(&self) -> Database {
+        let path = self.0.join("cache.db");
+        std::fs::OpenOptions::new().create(true).append(true).open(&path).unwrap();
+        Database::open(&Place::File(path)).unwrap()
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+}
+
+#[derive(Default)]
+struct Bell(AtomicU64);
+
+impl Watch for Bell {
+    fn invalidated(&self) {
+        self.0.fetch_add(1, SeqCst);
+    }
+}
+
+fn put(database: &Database, space: &Space) {
+    let record = Record { value: b"value".to_vec(), expires: Timestamp::NEVER };
+    database.put(Put { space, entries: &[(b"key", &record)], now: Timestamp::from_micros(1) }).unwrap();
+}
+
+fn watch(watchers: &Watchers, space: &Space) -> Arc<Bell> {
+    let bell = Arc::new(Bell::default());
+    let told: Arc<dyn Watch> = bell.clone();
+    watchers.add((&space.name, Some(0)), Arc::downgrade(&told));
+    bell
+}
+
+/// A get that begins after the news reads what is there now, however short ago its reader began.
+#[test]
+fn what_was_removed_is_not_read_after_the_news() {
+    let (directory, space, watchers) = (Directory::new("news"), Space::new("one"), Watchers::default());
+    let (ours, theirs) = (directory.database(), directory.database());
+    put(&ours, &space);
+    let bell = watch(&watchers, &space);
+    // The clock of the gets stands still: no reader begins anew because of its age.
+    let at = Instant::now();
+    let get = || ours.get(&space, b"key", (Timestamp::from_micros(1), at)).unwrap();
+    assert!(get().is_some(), "a reader holds a transaction");
+    theirs.write(|writer| writer.remove(&space, b"key")).unwrap();
+    watchers.look(&ours).unwrap();
+    assert_eq!(bell.0.load(SeqCst), 1, "the removal is heard of");
+    assert!(get().is_none(), "what another process removed is read after the news of it");
+}
