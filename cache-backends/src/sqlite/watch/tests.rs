@@ -71,3 +71,24 @@ fn what_was_removed_is_not_read_after_the_news() {
     assert_eq!(bell.0.load(SeqCst), 1, "the removal is heard of");
     assert!(get().is_none(), "what another process removed is read after the news of it");
 }
+
+/// One space that cannot be looked at keeps no news of the others back, and is looked at again.
+#[test]
+fn a_look_that_fails_swallows_nothing() {
+    let (directory, watchers) = (Directory::new("swallowed"), Watchers::default());
+    let (ours, theirs) = (directory.database(), directory.database());
+    let [first, second, third] = ["first", "second", "third"].map(Space::new);
+    [&first, &second, &third].into_iter().for_each(|space| put(&ours, space));
+    let bells = [&first, &second, &third].map(|space| watch(&watchers, space));
+    let generation = |value: &str| {
+        let sql = format!("UPDATE spaces SET generation = {value} WHERE name = 'second'");
+        theirs.write(|writer| writer.connection.execute_batch(&sql)).unwrap();
+    };
+    generation("'no number'");
+    theirs.write(|writer| writer.remove(&first, b"key")).unwrap();
+    theirs.write(|writer| writer.remove(&third, b"key")).unwrap();
+    watchers.look(&ours).unwrap_err();
+    generation("7");
+    watchers.look(&ours).unwrap();
+    assert_eq!(bells.map(|bell| bell.0.load(SeqCst)), [1, 1, 1], "each is told once");
+}
