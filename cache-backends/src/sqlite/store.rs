@@ -3,7 +3,7 @@
 
 use super::connect::{explain, is_damage};
 use super::database::Database;
-use super::path::Place;
+use super::path::{Identity, Place};
 use super::quarantine::Turn;
 use super::watch::Watchers;
 use super::{CHECKED, PATIENCE};
@@ -117,7 +117,7 @@ impl Store {
         })?;
         let identity = self.place.identity();
         Database::open(&self.place).map_err(|error| {
-            if is_damage(&error) { set_aside(path, turn.set_aside(path, identity), error) } else { explain(error) }
+            if is_damage(&error) { self.set_aside((path, identity), &turn, error) } else { explain(error) }
         })
     }
 
@@ -126,7 +126,7 @@ impl Store {
             self.close(database, Duration::ZERO);
             let Place::File(path) = &self.place else { return explain(error) };
             return match Turn::wait(path) {
-                Ok(turn) => set_aside(path, turn.set_aside(path, database.source().identity()), error),
+                Ok(turn) => self.set_aside((path, database.source().identity()), &turn, error),
                 Err(busy) => explain(busy),
             };
         }
@@ -139,6 +139,13 @@ impl Store {
             self.close(database, BACKOFF);
         }
         explain(error)
+    }
+
+    fn set_aside(&self, (path, damaged): (&Path, Option<Identity>), turn: &Turn, error: rusqlite::Error) -> Error {
+        let aside = turn.set_aside(path, damaged);
+        // What was in it is gone for everybody; whatever takes its place counts its generations anew.
+        self.watchers.forget();
+        warned(path, aside, error)
     }
 
     /// Lets go of `database`, unless another took its place or it is not open for as long as `least`.
@@ -161,7 +168,7 @@ impl Store {
 }
 
 /// The one warning: what was damaged and where it is now.
-fn set_aside(path: &Path, aside: std::io::Result<Option<PathBuf>>, error: rusqlite::Error) -> Error {
+fn warned(path: &Path, aside: std::io::Result<Option<PathBuf>>, error: rusqlite::Error) -> Error {
     let message = match aside {
         Ok(Some(aside)) => {
             format!("the database was damaged and set aside as {}, a new one takes its place", aside.display())

@@ -140,3 +140,20 @@ fn what_was_removed_is_gone_after_the_news() {
     }
     worker.end();
 }
+
+/// Whatever was in a file that is set aside is invalidated with it.
+#[test]
+fn setting_the_file_aside_is_heard() {
+    let (dir, space) = (Dir::new("watch-aside"), space(None));
+    let backend = opened(&dir.file(), &space);
+    put(&backend, &space, 1).unwrap();
+    let bell = Bell::watching(&backend, &space);
+    eventually("the log is in the file", || number(&dir.file(), "PRAGMA wal_checkpoint(TRUNCATE)") == 0);
+    // Overwritten in place: what is mapped must not become shorter.
+    let mut file = std::fs::OpenOptions::new().write(true).open(dir.file()).unwrap();
+    let length = file.metadata().unwrap().len();
+    std::io::Write::write_all(&mut file, &vec![0xa5; length as usize]).unwrap();
+    eventually("the file is set aside", || backend.get(&space, b"key", now()).is_ok_and(|found| found.is_none()));
+    assert!(dir.names().iter().any(|name| name.contains(".corrupt-")), "{:?}", dir.names());
+    eventually("the loss is heard of", || bell.rung() > 0);
+}
