@@ -254,7 +254,7 @@ impl Database {
     fn committed(&self, writer: &Writer) {
         let Some(readers) = &self.readers else { return };
         self.renew_readers();
-        self.log.lock().grown(&writer.connection, readers);
+        self.log.lock().grown(writer, readers);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::PATIENCE;
 use super::readers::Readers;
+use super::writer::Writer;
 use rusqlite::Connection;
 use std::time::Duration;
 
@@ -14,17 +15,14 @@ const STILL: Duration = Duration::from_millis(50);
 /// Up to here it is tried again whenever another [`LOG`] was written; from here on, whenever the log has doubled.
 const PRESSED: u64 = 4 * LOG;
 
-/// Bytes that a changed row adds to the log: a page of the table and one of an index.
-const ROW: u64 = 8 << 10;
-
 /// How long the first try of a reset waits for readers of other processes.
 pub(super) const RESET: Duration = Duration::from_millis(10);
 
 /// How much was written since the log was begun.
 #[derive(Debug)]
 pub(super) struct Log {
-    /// What [`Connection::total_changes`] said last.
-    changes: u64,
+    /// What [`Writer::written`] said last.
+    total: u64,
     written: u64,
     most: u64,
     patience: Duration,
@@ -32,20 +30,20 @@ pub(super) struct Log {
 
 impl Default for Log {
     fn default() -> Self {
-        Log { changes: 0, written: 0, most: LOG, patience: RESET }
+        Log { total: 0, written: 0, most: LOG, patience: RESET }
     }
 }
 
 impl Log {
-    /// Called after each commit, under the writer's lock: `connection` is the writer's.
-    pub(super) fn grown(&mut self, connection: &Connection, readers: &Readers) {
-        let changes = connection.total_changes();
-        self.written += changes.saturating_sub(self.changes) * ROW;
-        self.changes = changes;
+    /// Called after each commit, under the writer's lock.
+    pub(super) fn grown(&mut self, writer: &Writer, readers: &Readers) {
+        let total = writer.written();
+        self.written += total.saturating_sub(self.total);
+        self.total = total;
         if self.written < self.most {
             return;
         }
-        let reset = reset(connection, readers, self.patience).unwrap_or(false);
+        let reset = reset(&writer.connection, readers, self.patience).unwrap_or(false);
         // While others are in it, each try makes a put wait: the next one comes later and waits for longer.
         (self.written, self.most, self.patience) = match reset {
             true => (0, LOG, RESET),

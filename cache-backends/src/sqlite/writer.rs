@@ -18,6 +18,9 @@ const UNUSED: i64 = 90 * 24 * 60 * 60;
 /// Entries of unused spaces that are reclaimed whenever a space is opened, at most.
 const RETIRED: i64 = 1_000;
 
+/// Bytes that a changed row adds to the log besides its value: a page of the table and one of an index.
+const ROW: u64 = 8 << 10;
+
 /// The connection and what it knows.
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -27,6 +30,8 @@ pub(super) struct Writer {
     random: u64,
     /// `PRAGMA data_version` when somebody last looked for foreign commits.
     watched: i64,
+    /// Bytes of keys and values put so far.
+    put: u64,
 }
 
 /// One put, or a batch of them that is written in one step.
@@ -54,7 +59,8 @@ pub(super) fn row_id(space: i64, key: &[u8]) -> i64 {
 impl Writer {
     pub(super) fn new(connection: Connection, hits: Arc<Hits>) -> Self {
         // Any start will do, as long as two processes differ.
-        Writer { connection, hits, ledger: Ledger::default(), random: u64::from(std::process::id()), watched: 0 }
+        let random = u64::from(std::process::id());
+        Writer { connection, hits, ledger: Ledger::default(), random, watched: 0, put: 0 }
     }
 
     /// Runs `work` as one transaction, with the lock of the file from its start: it never waits half done.
@@ -120,6 +126,7 @@ impl Writer {
         let score = scores::fresh(put.space.policy, put.now, random);
         let expires = scores::micros(record.expires);
         let size = size(key, record) as i64;
+        self.put += size as u64;
         let values = params![id, space, score, expires, size, key, record.value];
         // This way round the common case, a new key, is one statement.
         let insert = "INSERT OR IGNORE INTO entries(id, space, score, expires, size, key, value)
@@ -226,6 +233,11 @@ impl Writer {
             self.connection.execute("DELETE FROM spaces WHERE id = ?1", [space])?;
         }
         Ok(())
+    }
+
+    /// Bytes that were added to the log so far, roughly.
+    pub(super) fn written(&self) -> u64 {
+        self.put + self.connection.total_changes() * ROW
     }
 
     /// How often entries of a space were invalidated.

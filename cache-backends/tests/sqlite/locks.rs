@@ -149,3 +149,16 @@ fn idle_readers_let_go() {
     // A checkpoint that cuts the log succeeds only when no reader is in it.
     eventually("the reader lets go", || number(&dir.file(), "PRAGMA wal_checkpoint(TRUNCATE)") == 0);
 }
+
+/// What a put adds to the log is as long as its value.
+#[test]
+fn the_log_stays_short_under_large_values() {
+    let (dir, space) = (Dir::new("log-large"), space(Some(20)));
+    let backend = opened(&dir.file(), &space);
+    let mut longest = 0;
+    for key in 0..200u64 {
+        backend.put(&space, &key.to_le_bytes(), &record(vec![key as u8; 300_000]), now()).unwrap();
+        longest = longest.max(std::fs::metadata(dir.0.join("cache.db-wal")).unwrap().len());
+    }
+    assert!(longest < 20 << 20, "the log grew to {longest} bytes");
+}
