@@ -40,7 +40,11 @@ struct Area {
 
 impl Database {
     pub(super) fn open(place: &Place) -> rusqlite::Result<Database> {
-        let source = Arc::new(Source::of(place));
+        Database::at(place, Source::of(place))
+    }
+
+    fn at(place: &Place, source: Source) -> rusqlite::Result<Database> {
+        let source = Arc::new(source);
         let connection = source.writer()?;
         schema::migrate(&connection)?;
         let readers = (*place != Place::Memory).then(|| Readers::new(source.clone()));
@@ -54,6 +58,12 @@ impl Database {
             spaces: RwLock::default(),
             log: Mutex::default(),
         })
+    }
+
+    /// As if the parent of this process had opened it.
+    #[cfg(test)]
+    pub(super) fn inherited(place: &Place) -> rusqlite::Result<Database> {
+        Database::at(place, Source::inherited(place))
     }
 
     /// The file as it was opened.

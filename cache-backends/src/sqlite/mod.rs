@@ -20,6 +20,8 @@ mod recency;
 mod schema;
 mod scores;
 mod store;
+#[cfg(test)]
+mod testing;
 mod tick;
 mod watch;
 mod writer;
@@ -50,7 +52,8 @@ const SHOWN: usize = 256;
 /// time, and is tried again every second; one that is damaged is set aside as `NAME.corrupt-<milliseconds since 1970>`
 /// and begun anew; one that is deleted or replaced while in use is opened anew within 50 ms.
 /// A read-only file is read.
-/// SQLite cannot be carried across a `fork`: in the child, a file that was open before answers errors. Fork first, then open.
+/// SQLite cannot be carried across a `fork`: in the child, a file that was open before answers errors, after 5 ms at
+/// most, and stays open until the child ends. Fork first, then open.
 ///
 /// Beside the file lie `NAME-wal` and `NAME-shm` while it is in use, and `NAME.lock`, which is empty and stays.
 /// Files are made readable by their owner alone. Network file systems are no place for them.

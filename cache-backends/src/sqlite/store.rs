@@ -31,10 +31,29 @@ pub(super) struct Store {
 
 #[derive(Debug, Default)]
 struct State {
-    database: Option<Arc<Database>>,
+    database: Option<Kept>,
     /// Why there is no database, and when it was last tried.
     failure: Option<(ErrorKind, String)>,
     tried: Option<Instant>,
+}
+
+/// A database that is open. One inherited by a forked process stays so for good: closing it would undo what the parent
+/// has under way, or wait for locks of threads that were not inherited.
+#[derive(Debug)]
+struct Kept(Arc<Database>);
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        if self.0.source().not_forked().is_err() {
+            std::mem::forget(self.0.clone());
+        }
+    }
+}
+
+impl State {
+    fn open(&self) -> Option<&Arc<Database>> {
+        self.database.as_ref().map(|kept| &kept.0)
+    }
 }
 
 impl Store {
@@ -57,20 +76,20 @@ impl Store {
 
     /// The database if it is open now.
     pub(super) fn open_now(&self) -> Option<Arc<Database>> {
-        self.state.try_read_for(PATIENCE)?.database.clone()
+        self.state.try_read_for(PATIENCE)?.open().cloned()
     }
 
     /// The database, opened if it is not, or no longer, there.
     pub(super) fn database(&self, at: Instant) -> Result<Arc<Database>> {
         let busy = || Error::new(ErrorKind::Busy, "another thread is opening the database, try again");
-        let open = self.state.try_read_for(PATIENCE).ok_or_else(busy)?.database.clone();
+        let open = self.state.try_read_for(PATIENCE).ok_or_else(busy)?.open().cloned();
         if let Some(database) = open
             && (!self.is_check_due(at) || database.source().is_in_place())
         {
             return Ok(database);
         }
         let mut state = self.state.try_write_for(PATIENCE).ok_or_else(busy)?;
-        if let Some(database) = &state.database {
+        if let Some(database) = state.open() {
             if database.source().is_in_place() {
                 return Ok(database.clone());
             }
@@ -93,7 +112,7 @@ impl Store {
         match self.open() {
             Ok(database) => {
                 let database = Arc::new(database);
-                state.database = Some(database.clone());
+                state.database = Some(Kept(database.clone()));
                 state.failure = None;
                 Ok(database)
             }
@@ -122,6 +141,10 @@ impl Store {
     }
 
     fn failed(&self, database: &Arc<Database>, error: rusqlite::Error) -> Error {
+        // A fork reads without the locks it takes for its own: what it meets says nothing about the file.
+        if let Err(forked) = database.source().not_forked() {
+            return explain(forked);
+        }
         if is_damage(&error) {
             self.close(database, Duration::ZERO);
             let Place::File(path) = &self.place else { return explain(error) };
@@ -151,7 +174,7 @@ impl Store {
     /// Lets go of `database`, unless another took its place or it is not open for as long as `least`.
     fn close(&self, database: &Arc<Database>, least: Duration) {
         let Some(mut state) = self.state.try_write_for(PATIENCE) else { return };
-        let ours = state.database.as_ref().is_some_and(|open| Arc::ptr_eq(open, database));
+        let ours = state.open().is_some_and(|open| Arc::ptr_eq(open, database));
         if ours && state.tried.is_none_or(|tried| tried.elapsed() >= least) {
             state.database = None;
             state.failure = None;
@@ -182,3 +205,6 @@ fn warned(path: &Path, aside: std::io::Result<Option<PathBuf>>, error: rusqlite:
     tracing::warn!(error = %error, "{message}");
     Error::new(ErrorKind::Damaged, message).with_source(error)
 }
+
+#[cfg(test)]
+mod tests;

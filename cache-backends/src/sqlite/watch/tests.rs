@@ -2,37 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
-use crate::sqlite::path::Place;
+use crate::sqlite::testing::Directory;
 use crate::sqlite::writer::Put;
 use memolith_core::{Record, Space, Timestamp};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Instant;
-
-/// A file of a test's own, removed when it passes.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new(name: &str) -> Directory {
-        let path = std::env::temp_dir().join(format!("memolith-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Directory(path)
-    }
-
-    fn database(&self) -> Database {
-        let path = self.0.join("cache.db");
-        std::fs::OpenOptions::new().create(true).append(true).open(&path).unwrap();
-        Database::open(&Place::File(path)).unwrap()
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
-    }
-}
 
 #[derive(Default)]
 struct Bell(AtomicU64);
