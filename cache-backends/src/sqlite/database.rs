@@ -227,7 +227,7 @@ impl Database {
     /// Everything committed is on the disk when this returns.
     pub(super) fn sync(&self) -> rusqlite::Result<()> {
         let writer = self.writer()?;
-        log::copy(&writer.connection)
+        log::sync(&writer.connection)
     }
 
     fn read<T>(&self, at: Instant, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {

@@ -3,7 +3,7 @@
 use super::PATIENCE;
 use super::readers::Readers;
 use super::writer::Writer;
-use rusqlite::Connection;
+use rusqlite::{Connection, Row, Transaction, TransactionBehavior};
 use std::time::Duration;
 
 /// Bytes after which the log is copied into the file and begun anew.
@@ -53,9 +53,33 @@ impl Log {
     }
 }
 
-/// Copies the log into the file, and waits until both are on the disk.
-pub(super) fn copy(connection: &Connection) -> rusqlite::Result<()> {
-    checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)").map(drop)
+/// Waits until everything committed is on the disk.
+pub(super) fn sync(connection: &Connection) -> rusqlite::Result<()> {
+    if copy(connection)? || connection.is_readonly(rusqlite::MAIN_DB)? {
+        return Ok(());
+    }
+    // Readers of other processes keep the rest in the log, which a commit that is waited for brings to the disk.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    let committed = commit(connection);
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    committed
+}
+
+/// Commits a page as it is.
+fn commit(connection: &Connection) -> rusqlite::Result<()> {
+    let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    connection.pragma_update(None, "user_version", version)?;
+    transaction.commit()
+}
+
+/// Copies the log into the file, as far as readers allow; says whether that is all of it, which then is on the disk.
+fn copy(connection: &Connection) -> rusqlite::Result<bool> {
+    let all = |row: &Row<'_>| {
+        let (busy, log, copied): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(busy == 0 && log == copied)
+    };
+    connection.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?.query_row([], all)
 }
 
 /// Copies the log and has the next commit begin it anew; false when readers of another process are in it.

@@ -162,3 +162,26 @@ fn the_log_stays_short_under_large_values() {
     }
     assert!(longest < 20 << 20, "the log grew to {longest} bytes");
 }
+
+/// A flush says that all is on the disk when it is, also beside a reader that keeps the log from being copied.
+#[test]
+fn a_flush_beside_a_reader_is_no_empty_promise() {
+    let (dir, space) = (Dir::new("flush"), space(None));
+    let backend = opened(&dir.file(), &space);
+    let reader = Connection::open(dir.file()).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM entries").unwrap();
+    backend.flush().unwrap();
+    put(&backend, &space, 1).unwrap();
+    // All but what the reader may see is in the log alone: only another commit can bring it to the disk.
+    let writer = Connection::open(dir.file()).unwrap();
+    writer.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert_eq!(backend.flush().unwrap_err().kind(), ErrorKind::Busy);
+    writer.execute_batch("COMMIT").unwrap();
+    let length = || std::fs::metadata(dir.0.join("cache.db-wal")).unwrap().len();
+    let before = length();
+    backend.flush().unwrap();
+    assert!(length() > before, "a commit that is waited for is in the log");
+    reader.execute_batch("COMMIT").unwrap();
+    backend.flush().unwrap();
+    assert!(has(&backend, &space, 1), "nothing else has changed");
+}
