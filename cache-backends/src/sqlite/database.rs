@@ -5,7 +5,7 @@ use super::connect::{Source, failure};
 use super::hash::Hashed;
 use super::log::{self, Log};
 use super::path::Place;
-use super::queue::Queue;
+use super::queue::{Queue, again, is_busy, one_by_one};
 use super::readers::{Readers, thread_number};
 use super::recency::{Hit, Hits};
 use super::writer::{Made, Put, Writer, row_id};
@@ -135,11 +135,9 @@ impl Database {
         let results = match together {
             Ok(made) => made.into_iter().map(Ok).collect(),
             Err(error) if puts.len() == 1 => vec![Err(error)],
-            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
-                puts.iter().map(|_| Err(again(&error))).collect()
-            }
+            Err(error) if is_busy(&error) => puts.iter().map(|_| Err(again(&error))).collect(),
             // One that cannot be written must not take the others with it.
-            Err(_) => puts.iter().map(|put| writer.transact(|writer| writer.put(*put))).collect::<Vec<_>>(),
+            Err(_) => one_by_one(puts, |put| writer.transact(|writer| writer.put(put))),
         };
         self.committed(&writer);
         results
@@ -282,13 +280,5 @@ impl Drop for Database {
             let _ = writer.transact(|writer| writer.touch(&hits));
         }
         writer.close();
-    }
-}
-
-/// The same error for another one who waited.
-fn again(error: &rusqlite::Error) -> rusqlite::Error {
-    match error {
-        rusqlite::Error::SqliteFailure(error, message) => rusqlite::Error::SqliteFailure(*error, message.clone()),
-        other => failure(ffi::SQLITE_ERROR, &other.to_string()),
     }
 }
