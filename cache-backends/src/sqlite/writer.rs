@@ -15,6 +15,9 @@ const SWEPT: i64 = 8;
 /// A space that was not used for so many seconds is reclaimed: ninety days.
 const UNUSED: i64 = 90 * 24 * 60 * 60;
 
+/// No space was used before this format was: the year 2024, in seconds since 1970. A clock that is not set yet says so.
+const EARLIEST: i64 = 1_704_067_200;
+
 /// Entries of unused spaces that are reclaimed whenever a space is opened, at most.
 const RETIRED: i64 = 1_000;
 
@@ -221,6 +224,7 @@ impl Writer {
     /// Reclaims spaces that nobody has opened for [`UNUSED`] seconds: of changed functions, of programs long gone.
     /// In steps, so that no single call pays for all.
     fn retire(&mut self) -> rusqlite::Result<()> {
+        self.connection.execute("UPDATE spaces SET used = unixepoch() WHERE used < ?1", [EARLIEST])?;
         let select = "SELECT id FROM spaces WHERE used < unixepoch() - ?1 LIMIT 1";
         let unused: Option<i64> = self.connection.query_row(select, [UNUSED], |row| row.get(0)).optional()?;
         let Some(space) = unused else { return Ok(()) };
