@@ -193,11 +193,13 @@ impl Database {
         self.read(Instant::now(), |connection| {
             let Some(area) = self.area(connection, &space.name)? else { return Ok(None) };
             let sql = "SELECT key, value, expires FROM entries WHERE id = ?1 AND space = ?2";
+            // A row that was damaged is absent, as it is for a get.
             let record = |row: &rusqlite::Row<'_>| {
-                Ok((row.get(0)?, Record { value: row.get(1)?, expires: scores::moment(row.get(2)?) }))
+                let (Ok(key), Ok(value), Ok(expires)) = (row.get(0), row.get(1), row.get(2)) else { return Ok(None) };
+                Ok(Some((key, Record { value, expires: scores::moment(expires) })))
             };
             let found = connection.prepare_cached(sql)?.query_row([row, area.id], record);
-            Ok(found.optional()?.filter(|(_, record): &(_, Record)| now < record.expires))
+            Ok(found.optional()?.flatten().filter(|(_, record): &(_, Record)| now < record.expires))
         })
     }
 
