@@ -57,6 +57,9 @@ const SHOWN: usize = 256;
 ///
 /// Beside the file lie `NAME-wal` and `NAME-shm` while it is in use, and `NAME.lock`, which is empty and stays.
 /// Files are made readable by their owner alone. Network file systems are no place for them.
+/// None of them may be made shorter while in use, by truncating it or copying over it, which its owner alone can do: parts
+/// are mapped into memory, and whoever reads what was cut off ends with a bus error. Delete the file, or rename another
+/// over it, instead.
 #[derive(Clone, Debug)]
 pub struct Sqlite {
     handle: Arc<Handle>,
