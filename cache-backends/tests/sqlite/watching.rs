@@ -86,28 +86,6 @@ fn deleting_the_file_is_heard() {
     eventually("the deletion is heard", || bell.rung() > 0);
 }
 
-/// A watcher may be dropped, and may drop the backend.
-#[test]
-fn watchers_come_and_go() {
-    struct Last(std::sync::Mutex<Option<memolith_backends::Sqlite>>, Arc<AtomicU64>);
-    impl Watch for Last {
-        fn invalidated(&self) {
-            drop(self.0.lock().unwrap().take());
-            self.1.fetch_add(1, SeqCst);
-        }
-    }
-    let (dir, space, rung) = (Dir::new("watch-drop"), space(None), Arc::new(AtomicU64::new(0)));
-    let backend = opened(&dir.file(), &space);
-    drop(Bell::watching(&backend, &space));
-    let last: Arc<dyn Watch> = Arc::new(Last(std::sync::Mutex::new(Some(backend.clone())), rung.clone()));
-    backend.watch(&space, Arc::downgrade(&last));
-    backend.watch(&space, Weak::<Bell>::new());
-    put(&backend, &space, 1).unwrap();
-    drop(backend);
-    std::fs::remove_file(dir.file()).unwrap();
-    eventually("the last handle is dropped by its watcher", || rung.load(SeqCst) == 1);
-}
-
 /// Beside gets that never pause, nobody reads what another process removed once the news of it is there.
 #[test]
 fn what_was_removed_is_gone_after_the_news() {
@@ -156,4 +134,26 @@ fn setting_the_file_aside_is_heard() {
     eventually("the file is set aside", || backend.get(&space, b"key", now()).is_ok_and(|found| found.is_none()));
     assert!(dir.names().iter().any(|name| name.contains(".corrupt-")), "{:?}", dir.names());
     eventually("the loss is heard of", || bell.rung() > 0);
+}
+
+/// A watcher may be dropped, and may drop the backend.
+#[test]
+fn watchers_come_and_go() {
+    struct Last(std::sync::Mutex<Option<memolith_backends::Sqlite>>, Arc<AtomicU64>);
+    impl Watch for Last {
+        fn invalidated(&self) {
+            drop(self.0.lock().unwrap().take());
+            self.1.fetch_add(1, SeqCst);
+        }
+    }
+    let (dir, space, rung) = (Dir::new("watch-drop"), space(None), Arc::new(AtomicU64::new(0)));
+    let backend = opened(&dir.file(), &space);
+    drop(Bell::watching(&backend, &space));
+    let last: Arc<dyn Watch> = Arc::new(Last(std::sync::Mutex::new(Some(backend.clone())), rung.clone()));
+    backend.watch(&space, Arc::downgrade(&last));
+    backend.watch(&space, Weak::<Bell>::new());
+    put(&backend, &space, 1).unwrap();
+    drop(backend);
+    std::fs::remove_file(dir.file()).unwrap();
+    eventually("the last handle is dropped by its watcher", || rung.load(SeqCst) == 1);
 }
