@@ -30,6 +30,12 @@ impl Source {
         Source { place: place.clone(), identity: place.identity(), process: std::process::id() }
     }
 
+    /// As if the parent of this process had made it.
+    #[cfg(test)]
+    pub(super) fn inherited(place: &Place) -> Self {
+        Source { process: std::process::id() ^ 1, ..Source::of(place) }
+    }
+
     pub(super) fn identity(&self) -> Option<Identity> {
         self.identity
     }

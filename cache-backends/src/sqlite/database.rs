@@ -5,7 +5,7 @@ use super::connect::{Source, failure};
 use super::hash::Hashed;
 use super::log::{self, Log};
 use super::path::Place;
-use super::queue::Queue;
+use super::queue::{Queue, again, is_busy, one_by_one};
 use super::readers::{Readers, thread_number};
 use super::recency::{Hit, Hits};
 use super::writer::{Made, Put, Writer, row_id};
@@ -40,7 +40,11 @@ struct Area {
 
 impl Database {
     pub(super) fn open(place: &Place) -> rusqlite::Result<Database> {
-        let source = Arc::new(Source::of(place));
+        Database::at(place, Source::of(place))
+    }
+
+    fn at(place: &Place, source: Source) -> rusqlite::Result<Database> {
+        let source = Arc::new(source);
         let connection = source.writer()?;
         schema::migrate(&connection)?;
         let readers = (*place != Place::Memory).then(|| Readers::new(source.clone()));
@@ -54,6 +58,12 @@ impl Database {
             spaces: RwLock::default(),
             log: Mutex::default(),
         })
+    }
+
+    /// As if the parent of this process had opened it.
+    #[cfg(test)]
+    pub(super) fn inherited(place: &Place) -> rusqlite::Result<Database> {
+        Database::at(place, Source::inherited(place))
     }
 
     /// The file as it was opened.
@@ -125,11 +135,9 @@ impl Database {
         let results = match together {
             Ok(made) => made.into_iter().map(Ok).collect(),
             Err(error) if puts.len() == 1 => vec![Err(error)],
-            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
-                puts.iter().map(|_| Err(again(&error))).collect()
-            }
+            Err(error) if is_busy(&error) => puts.iter().map(|_| Err(again(&error))).collect(),
             // One that cannot be written must not take the others with it.
-            Err(_) => puts.iter().map(|put| writer.transact(|writer| writer.put(*put))).collect::<Vec<_>>(),
+            Err(_) => one_by_one(puts, |put| writer.transact(|writer| writer.put(put))),
         };
         self.committed(&writer);
         results
@@ -185,11 +193,13 @@ impl Database {
         self.read(Instant::now(), |connection| {
             let Some(area) = self.area(connection, &space.name)? else { return Ok(None) };
             let sql = "SELECT key, value, expires FROM entries WHERE id = ?1 AND space = ?2";
+            // A row that was damaged is absent, as it is for a get.
             let record = |row: &rusqlite::Row<'_>| {
-                Ok((row.get(0)?, Record { value: row.get(1)?, expires: scores::moment(row.get(2)?) }))
+                let (Ok(key), Ok(value), Ok(expires)) = (row.get(0), row.get(1), row.get(2)) else { return Ok(None) };
+                Ok(Some((key, Record { value, expires: scores::moment(expires) })))
             };
             let found = connection.prepare_cached(sql)?.query_row([row, area.id], record);
-            Ok(found.optional()?.filter(|(_, record): &(_, Record)| now < record.expires))
+            Ok(found.optional()?.flatten().filter(|(_, record): &(_, Record)| now < record.expires))
         })
     }
 
@@ -207,10 +217,17 @@ impl Database {
         self.readers.as_ref().is_some_and(|readers| readers.end_idle(Instant::now()))
     }
 
+    /// What is read from now on includes all that the writer has seen, also of other processes.
+    pub(super) fn renew_readers(&self) {
+        if let Some(readers) = &self.readers {
+            readers.committed();
+        }
+    }
+
     /// Everything committed is on the disk when this returns.
     pub(super) fn sync(&self) -> rusqlite::Result<()> {
         let writer = self.writer()?;
-        log::copy(&writer.connection)
+        log::sync(&writer.connection)
     }
 
     fn read<T>(&self, at: Instant, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
@@ -246,8 +263,8 @@ impl Database {
 
     fn committed(&self, writer: &Writer) {
         let Some(readers) = &self.readers else { return };
-        readers.committed();
-        self.log.lock().grown(&writer.connection, readers);
+        self.renew_readers();
+        self.log.lock().grown(writer, readers);
     }
 }
 
@@ -265,13 +282,5 @@ impl Drop for Database {
             let _ = writer.transact(|writer| writer.touch(&hits));
         }
         writer.close();
-    }
-}
-
-/// The same error for another one who waited.
-fn again(error: &rusqlite::Error) -> rusqlite::Error {
-    match error {
-        rusqlite::Error::SqliteFailure(error, message) => rusqlite::Error::SqliteFailure(*error, message.clone()),
-        other => failure(ffi::SQLITE_ERROR, &other.to_string()),
     }
 }

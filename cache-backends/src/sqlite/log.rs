@@ -2,7 +2,8 @@
 
 use super::PATIENCE;
 use super::readers::Readers;
-use rusqlite::Connection;
+use super::writer::Writer;
+use rusqlite::{Connection, Row, Transaction, TransactionBehavior};
 use std::time::Duration;
 
 /// Bytes after which the log is copied into the file and begun anew.
@@ -14,17 +15,14 @@ const STILL: Duration = Duration::from_millis(50);
 /// Up to here it is tried again whenever another [`LOG`] was written; from here on, whenever the log has doubled.
 const PRESSED: u64 = 4 * LOG;
 
-/// Bytes that a changed row adds to the log: a page of the table and one of an index.
-const ROW: u64 = 8 << 10;
-
 /// How long the first try of a reset waits for readers of other processes.
 pub(super) const RESET: Duration = Duration::from_millis(10);
 
 /// How much was written since the log was begun.
 #[derive(Debug)]
 pub(super) struct Log {
-    /// What [`Connection::total_changes`] said last.
-    changes: u64,
+    /// What [`Writer::written`] said last.
+    total: u64,
     written: u64,
     most: u64,
     patience: Duration,
@@ -32,20 +30,20 @@ pub(super) struct Log {
 
 impl Default for Log {
     fn default() -> Self {
-        Log { changes: 0, written: 0, most: LOG, patience: RESET }
+        Log { total: 0, written: 0, most: LOG, patience: RESET }
     }
 }
 
 impl Log {
-    /// Called after each commit, under the writer's lock: `connection` is the writer's.
-    pub(super) fn grown(&mut self, connection: &Connection, readers: &Readers) {
-        let changes = connection.total_changes();
-        self.written += changes.saturating_sub(self.changes) * ROW;
-        self.changes = changes;
+    /// Called after each commit, under the writer's lock.
+    pub(super) fn grown(&mut self, writer: &Writer, readers: &Readers) {
+        let total = writer.written();
+        self.written += total.saturating_sub(self.total);
+        self.total = total;
         if self.written < self.most {
             return;
         }
-        let reset = reset(connection, readers, self.patience).unwrap_or(false);
+        let reset = reset(&writer.connection, readers, self.patience).unwrap_or(false);
         // While others are in it, each try makes a put wait: the next one comes later and waits for longer.
         (self.written, self.most, self.patience) = match reset {
             true => (0, LOG, RESET),
@@ -55,9 +53,33 @@ impl Log {
     }
 }
 
-/// Copies the log into the file, and waits until both are on the disk.
-pub(super) fn copy(connection: &Connection) -> rusqlite::Result<()> {
-    checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)").map(drop)
+/// Waits until everything committed is on the disk.
+pub(super) fn sync(connection: &Connection) -> rusqlite::Result<()> {
+    if copy(connection)? || connection.is_readonly(rusqlite::MAIN_DB)? {
+        return Ok(());
+    }
+    // Readers of other processes keep the rest in the log, which a commit that is waited for brings to the disk.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    let committed = commit(connection);
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    committed
+}
+
+/// Commits a page as it is.
+fn commit(connection: &Connection) -> rusqlite::Result<()> {
+    let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    connection.pragma_update(None, "user_version", version)?;
+    transaction.commit()
+}
+
+/// Copies the log into the file, as far as readers allow; says whether that is all of it, which then is on the disk.
+fn copy(connection: &Connection) -> rusqlite::Result<bool> {
+    let all = |row: &Row<'_>| {
+        let (busy, log, copied): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(busy == 0 && log == copied)
+    };
+    connection.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?.query_row([], all)
 }
 
 /// Copies the log and has the next commit begin it anew; false when readers of another process are in it.

@@ -20,6 +20,8 @@ mod recency;
 mod schema;
 mod scores;
 mod store;
+#[cfg(test)]
+mod testing;
 mod tick;
 mod watch;
 mod writer;
@@ -50,10 +52,14 @@ const SHOWN: usize = 256;
 /// time, and is tried again every second; one that is damaged is set aside as `NAME.corrupt-<milliseconds since 1970>`
 /// and begun anew; one that is deleted or replaced while in use is opened anew within 50 ms.
 /// A read-only file is read.
-/// SQLite cannot be carried across a `fork`: in the child, a file that was open before answers errors. Fork first, then open.
+/// SQLite cannot be carried across a `fork`: in the child, a file that was open before answers errors, after 5 ms at
+/// most, and stays open until the child ends. Fork first, then open.
 ///
 /// Beside the file lie `NAME-wal` and `NAME-shm` while it is in use, and `NAME.lock`, which is empty and stays.
 /// Files are made readable by their owner alone. Network file systems are no place for them.
+/// None of them may be made shorter while in use, by truncating it or copying over it, which its owner alone can do: parts
+/// are mapped into memory, and whoever reads what was cut off ends with a bus error. Delete the file, or rename another
+/// over it, instead.
 #[derive(Clone, Debug)]
 pub struct Sqlite {
     handle: Arc<Handle>,
@@ -201,6 +207,7 @@ impl Backend for Sqlite {
         let added = self.with(|database, _| {
             let writer = database.writer()?;
             watchers.add((&space.name, Some(writer.generation(&space.name)?)), watch.clone());
+            database.renew_readers();
             Ok(())
         });
         if added.is_err() {

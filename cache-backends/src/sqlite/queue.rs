@@ -4,7 +4,7 @@ use super::connect::failure;
 use super::writer::{Made, Put};
 use memolith_core::{Record, Space, Timestamp};
 use parking_lot::{Condvar, Mutex};
-use rusqlite::ffi;
+use rusqlite::{ErrorCode, ffi};
 use std::collections::HashMap;
 
 /// Puts that wait for the commit under way.
@@ -112,7 +112,59 @@ impl Copied {
     }
 }
 
+/// Commits puts that cannot be committed together; whoever comes after one that found the file held gets its answer.
+pub(super) fn one_by_one(
+    puts: &[Put<'_>],
+    mut commit: impl FnMut(Put<'_>) -> rusqlite::Result<Made>,
+) -> Vec<rusqlite::Result<Made>> {
+    let mut results: Vec<rusqlite::Result<Made>> = vec![];
+    for put in puts {
+        let result = match results.last() {
+            Some(Err(error)) if is_busy(error) => Err(again(error)),
+            _ => commit(*put),
+        };
+        results.push(result);
+    }
+    results
+}
+
+/// Whether somebody else holds the file.
+pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+}
+
+/// The same error for another one who waited.
+pub(super) fn again(error: &rusqlite::Error) -> rusqlite::Error {
+    match error {
+        rusqlite::Error::SqliteFailure(error, message) => rusqlite::Error::SqliteFailure(*error, message.clone()),
+        other => failure(ffi::SQLITE_ERROR, &other.to_string()),
+    }
+}
+
 /// Every put has a result.
 fn lost() -> rusqlite::Result<Made> {
     Err(failure(ffi::SQLITE_INTERNAL, "a put was not committed"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    /// Each waits for a lock as long as a caller should wait at all: the others get the answer of the first.
+    #[test]
+    fn a_held_file_is_waited_for_once() {
+        let space = Space::new("one");
+        let puts = [Put { space: &space, entries: &[], now: Timestamp::NEVER }; 4];
+        let asked = Cell::new(0);
+        let answers = [ffi::SQLITE_OK, ffi::SQLITE_TOOBIG, ffi::SQLITE_BUSY, ffi::SQLITE_OK];
+        let results = one_by_one(&puts, |_| match answers[asked.replace(asked.get() + 1)] {
+            ffi::SQLITE_OK => Ok(Made::default()),
+            code => Err(failure(code, "as told")),
+        });
+        assert_eq!(asked.get(), 3, "puts that were tried");
+        let codes = results.iter().map(|result| result.as_ref().err().and_then(rusqlite::Error::sqlite_error_code));
+        let busy = Some(ErrorCode::DatabaseBusy);
+        assert_eq!(codes.collect::<Vec<_>>(), [None, Some(ErrorCode::TooBig), busy, busy]);
+    }
 }

@@ -69,6 +69,8 @@ impl Readers {
         let commits = self.commits.load(Acquire);
         let fresh = |(began, seen): (Instant, u64)| seen == commits && at.saturating_duration_since(began) < AGE;
         if !reader.began.is_some_and(fresh) {
+            // Not asked at each get: it is a call of the system.
+            self.source.not_forked()?;
             reader.end();
             reader.begin(&self.source, (at, commits))?;
         }
@@ -112,7 +114,6 @@ impl Readers {
 
 impl Reader {
     fn begin(&mut self, source: &Source, began: (Instant, u64)) -> rusqlite::Result<()> {
-        source.not_forked()?;
         let connection = match self.connection.take() {
             Some(connection) => connection,
             None => source.reader()?,

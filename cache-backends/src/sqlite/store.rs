@@ -3,7 +3,7 @@
 
 use super::connect::{explain, is_damage};
 use super::database::Database;
-use super::path::Place;
+use super::path::{Identity, Place};
 use super::quarantine::Turn;
 use super::watch::Watchers;
 use super::{CHECKED, PATIENCE};
@@ -31,10 +31,29 @@ pub(super) struct Store {
 
 #[derive(Debug, Default)]
 struct State {
-    database: Option<Arc<Database>>,
+    database: Option<Kept>,
     /// Why there is no database, and when it was last tried.
     failure: Option<(ErrorKind, String)>,
     tried: Option<Instant>,
+}
+
+/// A database that is open. One inherited by a forked process stays so for good: closing it would undo what the parent
+/// has under way, or wait for locks of threads that were not inherited.
+#[derive(Debug)]
+struct Kept(Arc<Database>);
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        if self.0.source().not_forked().is_err() {
+            std::mem::forget(self.0.clone());
+        }
+    }
+}
+
+impl State {
+    fn open(&self) -> Option<&Arc<Database>> {
+        self.database.as_ref().map(|kept| &kept.0)
+    }
 }
 
 impl Store {
@@ -57,20 +76,20 @@ impl Store {
 
     /// The database if it is open now.
     pub(super) fn open_now(&self) -> Option<Arc<Database>> {
-        self.state.try_read_for(PATIENCE)?.database.clone()
+        self.state.try_read_for(PATIENCE)?.open().cloned()
     }
 
     /// The database, opened if it is not, or no longer, there.
     pub(super) fn database(&self, at: Instant) -> Result<Arc<Database>> {
         let busy = || Error::new(ErrorKind::Busy, "another thread is opening the database, try again");
-        let open = self.state.try_read_for(PATIENCE).ok_or_else(busy)?.database.clone();
+        let open = self.state.try_read_for(PATIENCE).ok_or_else(busy)?.open().cloned();
         if let Some(database) = open
             && (!self.is_check_due(at) || database.source().is_in_place())
         {
             return Ok(database);
         }
         let mut state = self.state.try_write_for(PATIENCE).ok_or_else(busy)?;
-        if let Some(database) = &state.database {
+        if let Some(database) = state.open() {
             if database.source().is_in_place() {
                 return Ok(database.clone());
             }
@@ -93,7 +112,7 @@ impl Store {
         match self.open() {
             Ok(database) => {
                 let database = Arc::new(database);
-                state.database = Some(database.clone());
+                state.database = Some(Kept(database.clone()));
                 state.failure = None;
                 Ok(database)
             }
@@ -117,16 +136,20 @@ impl Store {
         })?;
         let identity = self.place.identity();
         Database::open(&self.place).map_err(|error| {
-            if is_damage(&error) { set_aside(path, turn.set_aside(path, identity), error) } else { explain(error) }
+            if is_damage(&error) { self.set_aside((path, identity), &turn, error) } else { explain(error) }
         })
     }
 
     fn failed(&self, database: &Arc<Database>, error: rusqlite::Error) -> Error {
+        // A fork reads without the locks it takes for its own: what it meets says nothing about the file.
+        if let Err(forked) = database.source().not_forked() {
+            return explain(forked);
+        }
         if is_damage(&error) {
             self.close(database, Duration::ZERO);
             let Place::File(path) = &self.place else { return explain(error) };
             return match Turn::wait(path) {
-                Ok(turn) => set_aside(path, turn.set_aside(path, database.source().identity()), error),
+                Ok(turn) => self.set_aside((path, database.source().identity()), &turn, error),
                 Err(busy) => explain(busy),
             };
         }
@@ -141,10 +164,17 @@ impl Store {
         explain(error)
     }
 
+    fn set_aside(&self, (path, damaged): (&Path, Option<Identity>), turn: &Turn, error: rusqlite::Error) -> Error {
+        let aside = turn.set_aside(path, damaged);
+        // What was in it is gone for everybody; whatever takes its place counts its generations anew.
+        self.watchers.forget();
+        warned(path, aside, error)
+    }
+
     /// Lets go of `database`, unless another took its place or it is not open for as long as `least`.
     fn close(&self, database: &Arc<Database>, least: Duration) {
         let Some(mut state) = self.state.try_write_for(PATIENCE) else { return };
-        let ours = state.database.as_ref().is_some_and(|open| Arc::ptr_eq(open, database));
+        let ours = state.open().is_some_and(|open| Arc::ptr_eq(open, database));
         if ours && state.tried.is_none_or(|tried| tried.elapsed() >= least) {
             state.database = None;
             state.failure = None;
@@ -161,7 +191,7 @@ impl Store {
 }
 
 /// The one warning: what was damaged and where it is now.
-fn set_aside(path: &Path, aside: std::io::Result<Option<PathBuf>>, error: rusqlite::Error) -> Error {
+fn warned(path: &Path, aside: std::io::Result<Option<PathBuf>>, error: rusqlite::Error) -> Error {
     let message = match aside {
         Ok(Some(aside)) => {
             format!("the database was damaged and set aside as {}, a new one takes its place", aside.display())
@@ -175,3 +205,6 @@ fn set_aside(path: &Path, aside: std::io::Result<Option<PathBuf>>, error: rusqli
     tracing::warn!(error = %error, "{message}");
     Error::new(ErrorKind::Damaged, message).with_source(error)
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,7 +38,7 @@ impl Watchers {
 
     /// Tells those whose space another process has invalidated.
     pub(super) fn look(&self, database: &Database) -> rusqlite::Result<()> {
-        let mut told: Vec<Arc<dyn Watch>> = vec![];
+        let (mut told, mut looked): (Vec<Arc<dyn Watch>>, _) = (vec![], Ok(()));
         {
             // Under the writer's lock no invalidation of this process is half done.
             let mut writer = database.writer()?;
@@ -47,16 +47,27 @@ impl Watchers {
                 return Ok(());
             }
             for watcher in self.list.lock().iter_mut() {
-                let generation = writer.generation(&watcher.space)?;
-                if watcher.seen.replace(generation) != Some(generation) {
-                    told.extend(watcher.told.upgrade());
+                match writer.generation(&watcher.space) {
+                    Ok(generation) if watcher.seen == Some(generation) => {}
+                    Ok(generation) => {
+                        watcher.seen = Some(generation);
+                        told.extend(watcher.told.upgrade());
+                    }
+                    // The others are told all the same, and this one is looked at again.
+                    Err(error) => looked = Err(error),
                 }
             }
-            writer.looked(version);
+            if looked.is_ok() {
+                writer.looked(version);
+            }
+        }
+        if !told.is_empty() {
+            // Whoever has heard of it must not read what was there before, and keep that for good.
+            database.renew_readers();
         }
         // No lock is held: they are foreign code.
         told.iter().for_each(|watch| watch.invalidated());
-        Ok(())
+        looked
     }
 
     /// This process has invalidated entries of `space` itself. A single watcher is who did it, and knows; of several
@@ -78,3 +89,6 @@ impl fmt::Debug for Watcher {
         f.debug_struct("Watcher").field("space", &self.space).field("seen", &self.seen).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,8 +15,14 @@ const SWEPT: i64 = 8;
 /// A space that was not used for so many seconds is reclaimed: ninety days.
 const UNUSED: i64 = 90 * 24 * 60 * 60;
 
+/// No space was used before this format was: the year 2024, in seconds since 1970. A clock that is not set yet says so.
+const EARLIEST: i64 = 1_704_067_200;
+
 /// Entries of unused spaces that are reclaimed whenever a space is opened, at most.
 const RETIRED: i64 = 1_000;
+
+/// Bytes that a changed row adds to the log besides its value: a page of the table and one of an index.
+const ROW: u64 = 8 << 10;
 
 /// The connection and what it knows.
 #[derive(Debug)]
@@ -27,6 +33,8 @@ pub(super) struct Writer {
     random: u64,
     /// `PRAGMA data_version` when somebody last looked for foreign commits.
     watched: i64,
+    /// Bytes of keys and values put so far.
+    put: u64,
 }
 
 /// One put, or a batch of them that is written in one step.
@@ -54,7 +62,8 @@ pub(super) fn row_id(space: i64, key: &[u8]) -> i64 {
 impl Writer {
     pub(super) fn new(connection: Connection, hits: Arc<Hits>) -> Self {
         // Any start will do, as long as two processes differ.
-        Writer { connection, hits, ledger: Ledger::default(), random: u64::from(std::process::id()), watched: 0 }
+        let random = u64::from(std::process::id());
+        Writer { connection, hits, ledger: Ledger::default(), random, watched: 0, put: 0 }
     }
 
     /// Runs `work` as one transaction, with the lock of the file from its start: it never waits half done.
@@ -120,6 +129,7 @@ impl Writer {
         let score = scores::fresh(put.space.policy, put.now, random);
         let expires = scores::micros(record.expires);
         let size = size(key, record) as i64;
+        self.put += size as u64;
         let values = params![id, space, score, expires, size, key, record.value];
         // This way round the common case, a new key, is one statement.
         let insert = "INSERT OR IGNORE INTO entries(id, space, score, expires, size, key, value)
@@ -214,6 +224,7 @@ impl Writer {
     /// Reclaims spaces that nobody has opened for [`UNUSED`] seconds: of changed functions, of programs long gone.
     /// In steps, so that no single call pays for all.
     fn retire(&mut self) -> rusqlite::Result<()> {
+        self.connection.execute("UPDATE spaces SET used = unixepoch() WHERE used < ?1", [EARLIEST])?;
         let select = "SELECT id FROM spaces WHERE used < unixepoch() - ?1 LIMIT 1";
         let unused: Option<i64> = self.connection.query_row(select, [UNUSED], |row| row.get(0)).optional()?;
         let Some(space) = unused else { return Ok(()) };
@@ -226,6 +237,11 @@ impl Writer {
             self.connection.execute("DELETE FROM spaces WHERE id = ?1", [space])?;
         }
         Ok(())
+    }
+
+    /// Bytes that were added to the log so far, roughly.
+    pub(super) fn written(&self) -> u64 {
+        self.put + self.connection.total_changes() * ROW
     }
 
     /// How often entries of a space were invalidated.

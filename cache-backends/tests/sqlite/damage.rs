@@ -1,7 +1,7 @@
 //! Files that are not what was written.
 
 use crate::support::*;
-use memolith_core::{Backend, ErrorKind};
+use memolith_core::{Backend, ErrorKind, Record, Visit};
 use rusqlite::Connection;
 use std::path::Path;
 
@@ -181,4 +181,26 @@ fn two_processes_set_aside_once() {
 
 fn beside(path: &Path, end: &str) -> std::path::PathBuf {
     format!("{}{end}", path.display()).into()
+}
+
+/// A row whose values are of the wrong kind is passed over, and the rest is shown.
+#[test]
+fn a_damaged_row_ends_no_scan() {
+    let (dir, space) = (Dir::new("row"), space(None));
+    let backend = opened(&dir.file(), &space);
+    (0..4).for_each(|key| put(&backend, &space, key).unwrap());
+    let damages = ["key = 'text'", "value = 7", "expires = 'never'"];
+    for (row, damage) in damages.iter().enumerate() {
+        let sql = format!("UPDATE entries SET {damage} WHERE id = (SELECT id FROM entries LIMIT 1 OFFSET {row})");
+        Connection::open(dir.file()).unwrap().execute_batch(&sql).unwrap();
+    }
+    let mut shown = 0;
+    let mut visit = |_: &[u8], _: &Record| {
+        shown += 1;
+        Visit::Remove
+    };
+    backend.scan(&space, now(), &mut visit).unwrap();
+    assert_eq!(shown, 1, "rows that are as they were put");
+    backend.clear(&space).unwrap();
+    assert_eq!(number(&dir.file(), "SELECT count(*) FROM entries"), 0);
 }

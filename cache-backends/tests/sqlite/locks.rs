@@ -149,3 +149,39 @@ fn idle_readers_let_go() {
     // A checkpoint that cuts the log succeeds only when no reader is in it.
     eventually("the reader lets go", || number(&dir.file(), "PRAGMA wal_checkpoint(TRUNCATE)") == 0);
 }
+
+/// What a put adds to the log is as long as its value.
+#[test]
+fn the_log_stays_short_under_large_values() {
+    let (dir, space) = (Dir::new("log-large"), space(Some(20)));
+    let backend = opened(&dir.file(), &space);
+    let mut longest = 0;
+    for key in 0..200u64 {
+        backend.put(&space, &key.to_le_bytes(), &record(vec![key as u8; 300_000]), now()).unwrap();
+        longest = longest.max(std::fs::metadata(dir.0.join("cache.db-wal")).unwrap().len());
+    }
+    assert!(longest < 20 << 20, "the log grew to {longest} bytes");
+}
+
+/// A flush says that all is on the disk when it is, also beside a reader that keeps the log from being copied.
+#[test]
+fn a_flush_beside_a_reader_is_no_empty_promise() {
+    let (dir, space) = (Dir::new("flush"), space(None));
+    let backend = opened(&dir.file(), &space);
+    let reader = Connection::open(dir.file()).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM entries").unwrap();
+    backend.flush().unwrap();
+    put(&backend, &space, 1).unwrap();
+    // All but what the reader may see is in the log alone: only another commit can bring it to the disk.
+    let writer = Connection::open(dir.file()).unwrap();
+    writer.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert_eq!(backend.flush().unwrap_err().kind(), ErrorKind::Busy);
+    writer.execute_batch("COMMIT").unwrap();
+    let length = || std::fs::metadata(dir.0.join("cache.db-wal")).unwrap().len();
+    let before = length();
+    backend.flush().unwrap();
+    assert!(length() > before, "a commit that is waited for is in the log");
+    reader.execute_batch("COMMIT").unwrap();
+    backend.flush().unwrap();
+    assert!(has(&backend, &space, 1), "nothing else has changed");
+}

@@ -101,3 +101,19 @@ fn unused_spaces_are_reclaimed() {
     put(&backend, &old, 7).unwrap();
     assert!(has(&backend, &old, 7) && backend.len(&old).unwrap() == 1, "a reclaimed space can be used again");
 }
+
+/// A space that was last used before this format was, as a clock that was not set yet says, is in use now.
+#[test]
+fn a_clock_that_was_not_set_reclaims_nothing() {
+    let (dir, old, new) = (Dir::new("clock"), Space::new("area@1"), Space::new("area@2"));
+    let backend = opened(&dir.file(), &old);
+    put(&backend, &old, 1).unwrap();
+    drop(backend);
+    let set = |sql: &str| Connection::open(dir.file()).unwrap().execute_batch(sql).unwrap();
+    set("UPDATE spaces SET used = 1000 WHERE name = 'area@1'");
+    let backend = opened(&dir.file(), &new);
+    Backend::open(&backend, &new).unwrap();
+    assert!(has(&backend, &old, 1), "it is kept, though last used in 1970");
+    let age = number(&dir.file(), "SELECT unixepoch() - used FROM spaces WHERE name = 'area@1'");
+    assert!((0..60).contains(&age), "its days are counted from now on: {age} s");
+}

@@ -86,6 +86,56 @@ fn deleting_the_file_is_heard() {
     eventually("the deletion is heard", || bell.rung() > 0);
 }
 
+/// Beside gets that never pause, nobody reads what another process removed once the news of it is there.
+#[test]
+fn what_was_removed_is_gone_after_the_news() {
+    if let Some(job) = job() {
+        let space = Space::new("one");
+        let backend = opened(Path::new(&job[0]), &space);
+        say("ready");
+        while heard().is_some() {
+            backend.remove(&space, &1u64.to_le_bytes()).unwrap();
+            say("done");
+        }
+        return;
+    }
+    let (dir, space) = (Dir::new("watch-busy"), Space::new("one"));
+    let backend = opened(&dir.file(), &space);
+    let bell = Bell::watching(&backend, &space);
+    let mut worker =
+        Worker::start("watching::what_was_removed_is_gone_after_the_news", &[dir.file().to_str().unwrap()]);
+    worker.hear("ready");
+    for round in 1..=setting("MEMOLITH_REMOVALS", 20) {
+        put(&backend, &space, 1).unwrap();
+        worker.tell("remove");
+        eventually("the removal is heard of", || {
+            let heard = bell.rung() == round;
+            let found = has(&backend, &space, 1);
+            assert!(!(heard && found), "removal {round} is heard of, and the entry still read");
+            heard
+        });
+        worker.hear("done");
+    }
+    worker.end();
+}
+
+/// Whatever was in a file that is set aside is invalidated with it.
+#[test]
+fn setting_the_file_aside_is_heard() {
+    let (dir, space) = (Dir::new("watch-aside"), space(None));
+    let backend = opened(&dir.file(), &space);
+    put(&backend, &space, 1).unwrap();
+    let bell = Bell::watching(&backend, &space);
+    eventually("the log is in the file", || number(&dir.file(), "PRAGMA wal_checkpoint(TRUNCATE)") == 0);
+    // Overwritten in place: what is mapped must not become shorter.
+    let mut file = std::fs::OpenOptions::new().write(true).open(dir.file()).unwrap();
+    let length = file.metadata().unwrap().len();
+    std::io::Write::write_all(&mut file, &vec![0xa5; length as usize]).unwrap();
+    eventually("the file is set aside", || backend.get(&space, b"key", now()).is_ok_and(|found| found.is_none()));
+    assert!(dir.names().iter().any(|name| name.contains(".corrupt-")), "{:?}", dir.names());
+    eventually("the loss is heard of", || bell.rung() > 0);
+}
+
 /// A watcher may be dropped, and may drop the backend.
 #[test]
 fn watchers_come_and_go() {
