@@ -14,7 +14,7 @@ pub use core::marker::PhantomData;
 pub use core::option::Option;
 pub use core::result::Result::{Err, Ok};
 pub use core::time::Duration;
-pub use std::sync::LazyLock;
+pub use std::sync::OnceLock;
 
 use crate::{Backend, IntoBackend, Key, Result, Value};
 use std::fmt::{self, Write};
