@@ -149,20 +149,9 @@ pub fn member(owner: &str, function: &str) -> String {
     format!("{owner}::{function}")
 }
 
-/// The `u8, u16` of `path::Pair<u8, u16>`, and all of a type that is no path.
-pub fn type_arguments(name: &str) -> &str {
-    if !name.starts_with(|first: char| first.is_alphabetic() || first == '_') {
-        return name;
-    }
-    match name.split_once('<') {
-        Some((_, arguments)) => arguments.strip_suffix('>').unwrap_or(arguments),
-        None => "",
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Version, mixed, space, type_arguments};
+    use super::{Version, mixed, space};
 
     #[test]
     fn a_space_is_named_by_function_instance_and_version() {
@@ -177,13 +166,5 @@ mod tests {
         for (at, one) in all.iter().enumerate() {
             assert!(!all[..at].contains(one), "{at}");
         }
-    }
-
-    #[test]
-    fn type_arguments_of_paths() {
-        assert_eq!(type_arguments("a::M"), "");
-        assert_eq!(type_arguments("a::M<u8>"), "u8");
-        assert_eq!(type_arguments("a::M<u8, b::N<i8>>"), "u8, b::N<i8>");
-        assert_eq!(type_arguments("[u8]"), "[u8]");
     }
 }

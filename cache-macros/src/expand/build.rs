@@ -102,7 +102,7 @@ fn instance(model: &Model, store: &Store) -> Vec<TokenStream> {
     let root = &model.root;
     let generics = &model.signature.generics;
     let owner = matches!((&store.name, &model.place), (Some(_), Place::Associated(_)));
-    let owner = owner.then(|| quote!(#root::type_arguments(#root::type_name::<Self>())));
+    let owner = owner.then(|| quote!(#root::type_name::<Self>()));
     let types = generics.type_params().map(|param| &param.ident).map(|name| quote!(#root::type_name::<#name>()));
     let constants = generics.const_params().map(|param| &param.ident).map(|name| quote!(#name));
     owner.into_iter().chain(types).chain(constants).map(|part| quote!(&#part)).collect()
