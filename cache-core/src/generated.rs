@@ -1,10 +1,12 @@
 //! What generated code names beside the cache itself. Not covered by semantic versioning.
 
 mod argument;
+mod claim;
 #[cfg(feature = "serde")]
 mod stored;
 
 pub use argument::{Given, KeyArgument, KeyReceiver, Owned, OwnedArgument, OwnedSelf, This, given};
+pub use claim::claim;
 #[cfg(feature = "serde")]
 pub use stored::StoredKey;
 

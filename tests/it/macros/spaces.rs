@@ -1,11 +1,25 @@
 //! That no function is answered with what another keeps in the same backend.
 
 use super::persistence::Recorder;
-use memolith::lru_cache;
-use std::sync::{Arc, LazyLock};
+use memolith::{Error, ErrorKind, lru_cache};
+use std::sync::{Arc, LazyLock, Mutex};
 
 /// One backend for all functions here.
 static STORE: LazyLock<Arc<Recorder>> = LazyLock::new(Arc::default);
+
+static FAULTS: Mutex<Vec<(ErrorKind, String)>> = Mutex::new(Vec::new());
+
+fn note(error: &Error) {
+    if let Ok(mut faults) = FAULTS.lock() {
+        faults.push((error.kind(), error.to_string()));
+    }
+}
+
+/// Whether a fault of configuration was reported that names this function.
+fn refused(function: &str) -> usize {
+    let faults = FAULTS.lock().map(|faults| faults.clone()).unwrap_or_default();
+    faults.iter().filter(|(kind, text)| *kind == ErrorKind::Config && text.contains(function)).count()
+}
 
 struct Metre;
 struct Mile;
@@ -29,4 +43,62 @@ fn methods_of_one_name_are_told_apart_by_their_type() {
         assert_eq!((Metre::size(2), Mile::size(2)), (2, 3218));
     }
     assert_eq!((Metre::size_cache_info().backend_hits, Mile::size_cache_info().backend_hits), (1, 1));
+}
+
+/// Two functions of one path and of the same tokens, in the blocks of another.
+fn in_blocks(x: u32) -> (u32, u32) {
+    let one = {
+        const FACTOR: u32 = 1;
+        #[lru_cache(backend = STORE.clone(), memory = 0, on_error = note)]
+        fn scaled(x: u32) -> u32 {
+            x * FACTOR
+        }
+        scaled(x)
+    };
+    let two = {
+        const FACTOR: u32 = 2;
+        #[lru_cache(backend = STORE.clone(), memory = 0, on_error = note)]
+        fn scaled(x: u32) -> u32 {
+            x * FACTOR
+        }
+        scaled(x)
+    };
+    (one, two)
+}
+
+#[test]
+fn functions_in_blocks_do_not_share_results() {
+    assert_eq!((in_blocks(10), in_blocks(10)), ((10, 20), (10, 20)));
+    assert_eq!(refused("::scaled"), 1);
+}
+
+#[lru_cache(backend = STORE.clone(), name = "taken", version = "1", on_error = note)]
+fn first(x: u32) -> u32 {
+    x
+}
+
+#[lru_cache(backend = STORE.clone(), name = "taken", version = "1", on_error = note)]
+fn second(x: u32) -> u32 {
+    x + 1
+}
+
+#[test]
+fn a_name_belongs_to_one_function_of_a_process() {
+    assert_eq!((first(1), second(1), first(1), second(1)), (1, 2, 1, 2));
+    assert_eq!(refused("`taken@v:1`"), 1);
+    assert_eq!(second::cache_info().hits, 1);
+}
+
+/// A function in a closure has a name, be it an unwieldy one.
+#[test]
+fn functions_inside_of_closures_persist() {
+    let call = || {
+        #[lru_cache(backend = STORE.clone(), memory = 0, on_error = note)]
+        fn enclosed(x: u32) -> u32 {
+            x
+        }
+        (enclosed(1), enclosed(1), enclosed::cache_info().backend_hits)
+    };
+    assert_eq!(call(), (1, 1, 1));
+    assert_eq!(refused("::enclosed"), 0);
 }
