@@ -45,6 +45,44 @@ fn methods_of_one_name_are_told_apart_by_their_type() {
     assert_eq!((Metre::size_cache_info().backend_hits, Mile::size_cache_info().backend_hits), (1, 1));
 }
 
+#[lru_cache(backend = STORE.clone(), memory = 0, skip(f), on_error = note)]
+fn applied<F: Fn(u32) -> u32 + 'static>(x: u32, f: F) -> u32 {
+    f(x)
+}
+
+fn doubled(x: u32) -> u32 {
+    x * 2
+}
+
+fn halved(x: u32) -> u32 {
+    x / 2
+}
+
+#[test]
+fn closures_are_kept_in_memory_alone() {
+    assert_eq!((applied(10, |x| x + 1), applied(10, |x| x * 2)), (11, 20));
+    assert_eq!(refused("applied<"), 2);
+    assert_eq!((applied(10, doubled), applied(10, halved)), (20, 5), "functions have names");
+    assert_eq!(refused("applied<"), 2);
+    let same = |x| x + 3;
+    assert_eq!((applied(10, same), applied(10, same)), (13, 13));
+}
+
+struct Step<F>(F);
+
+impl<F: Fn(u32) -> u32 + 'static> Step<F> {
+    #[lru_cache(backend = STORE.clone(), memory = 0, skip(self), on_error = note)]
+    fn stepped(&self, x: u32) -> u32 {
+        (self.0)(x)
+    }
+}
+
+#[test]
+fn closures_inside_of_other_types_are_closures() {
+    assert_eq!((Step(|x| x + 1).stepped(10), Step(|x| x * 2).stepped(10)), (11, 20));
+    assert_eq!(refused("::stepped"), 2);
+}
+
 /// Two functions of one path and of the same tokens, in the blocks of another.
 fn in_blocks(x: u32) -> (u32, u32) {
     let one = {
