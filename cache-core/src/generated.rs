@@ -1,10 +1,12 @@
 //! What generated code names beside the cache itself. Not covered by semantic versioning.
 
 mod argument;
+mod claim;
 #[cfg(feature = "serde")]
 mod stored;
 
 pub use argument::{Given, KeyArgument, KeyReceiver, Owned, OwnedArgument, OwnedSelf, This, given};
+pub use claim::claim;
 #[cfg(feature = "serde")]
 pub use stored::StoredKey;
 
@@ -14,7 +16,7 @@ pub use core::marker::PhantomData;
 pub use core::option::Option;
 pub use core::result::Result::{Err, Ok};
 pub use core::time::Duration;
-pub use std::sync::LazyLock;
+pub use std::sync::OnceLock;
 
 use crate::{Backend, IntoBackend, Key, Result, Value};
 use std::fmt::{self, Write};
@@ -172,20 +174,9 @@ pub fn member(owner: &str, function: &str) -> String {
     format!("{owner}::{function}")
 }
 
-/// The `u8, u16` of `path::Pair<u8, u16>`, and all of a type that is no path.
-pub fn type_arguments(name: &str) -> &str {
-    if !name.starts_with(|first: char| first.is_alphabetic() || first == '_') {
-        return name;
-    }
-    match name.split_once('<') {
-        Some((_, arguments)) => arguments.strip_suffix('>').unwrap_or(arguments),
-        None => "",
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Version, mixed, space, type_arguments};
+    use super::{Version, mixed, space};
 
     #[test]
     fn a_space_is_named_by_function_instance_and_version() {
@@ -200,13 +191,5 @@ mod tests {
         for (at, one) in all.iter().enumerate() {
             assert!(!all[..at].contains(one), "{at}");
         }
-    }
-
-    #[test]
-    fn type_arguments_of_paths() {
-        assert_eq!(type_arguments("a::M"), "");
-        assert_eq!(type_arguments("a::M<u8>"), "u8");
-        assert_eq!(type_arguments("a::M<u8, b::N<i8>>"), "u8, b::N<i8>");
-        assert_eq!(type_arguments("[u8]"), "[u8]");
     }
 }

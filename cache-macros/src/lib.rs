@@ -110,7 +110,11 @@ use proc_macro::TokenStream;
 /// - `writes = Through`: stored before the call returns; `Behind`: soon after.
 /// - `codec = Postcard`: how values become bytes: `Postcard`, `Bincode`, `Json`, `MessagePack` or `Cbor`, each behind its
 ///   feature, or an expression that gives one's own.
-/// - `name = ".."`: the function's name in the backend; its path by default.
+/// - `name = ".."`: the function's name in the backend; its path by default. For methods the type of `self` and for
+///   generic functions the type arguments are part of it too. Within one process it belongs to one function: the second
+///   one of a name, such as a function of the same path and text in another block, is kept in memory alone and reported
+///   through `on_error`. So is a function with a closure among its type arguments, whatever its name, because all
+///   closures of a function are called the same: pass a `fn` by its name, or a type of your own.
 /// - `version = ".."`: the version of the function. Without it a fingerprint of its tokens tells results of changed code
 ///   apart; functions that it calls are not seen by that.
 /// - `on_error = |error| ..`: told every fault of the backend. Calls never fail because of one.

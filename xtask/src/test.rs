@@ -16,8 +16,6 @@ pub(crate) fn steps() -> Vec<Step> {
         Step::cargo("default features", "test --no-fail-fast"),
         Step::cargo("all features", "test --no-fail-fast --all-features"),
         Step::cargo("memory only", "test --no-fail-fast -p memolith -p memolith-core --no-default-features"),
-        Step::cargo("models", "test -p memolith-core --lib models --target-dir target/shuttle")
-            .with("RUSTFLAGS", "--cfg shuttle"),
         Step::cargo("renamed dependency", "test --no-fail-fast -p renamed"),
         Step::cargo("models", "test --no-fail-fast -p memolith-core --lib models")
             .with("RUSTFLAGS", "--cfg shuttle")

@@ -3,7 +3,7 @@
 use super::key::key_type;
 use super::value_type;
 use crate::model::{Bound, Bytes, Codec, Model, Place, Store, Time, Version};
-use proc_macro2::{Literal, TokenStream};
+use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::quote;
 use syn::ext::IdentExt;
 
@@ -39,7 +39,22 @@ pub(super) fn build(model: &Model) -> TokenStream {
     if let Some(store) = &settings.store {
         calls.extend(persistent(model, store));
     }
-    quote!(#root::Cache::<#key, #value>::builder() #(#calls)* .build())
+    let builder = quote!(#root::Cache::<#key, #value>::builder() #(#calls)*);
+    match &settings.store {
+        None => quote!(#builder.build()),
+        Some(store) => {
+            let (name, space) = (space_name(), space(model, store));
+            quote!({
+                let #name = #space;
+                #builder.build()
+            })
+        }
+    }
+}
+
+/// The local that holds the name of the space, out of reach of the user's expressions.
+fn space_name() -> Ident {
+    Ident::new("memolith_space", Span::mixed_site())
 }
 
 fn duration(root: &TokenStream, time: &Time) -> TokenStream {
@@ -56,18 +71,18 @@ fn persistent(model: &Model, store: &Store) -> Vec<TokenStream> {
         Codec::Ours(name) => quote!(#root::codec::#name),
         Codec::Given(expr) => quote!(#expr),
     };
-    let space = space(model, store);
+    let space = space_name();
     // Before the backend, so that it hears when that cannot be opened.
     let on_error = on_error.iter().map(|f| quote!(.on_error(#f)));
     let memory = memory.iter().map(|entries| quote!(.memory(#entries)));
     let writes = writes.iter().map(|mode| quote!(.writes(#root::Writes::#mode)));
     let place = quote! {
         .backend(
-            {
+            #root::claim(&#space, || {
                 #[allow(unused_imports, clippy::allow_attributes)]
                 use #root::{OpenBackend as _, OpenUrl as _};
                 #root::Place(#backend, #root::open_url).open()
-            },
+            }),
             #space,
             #codec,
         )
@@ -102,7 +117,7 @@ fn instance(model: &Model, store: &Store) -> Vec<TokenStream> {
     let root = &model.root;
     let generics = &model.signature.generics;
     let owner = matches!((&store.name, &model.place), (Some(_), Place::Associated(_)));
-    let owner = owner.then(|| quote!(#root::type_arguments(#root::type_name::<Self>())));
+    let owner = owner.then(|| quote!(#root::type_name::<Self>()));
     let types = generics.type_params().map(|param| &param.ident).map(|name| quote!(#root::type_name::<#name>()));
     let constants = generics.const_params().map(|param| &param.ident).map(|name| quote!(#name));
     owner.into_iter().chain(types).chain(constants).map(|part| quote!(&#part)).collect()

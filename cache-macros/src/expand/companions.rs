@@ -96,7 +96,7 @@ fn needs(model: &Model) -> TokenStream {
     }
 }
 
-/// The static that holds the cache, made at the first call.
+/// The static that holds the cache, made at the first call. Where making it panics, the next call tries again.
 fn place(model: &Model) -> TokenStream {
     let root = &model.root;
     let (key, value, build) = (key_type(model), value_type(model), build(model));
@@ -107,8 +107,8 @@ fn place(model: &Model) -> TokenStream {
         (None, _) if !bounds(model).is_empty() => (TokenStream::new(), quote!(())),
         (None, _) => {
             return quote! {
-                static CACHE: #root::LazyLock<#root::Cache<#key, #value>> = #root::LazyLock::new(|| #build);
-                &CACHE
+                static CACHE: #root::OnceLock<#root::Cache<#key, #value>> = #root::OnceLock::new();
+                CACHE.get_or_init(|| #build)
             };
         }
     };

@@ -11,4 +11,6 @@ mod methods;
 mod names;
 #[cfg(feature = "postcard")]
 mod persistence;
+#[cfg(feature = "postcard")]
+mod spaces;
 mod values;

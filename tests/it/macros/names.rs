@@ -183,8 +183,8 @@ fn type_arguments_are_part_of_the_name() {
     assert_eq!(opened(generic::<u8, 3>), "it::macros::names::generic<u8, 3>@v:1");
     assert_eq!(opened(generic::<u8, 4>), "it::macros::names::generic<u8, 4>@v:1");
     assert_eq!(opened(|| Owner(1_u8).method()), "it::macros::names::Owner<u8>::method@v:1");
-    assert_eq!(opened(|| Owner(1_u8).named()), "short<u8>@v:1");
-    assert_eq!(opened(|| Owner(1_u16).named()), "short<u16>@v:1");
+    assert_eq!(opened(|| Owner(1_u8).named()), "short<it::macros::names::Owner<u8>>@v:1");
+    assert_eq!(opened(|| Owner(1_u16).named()), "short<it::macros::names::Owner<u16>>@v:1");
     assert_eq!(opened(|| Owner::<u8>::associated(1)), "it::macros::names::Owner<u8>::associated@v:1");
     assert_eq!(Owner::<u8>::other_cache_info().misses, 1);
 }

@@ -2,7 +2,7 @@
 
 use memolith::backends::Memory;
 use memolith::{Backend, Codec, Error, ErrorKind, Policy, Record, Result, Space, Timestamp, lru_cache};
-use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::sync::{Arc, LazyLock, Mutex};
 
 /// A backend that remembers how it was used, over one in memory.
@@ -152,6 +152,27 @@ fn a_backend_that_cannot_be_opened_is_reported_and_does_not_fail_the_call() {
     assert_eq!((lost(1), lost(1)), (1, 1));
     assert_eq!(FAULTS.lock().map(|faults| faults.clone()).ok(), Some(vec![ErrorKind::Config]));
     assert_eq!(lost::cache_info().errors, 1);
+}
+
+static READY: AtomicBool = AtomicBool::new(false);
+
+fn late() -> Memory {
+    assert!(READY.load(SeqCst), "not ready");
+    Memory::default()
+}
+
+#[lru_cache(backend = late())]
+fn patient(x: u8) -> u8 {
+    x
+}
+
+#[test]
+fn a_backend_that_panicked_is_asked_again() {
+    assert!(std::panic::catch_unwind(|| patient(1)).is_err());
+    READY.store(true, SeqCst);
+    assert_eq!((patient(1), patient(1)), (1, 1));
+    let info = patient::cache_info();
+    assert_eq!((info.hits, info.errors), (1, 0));
 }
 
 static BEHIND: LazyLock<Arc<Recorder>> = LazyLock::new(Arc::default);
