@@ -11,7 +11,7 @@ const LAYERS: &[&[&str]] = &[
     &["eviction", "counts", "fault", "metrics", "timer", "waits"],
     &["backend", "bytes", "memory", "flight", "flights", "store", "behind"],
     &["remote", "settings", "storing", "conformance"],
-    &["cache", "lease"],
+    &["cache", "entries", "lease"],
     &["builder"],
     &["generated", "models"],
 ];
