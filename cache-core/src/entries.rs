@@ -27,7 +27,8 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// Whether there was a value.
     ///
     /// # Errors
-    /// Those of the backend, where the value may then still be; memory has forgotten it in any case.
+    /// Those of the backend, where the value may then still be: other processes may see it, and this one if it starts
+    /// again. Until then this process does not serve it, and each use of the key tries again to remove it.
     pub fn remove<Q: KeyRef<K> + ?Sized>(&self, key: &Q) -> Result<bool> {
         let hash = self.settings.hasher.hash_one(key);
         let Some(remote) = &self.remote else {
@@ -65,7 +66,8 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// Forgets every entry of this cache, in memory and in its space of the backend, and every counter.
     ///
     /// # Errors
-    /// Those of the backend; memory is empty in any case.
+    /// Those of the backend, where the values may then still be for other processes; this one does not serve them, and
+    /// the next operations try again.
     pub fn clear(&self) -> Result<()> {
         let _invalidation = self.flights.invalidate_all();
         self.memory.clear();

@@ -8,6 +8,7 @@ mod cache;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod counts;
+mod dooms;
 mod entries;
 mod error;
 mod eviction;

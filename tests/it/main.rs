@@ -4,6 +4,8 @@ mod async_;
 #[cfg(feature = "postcard")]
 mod behind;
 mod cache;
+#[cfg(feature = "postcard")]
+mod dooms;
 mod expiry;
 #[cfg(feature = "postcard")]
 mod fake;
