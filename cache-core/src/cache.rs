@@ -326,8 +326,8 @@ impl<K: Key, V: Value> Cache<K, V> {
         self.counts.backend_hits.fetch_add(1, Relaxed);
         // With an idle time the record's own expiry is an idle one; the time to live counts from when the value was made.
         let end = match self.settings.tti {
-            None => stamp.expires,
-            Some(_) => self.settings.ttl.map_or(Timestamp::NEVER, |ttl| stamp.created.after(ttl)),
+            Some(_) if !stamp.own_life => self.settings.ttl.map_or(Timestamp::NEVER, |ttl| stamp.created.after(ttl)),
+            _ => stamp.expires,
         };
         let left = (end != Timestamp::NEVER).then(|| self.settings.clock.now().until(end));
         lease.keep(value, stamp, left)

@@ -1,5 +1,6 @@
 //! Entries put in place and taken away by hand.
 
+use crate::bytes::Stamp;
 use crate::cache::Cache;
 use crate::error::{ErrorKind, Result};
 use crate::flight::Flight;
@@ -15,10 +16,11 @@ use std::time::Duration;
 impl<K: Key, V: Value> Cache<K, V> {
     /// Stores a value. What is being computed for the key at this moment is returned to its callers and not kept.
     pub fn insert(&self, key: K, value: V) {
-        self.store(key, value, self.settings.ttl);
+        self.store(key, value, None);
     }
 
-    /// Stores a value that lives for `ttl`, whatever the cache's own time to live.
+    /// Stores a value that lives for `ttl`, whatever the cache's own time to live. A time to idle ends it sooner: in a
+    /// backend that counts from now, because uses do not prolong a record with a time of its own.
     pub fn insert_with_ttl(&self, key: K, value: V, ttl: Duration) {
         self.store(key, value, Some(ttl));
     }
@@ -77,17 +79,19 @@ impl<K: Key, V: Value> Cache<K, V> {
         self.counted(cleared)
     }
 
-    fn store(&self, key: K, value: V, ttl: Option<Duration>) {
+    fn store(&self, key: K, value: V, own: Option<Duration>) {
         if self.settings.disabled() {
             return;
         }
         let hash = self.settings.hasher.hash_one(&key);
+        let ttl = own.or(self.settings.ttl);
         let life = self.life(ttl, self.settings.weigh(&key, &value));
         let Some(remote) = &self.remote else {
             return self.replace(hash, None, (key, value), life);
         };
         let bytes = self.report(remote.key(&key));
         let stamp = stamp(self.settings.clock.now(), shorter(ttl, self.settings.tti), Duration::ZERO);
+        let stamp = Stamp { own_life: own.is_some(), ..stamp };
         let record = bytes.as_ref().and_then(|bytes| self.report(remote.seal(bytes, &value, stamp)));
         let (bytes, record) = match (bytes, record) {
             (Some(bytes), Some(record)) => (bytes, record),

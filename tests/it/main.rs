@@ -13,6 +13,8 @@ mod flight;
 mod graphs;
 #[cfg(feature = "postcard")]
 mod invalidation;
+#[cfg(feature = "postcard")]
+mod lives;
 mod macros;
 mod readme;
 #[cfg(feature = "postcard")]
