@@ -1,6 +1,7 @@
 //! Writing behind: puts are queued, and committed in batches by a thread of their own.
 
 use crate::backend::{Backend, Record, Space};
+use crate::dooms::Dooms;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fault::{BACKEND, Report, unpanicked};
 use crate::time::Timestamp;
@@ -10,7 +11,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// When a value is written to the backend.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,6 +42,7 @@ pub(crate) struct Behind(Arc<Shared>);
 
 struct Shared {
     backend: Arc<dyn Backend>,
+    dooms: Arc<Dooms>,
     report: Report,
     queue: Mutex<Queue>,
     changed: Condvar,
@@ -69,13 +71,13 @@ impl fmt::Debug for Behind {
 }
 
 impl Behind {
-    pub(crate) fn new(backend: Arc<dyn Backend>, space: Arc<Space>, report: Report) -> Self {
+    pub(crate) fn new(backend: Arc<dyn Backend>, space: Arc<Space>, dooms: Arc<Dooms>, report: Report) -> Self {
         let now = Timestamp::from_micros(0);
         let queue =
             Queue { space, waiting: HashMap::new(), writing: Arc::default(), now, running: false, closed: false };
         let (queue, batch) = (Mutex::new(queue), Mutex::new(()));
         let process = std::process::id();
-        Behind(Arc::new(Shared { backend, report, queue, changed: Condvar::new(), batch, process }))
+        Behind(Arc::new(Shared { backend, dooms, report, queue, changed: Condvar::new(), batch, process }))
     }
 
     /// Whether this process is a fork of the one whose queue it is: what is queued is the other's to write, and nobody
@@ -179,6 +181,7 @@ impl Shared {
             (Arc::clone(&queue.space), Arc::clone(&queue.writing), queue.now)
         };
         self.changed.notify_all();
+        let before = self.dooms.before();
         let mut result = Ok(());
         for _ in 0..TRIES {
             result = unpanicked(BACKEND, || self.backend.put_many(&space, &batch, now));
@@ -187,26 +190,48 @@ impl Shared {
                 break;
             }
         }
+        let keys = || batch.iter().map(|(key, _)| key.as_slice());
+        match &result {
+            Ok(()) => keys().for_each(|key| self.dooms.lift(key, before)),
+            // What the backend holds for these keys is older.
+            Err(_) => keys().for_each(|key| self.dooms.doom(key)),
+        }
         if result.as_ref().is_err_and(|error| error.kind() != ErrorKind::Busy) {
             self.write_singly(&space, &batch, now);
         }
         self.queue.lock().writing = Arc::default();
+        if result.is_err() {
+            self.remove(&space, keys().filter(|key| self.dooms.of(key).is_some()));
+        }
         result
     }
 
-    /// One that cannot be written must not take the others with it, nor leave the value that it was to replace.
+    /// One that cannot be written must not take the others with it.
     fn write_singly(&self, space: &Space, batch: &[(Vec<u8>, Record)], now: Timestamp) {
         let mut failures = 0;
         for (key, record) in batch {
+            let before = self.dooms.before();
+            // The error of the batch says enough.
             if unpanicked(BACKEND, || self.backend.put(space, key, record, now)).is_ok() {
+                self.dooms.lift(key, before);
                 continue;
             }
-            // The error of the batch says enough.
-            let _ = unpanicked(BACKEND, || self.backend.remove(space, key));
             failures += 1;
             if failures >= TRIES {
                 return;
             }
+        }
+    }
+
+    /// Removes what was to be replaced, for other processes and later ones, as far as that goes in a short time.
+    fn remove<'k>(&self, space: &Space, keys: impl Iterator<Item = &'k [u8]>) {
+        let start = Instant::now();
+        for key in keys.take_while(|_| start.elapsed() < PATIENCE) {
+            let before = self.dooms.before();
+            if unpanicked(BACKEND, || self.backend.remove(space, key)).is_err() {
+                return;
+            }
+            self.dooms.lift(key, before);
         }
     }
 

@@ -123,7 +123,9 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
     /// Keeps a value that came from the backend, for `ttl` at most, and stores it again if its idle time is half over.
     pub(crate) fn keep(mut self, value: V, stamp: Stamp, ttl: Option<Duration>) -> (V, Option<Storing<K, V>>) {
         let settings = &self.cache.settings;
-        let renewed = settings.tti.and_then(|tti| {
+        // Of a value with a time to live of its own, the end that is stored may be that one.
+        let tti = settings.tti.filter(|_| !stamp.own_life);
+        let renewed = tti.and_then(|tti| {
             let now = settings.clock.now();
             if now.until(stamp.expires) >= tti / 2 {
                 return None;

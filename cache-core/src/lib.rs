@@ -8,6 +8,8 @@ mod cache;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod counts;
+mod dooms;
+mod entries;
 mod error;
 mod eviction;
 mod fault;

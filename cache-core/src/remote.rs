@@ -16,6 +16,8 @@ pub(crate) struct Remote<K, V> {
     /// The name of the space: under every checksum.
     space: String,
     wire: Box<dyn Wire<K, V>>,
+    /// The cache's time to live.
+    ttl: Option<Duration>,
 }
 
 impl<K, V> fmt::Debug for Remote<K, V> {
@@ -26,8 +28,8 @@ impl<K, V> fmt::Debug for Remote<K, V> {
 
 impl<K, V> Remote<K, V> {
     pub(crate) fn new(store: Store, wire: Box<dyn Wire<K, V>>) -> Self {
-        let space = store.space().name.clone();
-        Remote { store: Arc::new(store), space, wire }
+        let space = store.space();
+        Remote { store: Arc::new(store), space: space.name.clone(), wire, ttl: space.ttl }
     }
 
     pub(crate) fn key(&self, key: &K) -> Result<KeyBytes> {
@@ -68,12 +70,22 @@ impl<K, V> Remote<K, V> {
 
     fn open(&self, key: &KeyBytes, record: Option<Record>, now: Timestamp) -> Result<Option<(V, Stamp)>> {
         let Some(record) = record else { return Ok(None) };
-        unpanicked(CODEC, || self.wire.open(&self.space, key, &record.value, now))
+        let opened = unpanicked(CODEC, || self.wire.open(&self.space, key, &record.value, now))?;
+        // The time to live may be another than it was when the record was written.
+        let limited = opened.map(|(value, stamp)| (value, self.limit(stamp)));
+        Ok(limited.filter(|(_, stamp)| stamp.expires > now))
+    }
+
+    fn limit(&self, stamp: Stamp) -> Stamp {
+        match self.ttl {
+            Some(ttl) if !stamp.own_life => Stamp { expires: stamp.expires.min(stamp.created.after(ttl)), ..stamp },
+            _ => stamp,
+        }
     }
 }
 
 /// When a value made now expires, and what it cost.
 pub(crate) fn stamp(now: Timestamp, life: Option<Duration>, cost: Duration) -> Stamp {
     let expires = life.map_or(Timestamp::NEVER, |life| now.after(life));
-    Stamp { created: now, expires, cost }
+    Stamp { created: now, expires, cost, own_life: false }
 }

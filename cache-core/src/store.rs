@@ -2,6 +2,7 @@
 
 use crate::backend::{AsyncBackend, Backend, Record, Space, Visit, Watch};
 use crate::behind::{Behind, Writes};
+use crate::dooms::{Before, Doom, Dooms};
 use crate::error::Result;
 use crate::fault::{BACKEND, Report, panicked, unpanicked, unpanicked_async};
 use crate::offload::offload;
@@ -17,6 +18,7 @@ pub(crate) struct Store {
     space: RwLock<Arc<Space>>,
     behind: Option<Behind>,
     stale: Arc<Stale>,
+    dooms: Arc<Dooms>,
 }
 
 /// Invalidations by other processes, counted: after each the memory tier is to be dropped.
@@ -45,11 +47,10 @@ impl Store {
             backend.watch(&space, watch);
             Ok(())
         });
-        let behind = match writes {
-            Writes::Through => None,
-            Writes::Behind => Some(Behind::new(Arc::clone(&backend), Arc::clone(&space), Arc::clone(report))),
-        };
-        Store { backend, space: RwLock::new(space), behind, stale }
+        let dooms = Arc::new(Dooms::default());
+        let queue = || Behind::new(Arc::clone(&backend), Arc::clone(&space), Arc::clone(&dooms), Arc::clone(report));
+        let behind = (writes == Writes::Behind).then(queue);
+        Store { backend, space: RwLock::new(space), behind, stale, dooms }
     }
 
     /// What other processes have invalidated and nobody has heeded yet.
@@ -90,19 +91,24 @@ impl Store {
         if let Some(record) = self.queued(key) {
             return Ok(Some(record));
         }
+        // What could not be removed when it was invalidated is removed now, or is no answer.
+        match self.dooms.of(key) {
+            Some(Doom::Key) => return self.remove(key).map(|_| None),
+            Some(Doom::Space) => return self.clear().map(|()| None),
+            None => {}
+        }
         unpanicked(BACKEND, || self.backend.get(&self.space(), key, now))
     }
 
-    pub(crate) async fn get_async(&self, key: &[u8], now: Timestamp) -> Result<Option<Record>> {
+    pub(crate) async fn get_async(self: &Arc<Self>, key: &[u8], now: Timestamp) -> Result<Option<Record>> {
         if let Some(record) = self.queued(key) {
             return Ok(Some(record));
         }
-        let (backend, space) = (Arc::clone(&self.backend), self.space());
-        match backend.as_async() {
-            Some(native) => unpanicked_async(async { native.get(&space, key, now).await }).await,
+        match self.backend.as_async().filter(|_| self.dooms.of(key).is_none()) {
+            Some(native) => unpanicked_async(async { native.get(&self.space(), key, now).await }).await,
             None => {
-                let (backend, key) = (Arc::clone(&backend), key.to_vec());
-                offloaded(move || backend.get(&space, &key, now)).await
+                let (store, key) = (Arc::clone(self), key.to_vec());
+                offload(move || store.get(&key, now)).await.unwrap_or_else(|| Err(panicked(BACKEND)))
             }
         }
     }
@@ -110,8 +116,27 @@ impl Store {
     pub(crate) fn put(&self, key: &[u8], record: Record, now: Timestamp) -> Result<()> {
         match self.behind() {
             Some(behind) => behind.put(key, record, now),
-            None => unpanicked(BACKEND, || self.backend.put(&self.space(), key, &record, now)),
+            None => {
+                let before = self.dooms.before();
+                unpanicked(BACKEND, || self.backend.put(&self.space(), key, &record, now))?;
+                self.dooms.lift(key, before);
+                Ok(())
+            }
         }
+    }
+
+    /// As [`put`](Self::put) through `native`.
+    pub(crate) async fn put_async(
+        &self,
+        native: &dyn AsyncBackend,
+        key: &[u8],
+        record: &Record,
+        now: Timestamp,
+    ) -> Result<()> {
+        let before = self.dooms.before();
+        unpanicked_async(async { native.put(&self.space(), key, record, now).await }).await?;
+        self.dooms.lift(key, before);
+        Ok(())
     }
 
     /// The backend's own asynchronous side, unless puts go to the queue anyway.
@@ -124,20 +149,45 @@ impl Store {
         self.behind().is_some()
     }
 
+    /// Removes. If that fails, the backend is not believed about `key` until it has been removed or written again.
     pub(crate) fn remove(&self, key: &[u8]) -> Result<bool> {
+        let before = self.dooms.before();
         let remove = || unpanicked(BACKEND, || self.backend.remove(&self.space(), key));
-        match self.behind() {
+        let removed = match self.behind() {
             Some(behind) => behind.remove(key, remove),
             None => remove(),
-        }
+        };
+        self.removed(key, before, removed)
     }
 
+    /// As [`remove`](Self::remove) through `native`.
+    pub(crate) async fn remove_async(&self, native: &dyn AsyncBackend, key: &[u8]) -> Result<bool> {
+        let before = self.dooms.before();
+        let removed = unpanicked_async(async { native.remove(&self.space(), key).await }).await;
+        self.removed(key, before, removed)
+    }
+
+    fn removed(&self, key: &[u8], before: Before, removed: Result<bool>) -> Result<bool> {
+        match &removed {
+            Ok(_) => self.dooms.lift(key, before),
+            Err(_) => self.dooms.doom(key),
+        }
+        removed
+    }
+
+    /// As [`remove`](Self::remove) for every key.
     pub(crate) fn clear(&self) -> Result<()> {
+        let before = self.dooms.before();
         let clear = || unpanicked(BACKEND, || self.backend.clear(&self.space()));
-        match self.behind() {
+        let cleared = match self.behind() {
             Some(behind) => behind.clear(clear),
             None => clear(),
+        };
+        match &cleared {
+            Ok(()) => self.dooms.lift_all(before),
+            Err(_) => self.dooms.doom_all(),
         }
+        cleared
     }
 
     pub(crate) fn len(&self) -> Result<u64> {
@@ -166,8 +216,4 @@ impl Store {
     fn behind(&self) -> Option<&Behind> {
         self.behind.as_ref().filter(|behind| !behind.is_forked())
     }
-}
-
-async fn offloaded<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    offload(work).await.unwrap_or_else(|| Err(panicked(BACKEND)))
 }

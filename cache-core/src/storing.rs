@@ -2,7 +2,6 @@
 
 use crate::backend::Record;
 use crate::error::Result;
-use crate::fault::unpanicked_async;
 use crate::flight::Flight;
 use crate::flights::Flights;
 use crate::key::{Key, Value};
@@ -79,14 +78,13 @@ impl<K: Key, V: Value> Storing<K, V> {
             return offload(move || self.run()).await.unwrap_or(Ok(()));
         };
         let Some(record) = self.record.take() else { return Ok(()) };
-        let space = store.space();
-        let put = unpanicked_async(async { native.put(&space, &self.key, &record, self.now).await }).await;
+        let put = store.put_async(native, &self.key, &record, self.now).await;
         self.posted = self.posted.take().and_then(Posted::settle);
         if self.posted.is_none() {
             return put;
         }
         // If we are cancelled here, our drop removes it.
-        let removed = unpanicked_async(async { native.remove(&space, &self.key).await }).await;
+        let removed = store.remove_async(native, &self.key).await;
         self.posted.take().into_iter().for_each(|posted| posted.take());
         removed.and(put)
     }

@@ -38,6 +38,7 @@ pub(crate) enum Fault {
 #[derive(Default)]
 pub(crate) struct Fake {
     entries: Mutex<HashMap<Vec<u8>, Record>>,
+    last: Mutex<Option<(Vec<u8>, Record)>>,
     fault: Mutex<Fault>,
     hook: Mutex<Option<Hook>>,
     watch: Mutex<Option<Weak<dyn Watch>>>,
@@ -80,6 +81,11 @@ impl Fake {
         self.entries.lock().unwrap().clear();
     }
 
+    /// Puts once more what was put last, as a write does that was under way for long.
+    pub(crate) fn restore(&self) {
+        self.entries.lock().unwrap().extend(self.last.lock().unwrap().clone());
+    }
+
     fn moment(&self, moment: Moment) -> Result<()> {
         let hook = self.hook.lock().unwrap().clone();
         hook.into_iter().for_each(|hook| hook(moment));
@@ -115,6 +121,7 @@ impl Backend for Fake {
         self.puts.fetch_add(1, Relaxed);
         self.moment(Moment::Put)?;
         self.entries.lock().unwrap().insert(key.to_vec(), record.clone());
+        *self.last.lock().unwrap() = Some((key.to_vec(), record.clone()));
         self.moment(Moment::Stored)
     }
 

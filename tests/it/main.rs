@@ -6,6 +6,8 @@ mod behind;
 mod cache;
 #[cfg(all(feature = "sqlite", feature = "postcard"))]
 mod damage;
+#[cfg(feature = "postcard")]
+mod dooms;
 mod expiry;
 #[cfg(feature = "postcard")]
 mod fake;
@@ -13,6 +15,8 @@ mod flight;
 mod graphs;
 #[cfg(feature = "postcard")]
 mod invalidation;
+#[cfg(feature = "postcard")]
+mod lives;
 mod macros;
 mod readme;
 #[cfg(feature = "postcard")]

@@ -48,7 +48,7 @@ mod tests {
     #[test]
     fn races_of_the_standard_library_are_not_ours() {
         let text = "SUMMARY: ThreadSanitizer: data race /rustc/5/library/alloc/src/sync.rs:2854:18 in drop\n\
-            SUMMARY: ThreadSanitizer: data race /home/me/cache-core/src/memory/lock.rs:110:18 in deref\n";
+            SUMMARY: ThreadSanitizer: data race somewhere/cache-core/src/memory/lock.rs:110:18 in deref\n";
         assert_eq!(races(text).len(), 1);
     }
 }

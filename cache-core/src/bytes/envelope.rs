@@ -3,7 +3,7 @@
 //! ```text
 //!  0  4  magic: "mlt" and the version of this format
 //!  4  1  codec
-//!  5  1  flags; bit 0: the key is stored as a length and a hash
+//!  5  1  flags; bit 0: the key is stored as a length and a hash; bit 1: the value has a time to live of its own
 //!  6  2  zero
 //!  8  8  shape of the value's type
 //! 16  8  created, microseconds since 1970
@@ -33,6 +33,7 @@ const SUMMED: usize = 40;
 const MAGIC: [u8; 3] = *b"mlt";
 const VERSION: u8 = 1;
 const HASHED_KEY: u8 = 1;
+const OWN_LIFE: u8 = 2;
 /// How far the clocks of machines that share a store may differ.
 const SKEW: Duration = Duration::from_secs(3600);
 
@@ -60,7 +61,8 @@ pub(crate) fn seal(label: &Label<'_>, stamp: Stamp, record: &mut [u8]) -> Result
     };
     let cost = u32::try_from(stamp.cost.as_micros()).unwrap_or(u32::MAX);
     head[..3].copy_from_slice(&MAGIC);
-    head[3..8].copy_from_slice(&[VERSION, label.codec, if label.hashed { HASHED_KEY } else { 0 }, 0, 0]);
+    let own_life = if stamp.own_life { OWN_LIFE } else { 0 };
+    head[3..8].copy_from_slice(&[VERSION, label.codec, form(label) | own_life, 0, 0]);
     head[8..16].copy_from_slice(&label.shape.to_le_bytes());
     head[16..24].copy_from_slice(&stamp.created.as_micros().to_le_bytes());
     head[24..32].copy_from_slice(&stamp.expires.as_micros().to_le_bytes());
@@ -95,8 +97,7 @@ pub(crate) fn open<'r>(label: &Label<'_>, record: &'r [u8], now: Timestamp) -> R
     if head[4] != label.codec {
         return Err(foreign_codec(head[4], label.codec));
     }
-    let flags = if label.hashed { HASHED_KEY } else { 0 };
-    if head[5..8] != [flags, 0, 0] {
+    if [head[5] & !OWN_LIFE, head[6], head[7]] != [form(label), 0, 0] {
         return Err(damaged("the record is of a key stored in another form, it will be replaced"));
     }
     if u64::from_le_bytes(field(head, 8)) != label.shape {
@@ -111,12 +112,18 @@ pub(crate) fn open<'r>(label: &Label<'_>, record: &'r [u8], now: Timestamp) -> R
         return Err(future(now.until(created)));
     }
     let cost = Duration::from_micros(u32::from_le_bytes(field(head, 32)).into());
-    Ok(Some((value, Stamp { created, expires, cost })))
+    let own_life = head[5] & OWN_LIFE != 0;
+    Ok(Some((value, Stamp { created, expires, cost, own_life })))
 }
 
 /// Whether `record` says that its key is a hash. Only a guess until [`open`] has verified it.
 pub(crate) fn hashed(record: &[u8]) -> bool {
     record.get(5).is_some_and(|flags| flags & HASHED_KEY != 0)
+}
+
+/// The flag that says how the key is stored.
+fn form(label: &Label<'_>) -> u8 {
+    if label.hashed { HASHED_KEY } else { 0 }
 }
 
 /// The hash of each part seeds that of the next: three hashes are faster than one in pieces, and nothing is copied.

@@ -29,6 +29,8 @@ pub(crate) struct Stamp {
     pub(crate) created: Timestamp,
     pub(crate) expires: Timestamp,
     pub(crate) cost: Duration,
+    /// Whether it was given a time to live of its own, that the cache's does not change.
+    pub(crate) own_life: bool,
 }
 
 /// The only place that knows both types and bytes; [`Remote`](crate::remote) knows neither serde nor the envelope.

@@ -9,9 +9,9 @@ use std::path::Path;
 const LAYERS: &[&[&str]] = &[
     &["error", "time", "key", "sync", "info", "instances", "offload", "memory::lock"],
     &["eviction", "counts", "fault", "metrics", "timer", "waits"],
-    &["backend", "bytes", "memory", "flight", "flights", "store", "behind"],
+    &["backend", "bytes", "memory", "flight", "flights", "dooms", "store", "behind"],
     &["remote", "settings", "storing", "conformance"],
-    &["cache", "lease"],
+    &["cache", "entries", "lease"],
     &["builder"],
     &["generated", "models"],
 ];

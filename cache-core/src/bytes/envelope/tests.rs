@@ -15,7 +15,12 @@ fn label(key: &[u8]) -> Label<'_> {
 }
 
 fn stamp() -> Stamp {
-    Stamp { created: Timestamp::from_micros(100), expires: Timestamp::NEVER, cost: Duration::from_micros(5) }
+    Stamp {
+        created: Timestamp::from_micros(100),
+        expires: Timestamp::NEVER,
+        cost: Duration::from_micros(5),
+        own_life: false,
+    }
 }
 
 fn sealed(label: &Label<'_>, stamp: Stamp, value: &[u8]) -> Vec<u8> {
@@ -174,6 +179,16 @@ fn a_record_from_the_future_is_refused() {
     assert!(refused(&label(b"a"), &far));
     assert!(message(&label(b"a"), &far).contains("3601 s in the future"));
     assert!(open(&label(b"a"), &far, Timestamp::NEVER).unwrap().is_none(), "nothing outlives the end of time");
+}
+
+#[test]
+fn a_time_of_its_own_is_told_whatever_the_form_of_the_key() {
+    for (hashed, own_life) in [(false, false), (false, true), (true, false), (true, true)] {
+        let (label, stamp) = (Label { hashed, ..label(b"a") }, Stamp { own_life, ..stamp() });
+        let record = sealed(&label, stamp, b"v");
+        assert_eq!(open(&label, &record, NOW).unwrap(), Some((&b"v"[..], stamp)));
+        assert_eq!(super::hashed(&record), hashed);
+    }
 }
 
 #[test]

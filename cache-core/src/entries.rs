@@ -1,0 +1,123 @@
+//! Entries put in place and taken away by hand.
+
+use crate::bytes::Stamp;
+use crate::cache::Cache;
+use crate::error::{ErrorKind, Result};
+use crate::flight::Flight;
+use crate::key::{Key, KeyRef, Value};
+use crate::memory::Life;
+use crate::remote::stamp;
+use crate::settings::shorter;
+use crate::storing::{Posted, Storing};
+use std::hash::BuildHasher;
+use std::sync::Arc;
+use std::time::Duration;
+
+impl<K: Key, V: Value> Cache<K, V> {
+    /// Stores a value. What is being computed for the key at this moment is returned to its callers and not kept.
+    pub fn insert(&self, key: K, value: V) {
+        self.store(key, value, None);
+    }
+
+    /// Stores a value that lives for `ttl`, whatever the cache's own time to live. A time to idle ends it sooner: in a
+    /// backend that counts from now, because uses do not prolong a record with a time of its own.
+    pub fn insert_with_ttl(&self, key: K, value: V, ttl: Duration) {
+        self.store(key, value, Some(ttl));
+    }
+
+    /// Invalidates a key: the value is removed from both tiers, and what is being computed for it is not kept.
+    /// Whether there was a value.
+    ///
+    /// # Errors
+    /// Those of the backend, where the value may then still be: other processes may see it, and this one if it starts
+    /// again. Until then this process does not serve it, and each use of the key tries again to remove it.
+    pub fn remove<Q: KeyRef<K> + ?Sized>(&self, key: &Q) -> Result<bool> {
+        let hash = self.settings.hasher.hash_one(key);
+        let Some(remote) = &self.remote else {
+            self.flights.forget(hash, key);
+            return Ok(self.memory.remove(hash, key, || self.now()));
+        };
+        let _invalidation = self.flights.invalidate(hash, key);
+        let here = self.memory.remove(hash, key, || self.now());
+        let there = remote.key(&key.to_key()).and_then(|key| remote.store.remove(&key.bytes));
+        Ok(self.counted(there)? || here)
+    }
+
+    /// Removes the entries that `doomed` picks, and returns how many. It is asked outside of all locks, about copies.
+    ///
+    /// A backend keeps only the hash of a key longer than 128 bytes: such entries are removed unseen,
+    /// and from a backend that cannot list its entries all are.
+    ///
+    /// # Errors
+    /// Those of the backend.
+    pub fn remove_if(&self, mut doomed: impl FnMut(&K, &V) -> bool) -> Result<usize> {
+        let _invalidation = self.flights.invalidate_all();
+        let here = self.memory.remove_if(self.now(), &mut doomed);
+        let Some(remote) = &self.remote else { return Ok(here) };
+        match remote.remove_if(self.settings.clock.now(), doomed) {
+            Err(error) if error.kind() == ErrorKind::Unsupported => {
+                let all = self.counted(remote.store.len())?;
+                self.counted(remote.store.clear())?;
+                self.memory.clear();
+                Ok(usize::try_from(all).unwrap_or(usize::MAX))
+            }
+            there => Ok(self.counted(there)?.max(here)),
+        }
+    }
+
+    /// Forgets every entry of this cache, in memory and in its space of the backend, and every counter.
+    ///
+    /// # Errors
+    /// Those of the backend, where the values may then still be for other processes; this one does not serve them, and
+    /// the next operations try again.
+    pub fn clear(&self) -> Result<()> {
+        let _invalidation = self.flights.invalidate_all();
+        self.memory.clear();
+        let cleared = self.remote.as_ref().map_or(Ok(()), |remote| remote.store.clear());
+        self.counts.clear();
+        self.memory.reset_counters();
+        self.counted(cleared)
+    }
+
+    fn store(&self, key: K, value: V, own: Option<Duration>) {
+        if self.settings.disabled() {
+            return;
+        }
+        let hash = self.settings.hasher.hash_one(&key);
+        let ttl = own.or(self.settings.ttl);
+        let life = self.life(ttl, self.settings.weigh(&key, &value));
+        let Some(remote) = &self.remote else {
+            return self.replace(hash, None, (key, value), life);
+        };
+        let bytes = self.report(remote.key(&key));
+        let stamp = stamp(self.settings.clock.now(), shorter(ttl, self.settings.tti), Duration::ZERO);
+        let stamp = Stamp { own_life: own.is_some(), ..stamp };
+        let record = bytes.as_ref().and_then(|bytes| self.report(remote.seal(bytes, &value, stamp)));
+        let (bytes, record) = match (bytes, record) {
+            (Some(bytes), Some(record)) => (bytes, record),
+            (bytes, _) => {
+                // It cannot be stored, and what is stored belongs to the value before.
+                let _invalidation = self.flights.invalidate(hash, &key);
+                bytes.map(|bytes| self.report(remote.store.remove(&bytes.bytes)));
+                return self.replace(hash, None, (key, value), life);
+            }
+        };
+        let flight = Flight::landed(value.clone());
+        self.replace(hash, Some(&flight), (key, value), life);
+        let posted = Posted { flights: Arc::clone(&self.flights), hash, flight };
+        let storing = Storing::new(posted, Arc::clone(&remote.store), bytes.bytes, record, stamp.created);
+        self.report(storing.replace());
+    }
+
+    /// Puts an entry into memory, and `storing` on the board if there is one, in one step.
+    fn replace(&self, hash: u64, storing: Option<&Arc<Flight<V>>>, entry: (K, V), life: Life) {
+        let (key, value) = entry;
+        let mut value = Some(value);
+        let mut new = None;
+        let keep = |key| {
+            new = value.take().map(|value| (key, value));
+            self.memory.insert(hash, &mut new, life)
+        };
+        drop(self.flights.replace(hash, key, storing, keep));
+    }
+}
