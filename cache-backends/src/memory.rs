@@ -1,9 +1,9 @@
 //! A backend in the memory of this process: for tests, and as the shortest example of what a backend is.
 
-use memolith_core::{Backend, End, Error, ErrorKind, OnHit, Record, Result, Space, Timestamp, Visit};
+use memolith_core::{Backend, End, Error, ErrorKind, OnHit, Record, Result, Space, Timestamp, Visit, Watch};
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 /// Keeps bytes in the memory of this process, exactly by every policy's rule.
@@ -13,6 +13,8 @@ use std::time::Duration;
 #[derive(Debug, Default)]
 pub struct Memory {
     areas: Mutex<HashMap<String, Area>>,
+    /// The caches of each space: of several, one hears what another has removed.
+    watchers: Mutex<Vec<(String, Weak<dyn Watch>)>>,
 }
 
 /// Where an entry stands in the order of its space: its score, and a counter that settles ties by age.
@@ -47,6 +49,19 @@ impl Memory {
     fn lock(&self) -> Result<MutexGuard<'_, HashMap<String, Area>>> {
         let busy = || Error::new(ErrorKind::Busy, "the memory backend is held by another thread, try again");
         self.areas.try_lock_for(PATIENCE).ok_or_else(busy)
+    }
+
+    /// Tells the caches of `space`, unless there is one alone, which is who did it.
+    fn tell(&self, space: &Space) {
+        let mut watchers = self.watchers.lock();
+        watchers.retain(|(_, watch)| watch.strong_count() > 0);
+        let of_space = watchers.iter().filter(|(name, _)| *name == space.name);
+        let told: Vec<_> = of_space.filter_map(|(_, watch)| watch.upgrade()).collect();
+        // They are foreign code, so the lock is let go.
+        drop(watchers);
+        if told.len() > 1 {
+            told.iter().for_each(|watch| watch.invalidated());
+        }
     }
 }
 
@@ -87,11 +102,14 @@ impl Backend for Memory {
     }
 
     fn remove(&self, space: &Space, key: &[u8]) -> Result<bool> {
-        Ok(self.lock()?.get_mut(&space.name).is_some_and(|area| area.remove(key)))
+        let removed = self.lock()?.get_mut(&space.name).is_some_and(|area| area.remove(key));
+        self.tell(space);
+        Ok(removed)
     }
 
     fn clear(&self, space: &Space) -> Result<()> {
         self.lock()?.remove(&space.name);
+        self.tell(space);
         Ok(())
     }
 
@@ -113,10 +131,17 @@ impl Backend for Memory {
                     if area.entries.get(key).is_some_and(|entry| entry.record == *record) {
                         area.remove(key);
                     }
+                    drop(areas);
+                    self.tell(space);
                 }
             }
         }
         Ok(())
+    }
+
+    /// The news is told before the call that removes returns.
+    fn watch(&self, space: &Space, watch: Weak<dyn Watch>) {
+        self.watchers.lock().push((space.name.clone(), watch));
     }
 }
 

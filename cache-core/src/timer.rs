@@ -19,11 +19,13 @@ struct Timer {
     entries: BTreeMap<(Instant, u64), Weak<dyn Timed>>,
     next: u64,
     running: bool,
+    /// Who started the thread: a forked child inherits the list and not the thread.
+    process: u32,
 }
 
 #[cfg(not(shuttle))]
 static TIMER: parking_lot::Mutex<Timer> =
-    parking_lot::Mutex::new(Timer { entries: BTreeMap::new(), next: 0, running: false });
+    parking_lot::Mutex::new(Timer { entries: BTreeMap::new(), next: 0, running: false, process: 0 });
 #[cfg(not(shuttle))]
 static CHANGED: parking_lot::Condvar = parking_lot::Condvar::new();
 
@@ -31,6 +33,11 @@ static CHANGED: parking_lot::Condvar = parking_lot::Condvar::new();
 #[cfg(not(shuttle))]
 pub(crate) fn at(when: Instant, whom: Weak<dyn Timed>) {
     let mut timer = TIMER.lock();
+    let process = std::process::id();
+    if timer.process != process {
+        timer.process = process;
+        timer.running = false;
+    }
     let number = timer.next;
     timer.next += 1;
     timer.entries.insert((when, number), whom);

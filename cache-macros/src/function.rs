@@ -1,8 +1,8 @@
 //! The item under the attribute, as far as the macro has to understand it: the body stays tokens.
 
-use proc_macro2::{Group, Ident, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use syn::parse::{Parse, ParseStream};
-use syn::{Attribute, Error, Result, Signature, Token, Visibility, token};
+use syn::{Attribute, Error, Result, Signature, Token, Visibility};
 
 /// A function with its body. That the body is not parsed keeps the macro quick, and open to syntax that is yet to come.
 pub(crate) struct Function {
@@ -30,10 +30,21 @@ impl Parse for Function {
             let message = "a function without a body has nothing to cache: put `#[lru_cache]` on the implementation";
             return Err(Error::new(signature.ident.span(), message));
         }
-        if !input.peek(token::Brace) {
-            return Err(input.error("expected the body of the function"));
-        }
-        Ok(Function { attrs, vis, signature, body: input.parse()? })
+        let Some(body) = body(input.parse()?) else {
+            return Err(Error::new(signature.ident.span(), "expected the body of the function in braces"));
+        };
+        Ok(Function { attrs, vis, signature, body })
+    }
+}
+
+/// The block, taken out of the invisible groups that a `$body:block` of a `macro_rules` puts around it.
+fn body(tokens: TokenStream) -> Option<Group> {
+    let mut trees = tokens.into_iter();
+    let (Some(TokenTree::Group(group)), None) = (trees.next(), trees.next()) else { return None };
+    match group.delimiter() {
+        Delimiter::Brace => Some(group),
+        Delimiter::None => body(group.stream()),
+        _ => None,
     }
 }
 
@@ -56,7 +67,6 @@ fn is_no_function(input: ParseStream<'_>) -> bool {
 
 /// The words of a stream that mean the surrounding `impl`: `self`, or `Self` outside of items nested in the body.
 pub(crate) fn mentions_self(stream: TokenStream) -> bool {
-    use proc_macro2::{Delimiter, TokenTree};
     // The definition after one of these words has a `Self` of its own; it ends with its braces or a semicolon.
     const OPENERS: [&str; 5] = ["impl", "trait", "struct", "enum", "union"];
     let mut nested = false;

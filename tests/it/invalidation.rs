@@ -370,3 +370,18 @@ fn copies_in_memory_are_never_older_than_the_news() {
         never_stale(&backed(&fake, 10), Some(&fake), Change::Elsewhere, 2_000);
     });
 }
+
+#[test]
+fn two_caches_of_one_space_in_memory_hear_of_each_other() {
+    let place = std::sync::Arc::new(memolith::backends::Memory::new());
+    let open = || Cache::<u64, u64>::builder().backend(place.clone(), "shared", memolith::Postcard).build();
+    let (one, other) = (open(), open());
+    one.insert(1, 1);
+    assert_eq!(other.get(&1), Some(1));
+    assert!(one.remove(&1).expect("memory answers"));
+    assert_eq!((one.get(&1), other.get(&1)), (None, None));
+    one.insert(1, 2);
+    assert_eq!(other.get(&1), Some(2));
+    other.clear().expect("memory answers");
+    assert_eq!(one.get(&1), None);
+}

@@ -28,6 +28,7 @@ mod writer;
 
 use memolith_core::{Backend, Record, Result, Space, Timestamp, Visit, Watch};
 use parking_lot::Mutex;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -57,12 +58,17 @@ const SHOWN: usize = 256;
 ///
 /// Beside the file lie `NAME-wal` and `NAME-shm` while it is in use, and `NAME.lock`, which is empty and stays.
 /// Files are made readable by their owner alone. Network file systems are no place for them.
-/// None of them may be made shorter while in use, by truncating it or copying over it, which its owner alone can do: parts
-/// are mapped into memory, and whoever reads what was cut off ends with a bus error. Delete the file, or rename another
-/// over it, instead.
-#[derive(Clone, Debug)]
+/// The database itself may be cut or overwritten in place: that is damage like any other. `NAME-shm` may not, because
+/// SQLite maps it into memory, and whoever reads what was cut off ends with a bus error.
+#[derive(Clone)]
 pub struct Sqlite {
     handle: Arc<Handle>,
+}
+
+impl fmt::Debug for Sqlite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Sqlite").field(&self.handle.store.place()).finish()
+    }
 }
 
 /// The last handle ends the thread.

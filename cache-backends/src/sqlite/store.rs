@@ -57,6 +57,10 @@ impl State {
 }
 
 impl Store {
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
     pub(super) fn new(place: Place) -> Self {
         Store {
             place,

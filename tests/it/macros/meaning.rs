@@ -99,10 +99,20 @@ macro_rules! squares {
 
 squares!(by_reference: &u8 => 1, by_expression: &u32 => 2 + 3);
 
+macro_rules! with_body {
+    ($name:ident, $body:block) => {
+        #[lru_cache]
+        fn $name() -> u64 $body
+    };
+}
+
+with_body!(from_a_block, { 6 * 7 });
+
 #[test]
 fn functions_made_by_macros_are_functions() {
     assert_eq!((by_reference(&3), by_reference(&3), by_expression(&3)), (4, 4, 8));
     assert_eq!(by_reference::get(&3), Some(4));
+    assert_eq!((from_a_block(), from_a_block::cache_info().misses), (42, 1));
 }
 
 #[lru_cache]
