@@ -200,3 +200,50 @@ fn every_record_of_many_threads_arrives_once_or_more() {
         assert_eq!((fake.held(), *removed.lock().unwrap()), (1_600, 400));
     });
 }
+
+#[test]
+fn what_is_queued_counts() {
+    within(20, || {
+        let fake = Fake::new();
+        let cache = behind(&fake);
+        assert!(cache.is_empty());
+        (0..10).for_each(|key| cache.insert(key, key));
+        assert_eq!((cache.len(), cache.is_empty(), cache.info().currsize), (10, false, 10));
+        // A batch that takes long is not waited for.
+        let dam = dam(&fake);
+        cache.insert(100, 100);
+        until(|| fake.puts.load(Relaxed) > 10);
+        cache.insert(101, 101);
+        assert_eq!(cache.len(), 12);
+        cache.set_maxsize(11);
+        assert_eq!(cache.info().currsize, 11);
+        drop(dam);
+    });
+}
+
+#[test]
+fn the_queue_is_bounded_by_bytes_too() {
+    within(30, || {
+        let fake = Fake::new();
+        let cache: Cache<u64, Vec<u8>> = Cache::builder()
+            .maxsize(None)
+            .backend(Arc::clone(&fake), "f", Postcard)
+            .memory(0)
+            .writes(Writes::Behind)
+            .build();
+        let dam = dam(&fake);
+        cache.insert(0, vec![0; 20 << 20]);
+        until(|| fake.puts.load(Relaxed) > 0);
+        (1..=3).for_each(|key| cache.insert(key, vec![1; 5 << 20]));
+        assert_eq!(cache.info().errors, 0);
+        cache.get_or_insert_with(&4, || vec![2; 5 << 20]);
+        assert_eq!((cache.info().errors, cache.contains(&4)), (1, false));
+        // There is room in the place of what is in the queue already, and for what is small.
+        cache.insert(1, vec![3; 5 << 20]);
+        cache.insert(5, vec![4; 10]);
+        assert_eq!((cache.info().errors, cache.get(&1)), (1, Some(vec![3; 5 << 20])));
+        drop(dam);
+        cache.flush().unwrap();
+        assert_eq!(fake.held(), 5);
+    });
+}
