@@ -23,6 +23,11 @@ pub enum Writes {
     /// Later, in a batch: the call does not wait for the backend. A process that is killed loses what it computed in
     /// the last few milliseconds (one beat of 2 ms and the time of one batch). What is queued is read like what is
     /// written, and is flushed by `Cache::flush`, when the cache is dropped, and when a thread that wrote ends.
+    ///
+    /// At the end of the process the queues of all caches are flushed if the main thread has made, or written to, one
+    /// with `Behind`, and returns from `main`. Else call `Cache::flush` first: where only other threads that live on have
+    /// used such caches, and before `std::process::exit` on another thread or an abort. A batch that the backend refuses
+    /// three times is given up, and what it was to replace is removed or not served by this process any more.
     Behind,
 }
 
@@ -88,7 +93,10 @@ impl Behind {
         };
         let (queue, batch) = (Mutex::new(queue), Mutex::new(()));
         let process = std::process::id();
-        Behind(Arc::new(Shared { backend, dooms, report, queue, changed: Condvar::new(), batch, process }))
+        let shared = Arc::new(Shared { backend, dooms, report, queue, changed: Condvar::new(), batch, process });
+        register(&mut QUEUES.lock(), &shared);
+        flush_at_exit(&shared);
+        Behind(shared)
     }
 
     /// Whether this process is a fork of the one whose queue it is: what is queued is the other's to write, and nobody
@@ -289,7 +297,11 @@ fn write(shared: &Weak<Shared>) {
     }
 }
 
-/// Flushes, when its thread ends, the queues that the thread has written to.
+/// Every queue of the process.
+static QUEUES: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
+
+/// Flushes, when its thread ends, the queues that the thread has made or written to, and those of other threads that
+/// nobody is writing: the thread may be the main one, and then the others get no turn any more.
 struct AtExit(Vec<Weak<Shared>>);
 
 thread_local! {
@@ -298,22 +310,31 @@ thread_local! {
 
 impl Drop for AtExit {
     fn drop(&mut self) {
-        for shared in self.0.iter().filter_map(Weak::upgrade).filter(|shared| !shared.is_forked()) {
-            // At the end of the process the writer may have been stopped in the middle of a batch.
-            let Some(batch) = shared.batch.try_lock_for(PATIENCE) else { continue };
-            if let Err(error) = shared.drain(batch) {
-                shared.tell(&error);
-            }
+        // At the end of the process a writer may have been stopped in the middle of a batch.
+        flush_all(&self.0, |shared| shared.batch.try_lock_for(PATIENCE));
+        let all = QUEUES.try_lock().map(|queues| queues.clone()).unwrap_or_default();
+        flush_all(&all, |shared| shared.batch.try_lock());
+    }
+}
+
+fn flush_all(queues: &[Weak<Shared>], lock: fn(&Shared) -> Option<MutexGuard<'_, ()>>) {
+    for shared in queues.iter().filter_map(Weak::upgrade).filter(|shared| !shared.is_forked()) {
+        let Some(batch) = lock(&shared) else { continue };
+        if let Err(error) = shared.drain(batch) {
+            shared.tell(&error);
         }
     }
 }
 
 fn flush_at_exit(shared: &Arc<Shared>) {
     let _ = AT_EXIT.try_with(|at_exit| {
-        let known = &mut at_exit.borrow_mut().0;
-        if !known.iter().any(|other| std::ptr::eq(other.as_ptr(), Arc::as_ptr(shared))) {
-            known.retain(|other| other.strong_count() > 0);
-            known.push(Arc::downgrade(shared));
-        }
+        register(&mut at_exit.borrow_mut().0, shared);
     });
+}
+
+fn register(known: &mut Vec<Weak<Shared>>, shared: &Arc<Shared>) {
+    if !known.iter().any(|other| std::ptr::eq(other.as_ptr(), Arc::as_ptr(shared))) {
+        known.retain(|other| other.strong_count() > 0);
+        known.push(Arc::downgrade(shared));
+    }
 }

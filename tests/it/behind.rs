@@ -5,6 +5,10 @@
 use crate::fake::{Fake, Fault, Moment};
 use crate::watchdog::{until, within};
 use memolith::{Cache, Postcard, Writes};
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Write;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -246,4 +250,57 @@ fn the_queue_is_bounded_by_bytes_too() {
         cache.flush().unwrap();
         assert_eq!(fake.held(), 5);
     });
+}
+
+/// Where the child of the test below notes what its backend was given.
+const NOTES: &str = "MEMOLITH_TEST_NOTES";
+
+#[test]
+fn the_end_of_main_flushes_what_threads_that_live_on_have_queued() {
+    if let Some(notes) = std::env::var_os(NOTES) {
+        return child(&notes);
+    }
+    within(30, || {
+        let notes = std::env::temp_dir().join(format!("memolith-behind-{}", std::process::id()));
+        for round in 0..5 {
+            // With one thread the tests run on the main one.
+            let child = Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", "behind::the_end_of_main_flushes_what_threads_that_live_on_have_queued"])
+                .args(["--test-threads", "1"])
+                .env(NOTES, &notes)
+                .output()
+                .unwrap();
+            assert!(child.status.success(), "{child:?}");
+            let noted = std::fs::read(&notes).unwrap_or_default().len();
+            let _ = std::fs::remove_file(&notes);
+            assert_eq!((round, noted), (round, 200));
+        }
+    });
+}
+
+/// The main thread makes a cache; another one makes a second, writes to both, and lives on.
+fn child(notes: &OsStr) {
+    let noting = |notes: &OsStr| {
+        let fake = Fake::new();
+        let file = File::options().create(true).append(true).open(notes).unwrap();
+        fake.at(move |moment| {
+            if moment == Moment::Stored {
+                (&file).write_all(b".").unwrap();
+            }
+        });
+        fake
+    };
+    let first = Arc::new(behind(&noting(notes)));
+    let notes = notes.to_owned();
+    let (done, wait) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        let second = behind(&noting(&notes));
+        (0..100).for_each(|key| first.insert(key, key));
+        (0..100).for_each(|key| second.insert(key, key));
+        done.send(()).unwrap();
+        loop {
+            thread::park();
+        }
+    });
+    wait.recv().unwrap();
 }
