@@ -23,11 +23,18 @@ pub enum Writes {
     /// Later, in a batch: the call does not wait for the backend. A process that is killed loses what it computed in
     /// the last few milliseconds (one beat of 2 ms and the time of one batch). What is queued is read like what is
     /// written, and is flushed by `Cache::flush`, when the cache is dropped, and when a thread that wrote ends.
+    ///
+    /// At the end of the process the queues of all caches are flushed if the main thread has made, or written to, one
+    /// with `Behind`, and returns from `main`. Else call `Cache::flush` first: where only other threads that live on have
+    /// used such caches, and before `std::process::exit` on another thread or an abort. A batch that the backend refuses
+    /// three times is given up, and what it was to replace is removed or not served by this process any more.
     Behind,
 }
 
 /// Records queued at most; beyond that a put waits for room.
 const QUEUE: usize = 4096;
+/// Bytes of keys and records queued; beyond that a put waits for room.
+const BYTES: usize = 16 << 20;
 /// How long the writer gathers a batch.
 const BEAT: Duration = Duration::from_millis(2);
 /// How long a put waits for room before it gives its record up.
@@ -55,6 +62,8 @@ struct Shared {
 struct Queue {
     space: Arc<Space>,
     waiting: HashMap<Vec<u8>, Record>,
+    /// The bytes of what is waiting.
+    bytes: usize,
     /// The batch that is being written, by key.
     writing: Arc<Vec<(Vec<u8>, Record)>>,
     now: Timestamp,
@@ -73,11 +82,21 @@ impl fmt::Debug for Behind {
 impl Behind {
     pub(crate) fn new(backend: Arc<dyn Backend>, space: Arc<Space>, dooms: Arc<Dooms>, report: Report) -> Self {
         let now = Timestamp::from_micros(0);
-        let queue =
-            Queue { space, waiting: HashMap::new(), writing: Arc::default(), now, running: false, closed: false };
+        let queue = Queue {
+            space,
+            waiting: HashMap::new(),
+            bytes: 0,
+            writing: Arc::default(),
+            now,
+            running: false,
+            closed: false,
+        };
         let (queue, batch) = (Mutex::new(queue), Mutex::new(()));
         let process = std::process::id();
-        Behind(Arc::new(Shared { backend, dooms, report, queue, changed: Condvar::new(), batch, process }))
+        let shared = Arc::new(Shared { backend, dooms, report, queue, changed: Condvar::new(), batch, process });
+        register(&mut QUEUES.lock(), &shared);
+        flush_at_exit(&shared);
+        Behind(shared)
     }
 
     /// Whether this process is a fork of the one whose queue it is: what is queued is the other's to write, and nobody
@@ -102,17 +121,19 @@ impl Behind {
         let shared = &self.0;
         flush_at_exit(shared);
         let mut queue = shared.queue.lock();
-        if queue.waiting.len() >= QUEUE && !queue.waiting.contains_key(key) {
-            let full = |queue: &mut Queue| queue.waiting.len() >= QUEUE;
-            if shared.changed.wait_while_for(&mut queue, full, PATIENCE).timed_out() {
-                return Err(Error::new(ErrorKind::Busy, "the write-behind queue is full; the value was not stored"));
-            }
+        let size = key.len() + record.value.len();
+        let full = |queue: &mut Queue| !queue.has_room(key, size);
+        if full(&mut queue) && shared.changed.wait_while_for(&mut queue, full, PATIENCE).timed_out() {
+            return Err(Error::new(ErrorKind::Busy, "the write-behind queue is full; the value was not stored"));
         }
+        let was_full = queue.is_full();
+        queue.take(key);
         queue.waiting.insert(key.to_vec(), record);
+        queue.bytes += size;
         queue.now = now;
         if queue.running {
             // The writer waits for the first of a batch, and goes ahead of its time with the last.
-            if matches!(queue.waiting.len(), 1 | QUEUE) {
+            if queue.waiting.len() == 1 || (queue.is_full() && !was_full) {
                 shared.changed.notify_all();
             }
             return Ok(());
@@ -130,21 +151,55 @@ impl Behind {
     /// Takes `key` out of the queue, and runs `remove` when nothing queued before can be written after it.
     pub(crate) fn remove(&self, key: &[u8], remove: impl FnOnce() -> Result<bool>) -> Result<bool> {
         let _batch = self.0.batch.lock();
-        let queued = self.0.queue.lock().waiting.remove(key).is_some();
+        let queued = self.0.queue.lock().take(key).is_some();
         Ok(remove()? || queued)
     }
 
     /// As `remove` for everything.
     pub(crate) fn clear(&self, clear: impl FnOnce() -> Result<()>) -> Result<()> {
         let _batch = self.0.batch.lock();
-        let queued = std::mem::take(&mut self.0.queue.lock().waiting);
+        let queued = self.0.queue.lock().take_all();
         drop(queued);
         clear()
+    }
+
+    /// Writes what is queued, and returns how much is still queued because a slow batch is in the way.
+    pub(crate) fn settle(&self) -> Result<u64> {
+        if let Some(batch) = self.0.batch.try_lock_for(PATIENCE) {
+            return self.0.drain(batch).map(|()| 0);
+        }
+        let queue = self.0.queue.lock();
+        let new = queue.writing.iter().filter(|(key, _)| !queue.waiting.contains_key(key)).count();
+        Ok((queue.waiting.len() + new) as u64)
     }
 
     /// Writes what is queued.
     pub(crate) fn flush(&self) -> Result<()> {
         self.0.drain(self.0.batch.lock())
+    }
+}
+
+impl Queue {
+    fn is_full(&self) -> bool {
+        self.waiting.len() >= QUEUE || self.bytes >= BYTES
+    }
+
+    /// Whether `size` bytes under `key` may come in. A record larger than the queue goes alone.
+    fn has_room(&self, key: &[u8], size: usize) -> bool {
+        let old = self.waiting.get(key).map(|record| key.len() + record.value.len());
+        let (others, bytes) = (self.waiting.len() - usize::from(old.is_some()), self.bytes - old.unwrap_or(0));
+        others == 0 || (others < QUEUE && bytes + size <= BYTES)
+    }
+
+    fn take(&mut self, key: &[u8]) -> Option<Record> {
+        let record = self.waiting.remove(key)?;
+        self.bytes -= key.len() + record.value.len();
+        Some(record)
+    }
+
+    fn take_all(&mut self) -> HashMap<Vec<u8>, Record> {
+        self.bytes = 0;
+        std::mem::take(&mut self.waiting)
     }
 }
 
@@ -175,7 +230,7 @@ impl Shared {
             if queue.waiting.is_empty() {
                 return Ok(());
             }
-            let mut batch: Vec<_> = queue.waiting.drain().collect();
+            let mut batch: Vec<_> = queue.take_all().into_iter().collect();
             batch.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
             queue.writing = Arc::new(batch);
             (Arc::clone(&queue.space), Arc::clone(&queue.writing), queue.now)
@@ -253,7 +308,7 @@ fn write(shared: &Weak<Shared>) {
                 queue.running = false;
                 return;
             }
-            let gathering = |queue: &mut Queue| queue.waiting.len() < QUEUE && !queue.closed;
+            let gathering = |queue: &mut Queue| !queue.is_full() && !queue.closed;
             shared.changed.wait_while_for(&mut queue, gathering, BEAT);
         }
         if let Err(error) = shared.drain(shared.batch.lock()) {
@@ -262,7 +317,11 @@ fn write(shared: &Weak<Shared>) {
     }
 }
 
-/// Flushes, when its thread ends, the queues that the thread has written to.
+/// Every queue of the process.
+static QUEUES: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
+
+/// Flushes, when its thread ends, the queues that the thread has made or written to, and those of other threads that
+/// nobody is writing: the thread may be the main one, and then the others get no turn any more.
 struct AtExit(Vec<Weak<Shared>>);
 
 thread_local! {
@@ -271,22 +330,31 @@ thread_local! {
 
 impl Drop for AtExit {
     fn drop(&mut self) {
-        for shared in self.0.iter().filter_map(Weak::upgrade).filter(|shared| !shared.is_forked()) {
-            // At the end of the process the writer may have been stopped in the middle of a batch.
-            let Some(batch) = shared.batch.try_lock_for(PATIENCE) else { continue };
-            if let Err(error) = shared.drain(batch) {
-                shared.tell(&error);
-            }
+        // At the end of the process a writer may have been stopped in the middle of a batch.
+        flush_all(&self.0, |shared| shared.batch.try_lock_for(PATIENCE));
+        let all = QUEUES.try_lock().map(|queues| queues.clone()).unwrap_or_default();
+        flush_all(&all, |shared| shared.batch.try_lock());
+    }
+}
+
+fn flush_all(queues: &[Weak<Shared>], lock: fn(&Shared) -> Option<MutexGuard<'_, ()>>) {
+    for shared in queues.iter().filter_map(Weak::upgrade).filter(|shared| !shared.is_forked()) {
+        let Some(batch) = lock(&shared) else { continue };
+        if let Err(error) = shared.drain(batch) {
+            shared.tell(&error);
         }
     }
 }
 
 fn flush_at_exit(shared: &Arc<Shared>) {
     let _ = AT_EXIT.try_with(|at_exit| {
-        let known = &mut at_exit.borrow_mut().0;
-        if !known.iter().any(|other| std::ptr::eq(other.as_ptr(), Arc::as_ptr(shared))) {
-            known.retain(|other| other.strong_count() > 0);
-            known.push(Arc::downgrade(shared));
-        }
+        register(&mut at_exit.borrow_mut().0, shared);
     });
+}
+
+fn register(known: &mut Vec<Weak<Shared>>, shared: &Arc<Shared>) {
+    if !known.iter().any(|other| std::ptr::eq(other.as_ptr(), Arc::as_ptr(shared))) {
+        known.retain(|other| other.strong_count() > 0);
+        known.push(Arc::downgrade(shared));
+    }
 }

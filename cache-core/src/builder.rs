@@ -18,6 +18,7 @@ use crate::time::{Clock, SystemClock};
 use hashbrown::DefaultHashBuilder;
 use std::fmt;
 use std::hash::BuildHasher;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
@@ -91,13 +92,14 @@ impl<K: Key, V: Value> CacheBuilder<K, V> {
         self
     }
 
-    /// Time to live since written. Zero keeps nothing.
+    /// Time to live since written. Zero keeps nothing. In memory it is measured by a steady clock, which on Linux and
+    /// macOS stands still while the machine is suspended; a backend goes by the wall clock.
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.ttl = Some(ttl);
         self
     }
 
-    /// Time to live since last used. A backend learns of uses late, and may forget an entry that memory still has.
+    /// Time to live since last used, by the clocks of [`ttl`](Self::ttl). A backend learns of uses late, and may forget an entry that memory still has.
     pub fn tti(mut self, tti: Duration) -> Self {
         self.tti = Some(tti);
         self
@@ -135,6 +137,7 @@ impl<K: Key, V: Value> CacheBuilder<K, V> {
     }
 
     /// Called with every fault of the backend, the codec or stored bytes, on the thread that met it, outside of all locks.
+    /// Its panics are those of the call that met the fault, and end neither `build` nor the writer of `Writes::Behind`.
     /// By default faults are logged through `tracing`, when that feature is on. They are counted in any case.
     pub fn on_error(mut self, on_error: impl Fn(&Error) + Send + Sync + 'static) -> Self {
         self.report = Some(Arc::new(on_error));
@@ -149,7 +152,8 @@ impl<K: Key, V: Value> CacheBuilder<K, V> {
         let counts = Counts::default();
         let fault = |error: &Error| {
             counts.errors.fetch_add(1, Relaxed);
-            report(error);
+            // A panic here would poison the static that the cache is being built for.
+            let _ = catch_unwind(AssertUnwindSafe(|| report(error)));
         };
         let space = |name| Space {
             name,

@@ -26,7 +26,7 @@ use std::time::Duration;
 /// Made by [`builder`](Self::builder); behind a function by `#[lru_cache]`.
 ///
 /// No lock is held while a function, a codec, a backend, a callback or the drop of a value runs; only `Eq` of the key
-/// and `Clone` of the value do, and those must not call the cache they are in.
+/// and `Clone` of key and value do, and those must not call the cache they are in.
 ///
 /// ```
 /// use memolith_core::Cache;
@@ -210,7 +210,8 @@ impl<K: Key, V: Value> Cache<K, V> {
         self.report(found).flatten().is_some()
     }
 
-    /// Entries held: in the backend if there is one and it answers, else in memory.
+    /// Entries held: in the backend if there is one and it answers, else in memory. What `writes = Behind` has queued is
+    /// written out first.
     pub fn len(&self) -> usize {
         let there = self.remote.as_ref().and_then(|remote| self.report(remote.store.len()));
         match there {
@@ -224,13 +225,15 @@ impl<K: Key, V: Value> Cache<K, V> {
         self.len() == 0
     }
 
-    /// Changes the bound of a running cache; `None` is unbounded. What has to leave has left when this returns.
+    /// Changes the bound of a running cache; `None` is unbounded. What has to leave has left when this returns,
+    /// from a backend that is busy or away with the next operation that reaches it.
     pub fn set_maxsize(&self, maxsize: impl Into<Option<usize>>) {
         let maxsize = maxsize.into();
         let bound = self.settings.memory_bound(maxsize, self.remote.is_some());
         self.memory.set_maxsize(bound, || self.settings.set_maxsize(maxsize));
         if let Some(remote) = &self.remote {
-            self.report(remote.store.set_maxsize(maxsize.map(|maxsize| maxsize as u64)));
+            let maxsize = || self.settings.maxsize().map(|maxsize| maxsize as u64);
+            self.report(remote.store.set_maxsize(maxsize));
         }
     }
 

@@ -57,13 +57,13 @@ impl<T> Future for Away<T> {
     type Output = Option<T>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
-        match &mut *self.0.lock() {
-            Progress::Ended(result) => Poll::Ready(result.take()),
-            Progress::Begun(waker) => {
-                *waker = Some(context.waker().clone());
-                Poll::Pending
-            }
-        }
+        // Wakers are the executor's code: copied before the lock is taken, and dropped after it.
+        let waker = context.waker().clone();
+        let _before = match &mut *self.0.lock() {
+            Progress::Ended(result) => return Poll::Ready(result.take()),
+            Progress::Begun(current) => current.replace(waker),
+        };
+        Poll::Pending
     }
 }
 

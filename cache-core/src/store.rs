@@ -3,12 +3,12 @@
 use crate::backend::{AsyncBackend, Backend, Record, Space, Visit, Watch};
 use crate::behind::{Behind, Writes};
 use crate::dooms::{Before, Doom, Dooms};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::fault::{BACKEND, Report, panicked, unpanicked, unpanicked_async};
 use crate::offload::offload;
 use crate::time::Timestamp;
 use parking_lot::RwLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 /// One space of a backend.
@@ -19,6 +19,8 @@ pub(crate) struct Store {
     behind: Option<Behind>,
     stale: Arc<Stale>,
     dooms: Arc<Dooms>,
+    /// Whether the space could not be opened, and so may keep bounds of before.
+    unopened: AtomicBool,
 }
 
 /// Invalidations by other processes, counted: after each the memory tier is to be dropped.
@@ -50,7 +52,7 @@ impl Store {
         let dooms = Arc::new(Dooms::default());
         let queue = || Behind::new(Arc::clone(&backend), Arc::clone(&space), Arc::clone(&dooms), Arc::clone(report));
         let behind = (writes == Writes::Behind).then(queue);
-        Store { backend, space: RwLock::new(space), behind, stale, dooms }
+        Store { backend, space: RwLock::new(space), behind, stale, dooms, unopened: AtomicBool::new(false) }
     }
 
     /// What other processes have invalidated and nobody has heeded yet.
@@ -71,19 +73,40 @@ impl Store {
         Arc::clone(&self.space.read())
     }
 
+    /// Prepares the space. If the backend is busy or away, the operations that follow try again.
     pub(crate) fn open(&self) -> Result<()> {
-        unpanicked(BACKEND, || self.backend.open(&self.space()))
+        loop {
+            let space = self.space();
+            let opened = unpanicked(BACKEND, || self.backend.open(&space));
+            let current = self.space.read();
+            // Of two bounds at once the backend may have been told the later one first.
+            if !Arc::ptr_eq(&current, &space) {
+                continue;
+            }
+            let passing = |error: &Error| matches!(error.kind(), ErrorKind::Busy | ErrorKind::Unavailable);
+            self.unopened.store(opened.as_ref().is_err_and(passing), Ordering::Release);
+            return opened;
+        }
     }
 
-    /// Gives the space another bound.
-    pub(crate) fn set_maxsize(&self, maxsize: Option<u64>) -> Result<()> {
-        let mut space = Space::clone(&self.space());
-        space.maxsize = maxsize;
-        let space = Arc::new(space);
-        if let Some(behind) = self.behind() {
-            behind.set_space(Arc::clone(&space));
+    /// Opens what could not be opened; the operation that follows tells the error.
+    fn open_at_last(&self) {
+        if self.unopened.load(Ordering::Acquire) {
+            let _ = self.open();
         }
-        *self.space.write() = space;
+    }
+
+    /// Gives the space another bound. It is read while no other can be given, so that the last one read stays.
+    pub(crate) fn set_maxsize(&self, maxsize: impl FnOnce() -> Option<u64>) -> Result<()> {
+        {
+            let mut current = self.space.write();
+            let mut space = Space::clone(&current);
+            space.maxsize = maxsize();
+            *current = Arc::new(space);
+            if let Some(behind) = self.behind() {
+                behind.set_space(Arc::clone(&current));
+            }
+        }
         self.open()
     }
 
@@ -91,6 +114,7 @@ impl Store {
         if let Some(record) = self.queued(key) {
             return Ok(Some(record));
         }
+        self.open_at_last();
         // What could not be removed when it was invalidated is removed now, or is no answer.
         match self.dooms.of(key) {
             Some(Doom::Key) => return self.remove(key).map(|_| None),
@@ -104,7 +128,8 @@ impl Store {
         if let Some(record) = self.queued(key) {
             return Ok(Some(record));
         }
-        match self.backend.as_async().filter(|_| self.dooms.of(key).is_none()) {
+        let ready = !self.unopened.load(Ordering::Acquire) && self.dooms.of(key).is_none();
+        match self.backend.as_async().filter(|_| ready) {
             Some(native) => unpanicked_async(async { native.get(&self.space(), key, now).await }).await,
             None => {
                 let (store, key) = (Arc::clone(self), key.to_vec());
@@ -114,6 +139,7 @@ impl Store {
     }
 
     pub(crate) fn put(&self, key: &[u8], record: Record, now: Timestamp) -> Result<()> {
+        self.open_at_last();
         match self.behind() {
             Some(behind) => behind.put(key, record, now),
             None => {
@@ -190,8 +216,13 @@ impl Store {
         cleared
     }
 
+    /// Entries held, those in the queue too: it is written out, or counted if a slow batch is in the way.
     pub(crate) fn len(&self) -> Result<u64> {
-        unpanicked(BACKEND, || self.backend.len(&self.space()))
+        self.open_at_last();
+        let queued = self.behind().map_or(Ok(0), Behind::settle)?;
+        let held = unpanicked(BACKEND, || self.backend.len(&self.space()))?;
+        let most = self.space().maxsize.unwrap_or(u64::MAX);
+        Ok(if queued == 0 { held } else { held.max((held + queued).min(most)) })
     }
 
     pub(crate) fn scan(&self, now: Timestamp, visit: &mut dyn FnMut(&[u8], &Record) -> Visit) -> Result<()> {

@@ -5,6 +5,10 @@
 use crate::fake::{Fake, Fault, Moment};
 use crate::watchdog::{until, within};
 use memolith::{Backend, Cache, Error, ErrorKind, Postcard, Record, Result, Space, Timestamp, Writes};
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Write;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -249,4 +253,104 @@ fn what_is_refused_takes_nothing_with_it() {
             assert_eq!(cache.get(&key), (key != 50).then(|| "new".into()), "{key}");
         }
     });
+}
+
+#[test]
+fn what_is_queued_counts() {
+    within(20, || {
+        let fake = Fake::new();
+        let cache = behind(&fake);
+        assert!(cache.is_empty());
+        (0..10).for_each(|key| cache.insert(key, key));
+        assert_eq!((cache.len(), cache.is_empty(), cache.info().currsize), (10, false, 10));
+        // A batch that takes long is not waited for.
+        let dam = dam(&fake);
+        cache.insert(100, 100);
+        until(|| fake.puts.load(Relaxed) > 10);
+        cache.insert(101, 101);
+        assert_eq!(cache.len(), 12);
+        cache.set_maxsize(11);
+        assert_eq!(cache.info().currsize, 11);
+        drop(dam);
+    });
+}
+
+#[test]
+fn the_queue_is_bounded_by_bytes_too() {
+    within(30, || {
+        let fake = Fake::new();
+        let cache: Cache<u64, Vec<u8>> = Cache::builder()
+            .maxsize(None)
+            .backend(Arc::clone(&fake), "f", Postcard)
+            .memory(0)
+            .writes(Writes::Behind)
+            .build();
+        let dam = dam(&fake);
+        cache.insert(0, vec![0; 20 << 20]);
+        until(|| fake.puts.load(Relaxed) > 0);
+        (1..=3).for_each(|key| cache.insert(key, vec![1; 5 << 20]));
+        assert_eq!(cache.info().errors, 0);
+        cache.get_or_insert_with(&4, || vec![2; 5 << 20]);
+        assert_eq!((cache.info().errors, cache.contains(&4)), (1, false));
+        // There is room in the place of what is in the queue already, and for what is small.
+        cache.insert(1, vec![3; 5 << 20]);
+        cache.insert(5, vec![4; 10]);
+        assert_eq!((cache.info().errors, cache.get(&1)), (1, Some(vec![3; 5 << 20])));
+        drop(dam);
+        cache.flush().unwrap();
+        assert_eq!(fake.held(), 5);
+    });
+}
+
+/// Where the child of the test below notes what its backend was given.
+const NOTES: &str = "MEMOLITH_TEST_NOTES";
+
+#[test]
+fn the_end_of_main_flushes_what_threads_that_live_on_have_queued() {
+    if let Some(notes) = std::env::var_os(NOTES) {
+        return child(&notes);
+    }
+    within(30, || {
+        let notes = std::env::temp_dir().join(format!("memolith-behind-{}", std::process::id()));
+        for round in 0..5 {
+            // With one thread the tests run on the main one.
+            let child = Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", "behind::the_end_of_main_flushes_what_threads_that_live_on_have_queued"])
+                .args(["--test-threads", "1"])
+                .env(NOTES, &notes)
+                .output()
+                .unwrap();
+            assert!(child.status.success(), "{child:?}");
+            let noted = std::fs::read(&notes).unwrap_or_default().len();
+            let _ = std::fs::remove_file(&notes);
+            assert_eq!((round, noted), (round, 200));
+        }
+    });
+}
+
+/// The main thread makes a cache; another one makes a second, writes to both, and lives on.
+fn child(notes: &OsStr) {
+    let noting = |notes: &OsStr| {
+        let fake = Fake::new();
+        let file = File::options().create(true).append(true).open(notes).unwrap();
+        fake.at(move |moment| {
+            if moment == Moment::Stored {
+                (&file).write_all(b".").unwrap();
+            }
+        });
+        fake
+    };
+    let first = Arc::new(behind(&noting(notes)));
+    let notes = notes.to_owned();
+    let (done, wait) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        let second = behind(&noting(&notes));
+        (0..100).for_each(|key| first.insert(key, key));
+        (0..100).for_each(|key| second.insert(key, key));
+        done.send(()).unwrap();
+        loop {
+            thread::park();
+        }
+    });
+    wait.recv().unwrap();
 }

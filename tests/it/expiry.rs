@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use memolith::{Cache, Clock, ManualClock};
+use memolith::{Cache, Clock, ManualClock, Policy};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -185,5 +185,21 @@ proptest! {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn an_entry_whose_successor_comes_first_has_expired_too() {
+    for policy in [Policy::Lru, Policy::Sieve, Policy::Random] {
+        let clock = clock();
+        let cache = Cache::<u64, u64>::builder().policy(policy).ttl(SECOND).clock(clock.clone()).build();
+        for round in 0..=10 {
+            assert_eq!(cache.get_or_insert_with(&1, || round), round);
+            clock.advance(SECOND);
+        }
+        assert_eq!(cache.info().expired, 11, "{policy:?}");
+        cache.insert(1, 1);
+        cache.insert(1, 2);
+        assert_eq!(cache.info().expired, 11, "{policy:?}: a live entry that is replaced has not expired");
     }
 }

@@ -13,6 +13,7 @@ use std::task::Poll;
 /// A moment within an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Moment {
+    Open,
     Get,
     /// The record was read and not returned yet.
     Got,
@@ -40,6 +41,8 @@ pub(crate) struct Fake {
     entries: Mutex<HashMap<Vec<u8>, Record>>,
     last: Mutex<Option<(Vec<u8>, Record)>>,
     fault: Mutex<Fault>,
+    /// As the last `open` that succeeded says.
+    maxsize: Mutex<Option<u64>>,
     hook: Mutex<Option<Hook>>,
     watch: Mutex<Option<Weak<dyn Watch>>>,
     native: bool,
@@ -70,6 +73,10 @@ impl Fake {
     pub(crate) fn invalidated(&self) {
         let watch = self.watch.lock().unwrap().clone();
         watch.and_then(|watch| watch.upgrade()).unwrap().invalidated();
+    }
+
+    pub(crate) fn maxsize(&self) -> Option<u64> {
+        *self.maxsize.lock().unwrap()
     }
 
     pub(crate) fn held(&self) -> usize {
@@ -105,7 +112,15 @@ impl fmt::Debug for Fake {
 }
 
 impl Backend for Fake {
-    fn open(&self, _: &Space) -> Result<()> {
+    fn open(&self, space: &Space) -> Result<()> {
+        self.moment(Moment::Open)?;
+        *self.maxsize.lock().unwrap() = space.maxsize;
+        let most = space.maxsize.map_or(usize::MAX, |most| usize::try_from(most).unwrap());
+        let mut entries = self.entries.lock().unwrap();
+        while entries.len() > most {
+            let key = entries.keys().next().unwrap().clone();
+            entries.remove(&key);
+        }
         Ok(())
     }
 

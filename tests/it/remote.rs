@@ -4,7 +4,7 @@
 
 use crate::fake::{Fake, Fault, Moment};
 use crate::watchdog::within;
-use memolith::{Cache, ErrorKind, ManualClock, Postcard};
+use memolith::{Cache, Error, ErrorKind, ManualClock, Postcard};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -180,4 +180,54 @@ fn calls_are_counted_exactly_with_a_backend_too() {
         let info = cache.info();
         assert_eq!((info.hits + info.misses, info.errors), (4_000, 0));
     });
+}
+
+#[test]
+fn a_bound_that_the_backend_was_too_busy_for_holds_from_the_next_operation_on() {
+    let next: [fn(&Cache<u64, u64>); 4] = [
+        |cache| _ = cache.get(&200),
+        |cache| _ = cache.info(),
+        |cache| cache.insert(1, 1),
+        |cache| _ = runtime().block_on(cache.get_or_insert_async(&1, async || 1)),
+    ];
+    for operation in next {
+        let fake = Fake::new();
+        let cache = backed(&fake);
+        (0..100).for_each(|key| cache.insert(key, key));
+        fake.fault(Fault::Fails);
+        cache.set_maxsize(10);
+        fake.fault(Fault::None);
+        assert_eq!(fake.held(), 100);
+        operation(&cache);
+        assert_eq!((cache.info().maxsize, fake.maxsize()), (Some(10), Some(10)));
+        assert!(cache.info().currsize <= 11, "the fake itself bounds only when it is opened");
+    }
+}
+
+#[test]
+fn of_two_bounds_at_once_one_holds_everywhere() {
+    within(60, || {
+        let fake = Fake::new();
+        let cache = backed(&fake);
+        for round in 0..200 {
+            thread::scope(|scope| {
+                scope.spawn(|| cache.set_maxsize(10 + round));
+                scope.spawn(|| cache.set_maxsize(1_000 + round));
+            });
+            assert_eq!(cache.info().maxsize.map(|maxsize| maxsize as u64), fake.maxsize());
+        }
+    });
+}
+
+#[test]
+fn a_callback_that_panics_does_not_end_the_building_of_a_cache() {
+    let failed = || Err::<Arc<Fake>, _>(Error::new(ErrorKind::Unavailable, "no such place"));
+    let without = Cache::<u64, u64>::builder().backend(failed(), "f", Postcard).on_error(|_| panic!("planned")).build();
+    assert_eq!((without.get_or_insert_with(&1, || 7), without.info().errors), (7, 1));
+    let fake = Fake::new();
+    fake.fault(Fault::Fails);
+    let unopened = Cache::<u64, u64>::builder().backend(Arc::clone(&fake), "f", Postcard);
+    let unopened = unopened.on_error(|_| panic!("planned")).build();
+    fake.fault(Fault::None);
+    assert_eq!((unopened.get_or_insert_with(&1, || 7), unopened.info().errors), (7, 1));
 }

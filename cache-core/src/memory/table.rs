@@ -159,7 +159,9 @@ impl<K: Key, V: Value> Table<K, V> {
         // The comparison of keys comes first: if it panics, nothing has changed, and nothing is dropped under the lock.
         let Some(old) = new.as_ref().map(|(key, _)| self.slot_of(hash, key)) else { return displaced };
         if let Some(slot) = old {
-            displaced.push(self.take(slot));
+            let entry = self.take(slot);
+            displaced.expired += u64::from(entry.deadline <= life.now);
+            displaced.push(entry);
         }
         self.reclaim(life.now, RECLAIM, &mut displaced);
         if !self.make_room(hash, life.weight, &mut displaced) {
