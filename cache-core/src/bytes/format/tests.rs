@@ -23,7 +23,7 @@ where
 }
 
 fn stamp() -> Stamp {
-    Stamp { created: NOW, expires: NOW.after(Duration::from_secs(60)), cost: Duration::from_millis(3), own_life: true }
+    Stamp { created: NOW, expires: NOW.after(Duration::from_secs(60)), cost: Duration::from_millis(3), own_life: false }
 }
 
 type Args = (u64, String);
