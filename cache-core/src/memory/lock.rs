@@ -2,7 +2,7 @@
 //!
 //! A hit under exact LRU needs the exclusive lock for some ten nanoseconds, and an atomic read-modify-write costs six.
 //! `parking_lot` needs two of them for each lock, because its release looks for parked threads; here nobody parks, so one
-//! is enough (`cargo xtask bench hits`: 17 ns a hit instead of 23). Waiters spin, then yield, then sleep for a moment.
+//! is enough (`cargo xtask bench hits`: it took a hit from 25 to 17 ns). Waiters spin, then yield, then sleep for a moment.
 
 #![expect(unsafe_code, reason = "a lock: the one file of the memory tier that needs it, shown by the benchmark above")]
 
