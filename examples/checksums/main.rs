@@ -39,16 +39,23 @@ fn checksum(path: &Path, length: u64, modified: Duration) -> io::Result<([u8; 32
 }
 
 fn main() -> ExitCode {
-    match Arguments::parse(std::env::args_os().skip(1)).and_then(run) {
+    let arguments = match Arguments::parse(std::env::args_os().skip(1)) {
+        Ok(arguments) => arguments,
+        // As for any command line: 2 is a wrong command, 1 one that failed.
+        Err(message) => return failed(&message, 2),
+    };
+    match run(arguments) {
         Ok(line) => {
             println!("{line}");
             ExitCode::SUCCESS
         }
-        Err(message) => {
-            eprintln!("error: {message}");
-            ExitCode::FAILURE
-        }
+        Err(message) => failed(&message, 1),
     }
+}
+
+fn failed(message: &str, code: u8) -> ExitCode {
+    eprintln!("error: {message}");
+    ExitCode::from(code)
 }
 
 fn run(arguments: Arguments) -> Result<String, String> {
