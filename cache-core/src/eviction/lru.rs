@@ -5,7 +5,7 @@
 //! the order of hits and misses is that of Python's [`functools.lru_cache`](https://docs.python.org/3/library/functools.html#functools.lru_cache).
 
 use super::list::List;
-use super::{Eviction, HitLock, Slot};
+use super::{Eviction, Marks, Slot, Trace};
 
 /// The order of uses, the last one in front. Costs 8 bytes a slot.
 #[derive(Debug, Default)]
@@ -14,8 +14,8 @@ pub(crate) struct Lru {
 }
 
 impl Eviction for Lru {
-    fn hit_lock(&self) -> HitLock {
-        HitLock::Exclusive
+    fn trace(&self) -> Trace {
+        Trace::Log
     }
 
     #[inline]
@@ -23,13 +23,13 @@ impl Eviction for Lru {
         self.order.move_to_front(slot);
     }
 
-    fn evict(&mut self, _: u64) -> Option<Slot> {
+    fn evict(&mut self, _: &dyn Marks, _: u64) -> Option<Slot> {
         let slot = self.order.back()?;
         self.order.unlink(slot);
         Some(slot)
     }
 
-    fn insert(&mut self, slot: Slot, _: u64) {
+    fn insert(&mut self, _: &dyn Marks, slot: Slot, _: u64) {
         self.order.push_front(slot);
     }
 
