@@ -242,7 +242,7 @@ impl<K: Key, V: Value> Table<K, V> {
         if bounded == self.eviction.is_some() {
             return;
         }
-        self.eviction = bounded.then(|| self.bounds.policy.build(self.seed));
+        self.eviction = bounded.then(|| self.bounds.policy.build(self.bounds.maxsize.unwrap_or(0), self.seed));
         let Some(eviction) = &mut self.eviction else { return };
         // Nobody kept the order of uses; the order of insertion is what is left of it.
         let live = self.slots.iter().zip(0..).filter_map(|(entry, slot)| Some((entry.as_ref()?, slot)));
@@ -273,7 +273,9 @@ impl<K: Key, V: Value> Table<K, V> {
     }
 
     fn evict(&mut self, incoming: u64, displaced: &mut Displaced<K, V>) -> bool {
-        let Some(slot) = self.eviction.as_mut().and_then(|eviction| eviction.evict(&self.marks, incoming)) else { return false };
+        let Some(slot) = self.eviction.as_mut().and_then(|eviction| eviction.evict(&self.marks, incoming)) else {
+            return false;
+        };
         displaced.push(self.unlink(slot));
         displaced.evicted += 1;
         true
