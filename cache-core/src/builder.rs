@@ -189,7 +189,7 @@ impl<K: Key, V: Value> CacheBuilder<K, V> {
             policy: self.policy,
             tti: self.tti,
         };
-        let memory = Memory::new(bounds, settings.hasher.hash_one(0));
+        let memory = Memory::new(bounds, settings.hasher.clone(), None, settings.hasher.hash_one(0));
         Cache { memory, flights: Arc::new(Flights::default()), remote, counts, settings }
     }
 }

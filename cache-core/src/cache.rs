@@ -191,9 +191,9 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// The value if memory or the backend has it. Counts a hit or a miss, never computes, never waits for who does.
     pub fn get<Q: KeyRef<K> + ?Sized>(&self, key: &Q) -> Option<V> {
         let hash = self.settings.hasher.hash_one(key);
-        let value = self.find(hash, key).or_else(|| self.get_remote(hash, key));
+        let value = self.find(hash, key).or_else(|| self.find_again(hash, key)).or_else(|| self.get_remote(hash, key));
         if value.is_none() {
-            self.counts.miss();
+            self.memory.count_miss();
         }
         value
     }
@@ -247,20 +247,21 @@ impl<K: Key, V: Value> Cache<K, V> {
 
     /// A snapshot of the counters. With a backend, `currsize` asks it.
     pub fn info(&self) -> CacheInfo {
-        let (hits, misses) = self.counts.calls();
+        let (hits, misses) = self.counts.since_cleared(|| self.memory.calls());
         // Memory knows its bound and its size at one moment; a backend is asked later.
         let (currsize, maxsize) = match &self.remote {
             None => self.memory.len_and_maxsize(|| self.now()),
             Some(_) => (self.len(), self.settings.maxsize()),
         };
+        let (evictions, expired) = self.memory.departed();
         CacheInfo {
             hits,
             misses,
             maxsize,
             currsize,
             coalesced: self.counts.coalesced.load(Relaxed),
-            evictions: self.memory.evictions.load(Relaxed),
-            expired: self.memory.expired.load(Relaxed),
+            evictions,
+            expired,
             backend_hits: self.counts.backend_hits.load(Relaxed),
             errors: self.counts.errors.load(Relaxed),
         }
@@ -271,15 +272,13 @@ impl<K: Key, V: Value> Cache<K, V> {
     #[inline(always)]
     fn find<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
         self.refresh();
-        let value = self.memory.get(hash, key, || self.now())?;
-        self.counts.hit();
-        Some(value)
+        Some(V::clone(&*self.memory.hit(hash, key, || self.coarse_now())?))
     }
 
     /// As `find`, away from the hot path.
     #[inline(never)]
     fn find_again<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
-        if self.memory.is_off() { None } else { self.find(hash, key) }
+        if self.memory.is_off() { None } else { self.memory.get(hash, key, || self.coarse_now()) }
     }
 
     fn begin<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, flight: fn() -> Arc<Flight<V>>) -> Begin<'_, K, V> {
@@ -307,7 +306,7 @@ impl<K: Key, V: Value> Cache<K, V> {
         match outcome {
             Outcome::Landed(value) => {
                 self.counts.coalesced.fetch_add(1, Relaxed);
-                self.counts.hit();
+                self.memory.count_hit();
                 Some(value)
             }
             Outcome::GivenUp => {
@@ -319,13 +318,13 @@ impl<K: Key, V: Value> Cache<K, V> {
     }
 
     fn miss<'a>(&'a self, lease: Lease<'a, K, V>) -> Lookup<'a, K, V> {
-        self.counts.miss();
+        self.memory.count_miss();
         Lookup::Miss(lease.begun())
     }
 
     /// A value that the backend had: it goes into memory and to those who wait.
     fn found(&self, lease: Lease<'_, K, V>, value: V, stamp: Stamp) -> (V, Option<Storing<K, V>>) {
-        self.counts.hit();
+        self.memory.count_hit();
         self.counts.backend_hits.fetch_add(1, Relaxed);
         // With an idle time the record's own expiry is an idle one; the time to live counts from when the value was made.
         let end = match self.settings.tti {
@@ -354,7 +353,7 @@ impl<K: Key, V: Value> Cache<K, V> {
         // We do not wait for who is at it, and what we read may be invalidated meanwhile, so it is not kept.
         let found = remote.key(&key.to_key()).and_then(|key| remote.get(&key, self.settings.clock.now()));
         let (value, _) = self.report(found).flatten()?;
-        self.counts.hit();
+        self.memory.count_hit();
         self.counts.backend_hits.fetch_add(1, Relaxed);
         Some(value)
     }
@@ -372,6 +371,15 @@ impl<K: Key, V: Value> Cache<K, V> {
         self.flights.forget_all();
         self.memory.clear();
         remote.store.heed(news);
+    }
+
+    /// The same as of the last tick of the system, which is cheap enough for a hit.
+    #[inline]
+    fn coarse_now(&self) -> u64 {
+        if self.memory.is_brief() {
+            return self.now();
+        }
+        u64::try_from(self.settings.clock.elapsed_coarse().as_micros()).unwrap_or(NEVER)
     }
 
     /// Microseconds of the steady clock.

@@ -74,7 +74,7 @@ impl<K: Key, V: Value> Cache<K, V> {
         let _invalidation = self.flights.invalidate_all();
         self.memory.clear();
         let cleared = self.remote.as_ref().map_or(Ok(()), |remote| remote.store.clear());
-        self.counts.clear();
+        self.counts.clear(|| self.memory.calls());
         self.memory.reset_counters();
         self.counted(cleared)
     }

@@ -31,6 +31,8 @@ mod settings;
 mod store;
 mod storing;
 mod sync;
+mod system;
+mod threads;
 mod time;
 mod timer;
 mod waits;
@@ -56,6 +58,7 @@ pub use eviction::{End, OnHit, Policy, Score};
 pub use info::CacheInfo;
 pub use key::{Key, KeyRef, Value};
 pub use lease::Lease;
+pub use memory::Cause;
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};
 
 /// For generated code. Not covered by semantic versioning.
