@@ -8,7 +8,7 @@ use crate::flights::{Flights, Join};
 use crate::info::CacheInfo;
 use crate::key::{Key, KeyRef, Value};
 use crate::lease::Lease;
-use crate::memory::{Life, Memory, NEVER, later};
+use crate::memory::{Hit, Life, Memory, NEVER, later};
 use crate::remote::Remote;
 use crate::settings::Settings;
 use crate::storing::Storing;
@@ -74,16 +74,24 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// or the other computation waits for this one): then the miss is given at once, and its value is kept nowhere.
     #[inline]
     pub fn lookup<Q: KeyRef<K> + ?Sized>(&self, key: &Q) -> Lookup<'_, K, V> {
-        let hash = self.settings.hasher.hash_one(key);
-        match self.find(hash, key) {
-            Some(value) => Lookup::Hit(value),
+        let hash = self.hash(key);
+        match self.hit(hash, key) {
+            Some(hit) => Lookup::Hit(V::clone(&hit)),
             None => self.lookup_cold(hash, key),
         }
     }
 
-    #[cold]
+    #[inline(always)]
+    pub(crate) fn hash<Q: KeyRef<K> + ?Sized>(&self, key: &Q) -> u64 {
+        self.settings.hasher.hash_one(key)
+    }
+
+    /// What [`lookup`](Self::lookup) does after the common case.
     #[inline(never)]
-    fn lookup_cold<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Lookup<'_, K, V> {
+    pub(crate) fn lookup_cold<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Lookup<'_, K, V> {
+        if let Some(value) = self.find_again(hash, key) {
+            return Lookup::Hit(value);
+        }
         loop {
             match self.begin(hash, key, Flight::by_thread) {
                 Begin::Hit(value) => return Lookup::Hit(value),
@@ -134,7 +142,11 @@ impl<K: Key, V: Value> Cache<K, V> {
 
     /// The value, computed at a miss. Concurrent callers of one key compute once.
     pub fn get_or_insert_with<Q: KeyRef<K> + ?Sized>(&self, key: &Q, compute: impl FnOnce() -> V) -> V {
-        match self.lookup(key) {
+        let hash = self.hash(key);
+        if let Some(hit) = self.hit(hash, key) {
+            return V::clone(&hit);
+        }
+        match self.lookup_cold(hash, key) {
             Lookup::Hit(value) => value,
             Lookup::Miss(lease) => lease.fill(compute()),
         }
@@ -267,12 +279,20 @@ impl<K: Key, V: Value> Cache<K, V> {
         }
     }
 
-    /// The hot path: memory alone. Inlined into the cached function, because moving an owned value through one more
-    /// `Option` costs as much as comparing the key.
+    /// The hot path: memory alone, in the common case.
+    ///
+    /// The clone is the caller's, where the value is wanted: to move an owned value through one more `Option` costs as much
+    /// as to compare the key.
     #[inline(always)]
-    fn find<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
+    pub(crate) fn hit<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<Hit<'_, K, V>> {
         self.refresh();
-        Some(V::clone(&*self.memory.hit(hash, key, || self.coarse_now())?))
+        self.memory.hit(hash, key, || self.coarse_now())
+    }
+
+    /// As `hit`, and a copy.
+    #[inline]
+    fn find<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
+        Some(V::clone(&*self.hit(hash, key)?))
     }
 
     /// As `find`, away from the hot path.

@@ -1,6 +1,7 @@
 //! The path of a hit: no lock, no locked instruction, and no write that another thread would wait for.
 
-use super::stripes::{Reading, Stripe, add};
+use super::slab::Opened;
+use super::stripes::{Stripe, add};
 use super::table::Table;
 use super::{Memory, NEVER, later};
 use crate::eviction::{Slot, Trace};
@@ -25,24 +26,22 @@ impl Mode {
 }
 
 /// A value that was found. It stays in place until this is dropped: so be quick.
-pub(crate) struct Hit<'a, K, V> {
-    memory: &'a Memory<K, V>,
-    reading: Reading<'a>,
-}
+pub(crate) struct Hit<'a, K, V>(Opened<'a, K, V>);
 
 impl<K, V> Deref for Hit<'_, K, V> {
     type Target = V;
 
     #[inline(always)]
     fn deref(&self) -> &V {
-        &self.memory.slab.read(&self.reading).1
+        &self.0.entry().1
     }
 }
 
 impl<K: Key, V: Value> Memory<K, V> {
     /// The live value of `key`, counted as a hit and noted for the policy. `now` is only asked where something expires.
     ///
-    /// It finds nothing at the first call of a thread: so ask [`get`](Self::get) before you believe that.
+    /// It is a part of every cached function, and so only for the common case: anything unusual is `None`, so ask
+    /// [`get`](Self::get) then.
     #[inline(always)]
     pub(crate) fn hit<Q: KeyRef<K> + ?Sized>(
         &self,
@@ -50,10 +49,27 @@ impl<K: Key, V: Value> Memory<K, V> {
         key: &Q,
         now: impl Fn() -> u64,
     ) -> Option<Hit<'_, K, V>> {
-        self.hit_by(self.stripes.mine()?, hash, key, now)
+        let stripe = self.stripes.mine_near()?;
+        let way = self.index.first(hash)?.word();
+        let opened = self.slab.open_near(stripe.hazard_near()?.try_protect(way)?)?;
+        if !key.is(&opened.entry().0) {
+            return None;
+        }
+        let mode = self.mode.load(Relaxed);
+        // Before the reading ends, so that the slot has no new tenant yet.
+        let noted = match mode {
+            Mode::STAMP => stripe.stamp(opened.slot(), opened.mark(), &self.clock.0),
+            _ => self.note(stripe, opened.slot(), mode, now),
+        };
+        if !noted {
+            return None;
+        }
+        add(&stripe.hits);
+        Some(Hit(opened))
     }
 
-    /// As [`hit`](Self::hit) for any thread, and a copy.
+    /// As [`hit`](Self::hit) in every case, and a copy. `now` is only asked where something expires.
+    #[inline(never)]
     pub(crate) fn get<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, now: impl Fn() -> u64) -> Option<V> {
         match self.stripes.mine() {
             Some(stripe) => Some(V::clone(&*self.hit_by(stripe, hash, key, now)?)),
@@ -61,7 +77,6 @@ impl<K: Key, V: Value> Memory<K, V> {
         }
     }
 
-    #[inline(always)]
     fn hit_by<'a, Q: KeyRef<K> + ?Sized>(
         &'a self,
         stripe: &'a Stripe,
@@ -69,42 +84,43 @@ impl<K: Key, V: Value> Memory<K, V> {
         key: &Q,
         now: impl Fn() -> u64,
     ) -> Option<Hit<'a, K, V>> {
-        let reading = self.find(stripe, hash, key)?;
-        let (slot, mode) = (reading.slot(), self.mode.load(Relaxed));
-        // Before the reading ends, so that the slot has no new tenant yet.
-        if mode == Mode::STAMP {
-            stripe.stamp(slot, self.slab.mark(slot), &self.clock.0);
-        } else if mode & Mode::MORTAL != 0 && !self.lives_on(slot, now) {
+        let opened = self.find(stripe, hash, key)?;
+        if !self.note(stripe, opened.slot(), self.mode.load(Relaxed), now) {
             return None;
-        } else {
-            self.leave_trace(stripe, slot, mode);
         }
         add(&stripe.hits);
-        Some(Hit { memory: self, reading })
+        Some(Hit(opened))
     }
 
     /// Whether `key` has a live value; no hit for anybody.
     pub(crate) fn contains<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, now: impl Fn() -> u64) -> bool {
         self.with_stripe(|stripe| {
             let found = self.find(stripe, hash, key);
-            found.is_some_and(|reading| {
-                let deadline = self.deadline(reading.slot());
+            found.is_some_and(|opened| {
+                let deadline = self.deadline(opened.slot());
                 deadline == NEVER || deadline > now()
             })
         })
     }
 
-    #[inline(always)]
-    fn find<'a, Q: KeyRef<K> + ?Sized>(&'a self, stripe: &'a Stripe, hash: u64, key: &Q) -> Option<Reading<'a>> {
+    fn find<'a, Q: KeyRef<K> + ?Sized>(&'a self, stripe: &'a Stripe, hash: u64, key: &Q) -> Option<Opened<'a, K, V>> {
         let hazard = stripe.hazard()?;
-        self.index.find(hash, |place| hazard.protect(place.word(), |reading| key.is(&self.slab.read(reading).0)))
+        self.index.find(hash, |place| {
+            let opened = self.slab.open(hazard.protect(place.word())?);
+            if key.is(&opened.entry().0) { Some(opened) } else { None }
+        })
     }
 
-    fn leave_trace(&self, stripe: &Stripe, slot: Slot, mode: u32) {
+    /// Notes a hit on `slot`, if its time is not over.
+    #[inline(never)]
+    fn note(&self, stripe: &Stripe, slot: Slot, mode: u32, now: impl Fn() -> u64) -> bool {
+        if mode & Mode::MORTAL != 0 && !self.lives_on(slot, now) {
+            return false;
+        }
         let mark = self.slab.mark(slot);
         match mode & Mode::TRACE {
             Mode::NOTHING => {}
-            Mode::STAMP => stripe.stamp(slot, mark, &self.clock.0),
+            Mode::STAMP => stripe.stamp_and_share(slot, mark, &self.clock.0),
             Mode::COUNT => {
                 let count = mark.load(Relaxed);
                 // A line that nobody writes stays in the caches of all the cores that read it.
@@ -119,9 +135,11 @@ impl<K: Key, V: Value> Memory<K, V> {
                 }
             }
         }
+        true
     }
 
     /// Whether the time of `slot` is not over; a use moves its end.
+    #[inline]
     fn lives_on(&self, slot: Slot, now: impl Fn() -> u64) -> bool {
         let deadline = self.deadline(slot);
         if deadline == NEVER {

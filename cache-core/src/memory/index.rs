@@ -30,6 +30,7 @@ struct Groups {
 
 /// Half a cache line. Bytes 0 to 5 of `tags` are a byte of the hash for each way, 0 if it is free; bits 48 to 63 count the
 /// entries that went past. A way is one more than its slot, 0 if it is free.
+#[derive(Default)]
 #[repr(C, align(32))]
 struct Group {
     tags: AtomicU64,
@@ -59,11 +60,7 @@ unsafe impl Sync for Index {}
 unsafe impl Send for Index {}
 
 // SAFETY: atomic integers, of which zero is a value; no drop.
-unsafe impl Zero for Group {
-    fn zero() -> Self {
-        Group { tags: AtomicU64::new(0), ways: std::array::from_fn(|_| AtomicU32::new(0)) }
-    }
-}
+unsafe impl Zero for Group {}
 
 /// Groups for so many entries: half full where memory is no matter, else nearly three quarters.
 fn groups_for(entries: usize) -> usize {
@@ -76,27 +73,32 @@ impl Index {
         Index { groups: AtomicPtr::new(Groups::new(entries, std::ptr::null_mut())), moved: AtomicU64::new(0) }
     }
 
-    /// The entry that `is` accepts, among those that may have this hash. `is` is asked about the way's word, and may look
-    /// again: what it names can change unless the caller holds the lock.
-    #[inline(always)]
+    /// What `is` makes of an entry, among those that may have this hash. It may find that a way is free by now, unless the
+    /// caller holds the lock.
     pub(super) fn find<'a, R>(&'a self, hash: u64, mut is: impl FnMut(Place<'a>) -> Option<R>) -> Option<R> {
         let mut groups = self.groups();
         loop {
-            if let Some(before) = groups.before()
-                && let Some(found) = before.find(hash, &mut is)
-            {
-                return Some(found);
-            }
-            if let Some(found) = groups.find(hash, &mut is) {
-                return Some(found);
-            }
+            // The old place first: whoever is moved from it meanwhile is in the new one already.
+            let found = groups.before().and_then(|before| before.find(hash, &mut is));
+            let found = found.or_else(|| groups.find(hash, &mut is));
             // They may have been exchanged meanwhile, and the entry moved.
             let now = self.groups();
-            if std::ptr::eq(now, groups) {
-                return None;
+            if found.is_some() || std::ptr::eq(now, groups) {
+                return found;
             }
             groups = now;
         }
+    }
+
+    /// Where an entry of this hash most probably stands, if it is there.
+    #[inline(always)]
+    pub(super) fn first(&self, hash: u64) -> Option<Place<'_>> {
+        let groups = self.groups();
+        let group = groups.group(groups.home(hash));
+        // Acquire pairs with the Release in `link`: who sees the tag sees the way.
+        let ways = matches(group.tags.load(Acquire), tag(hash));
+        let way = (ways.trailing_zeros() / 8) as usize;
+        (ways != 0).then_some(Place { group, way })
     }
 
     /// Adds an entry. For who holds the lock, after [`grow`](Self::grow).
@@ -239,21 +241,19 @@ impl Groups {
     }
 
     #[inline(always)]
+    fn group(&self, at: usize) -> &Group {
+        // SAFETY: `home` and `after` stay below the length.
+        unsafe { self.groups.get_unchecked(at) }
+    }
+
     fn find<'a, R>(&'a self, hash: u64, is: &mut impl FnMut(Place<'a>) -> Option<R>) -> Option<R> {
-        let tag = tag(hash);
         let mut at = self.home(hash);
         for _ in 0..self.groups.len() {
-            // SAFETY: `home` and `after` stay below the length.
-            let group = unsafe { self.groups.get_unchecked(at) };
+            let group = self.group(at);
             // Acquire pairs with the Release in `link`: who sees the tag sees the way.
             let tags = group.tags.load(Acquire);
-            let mut ways = matches(tags, tag);
-            while ways != 0 {
-                let way = (ways.trailing_zeros() / 8) as usize;
-                if let Some(found) = is(Place { group, way }) {
-                    return Some(found);
-                }
-                ways &= ways - 1;
+            if let found @ Some(_) = group.find(tags, hash, is) {
+                return found;
             }
             if tags < PAST {
                 return None;
@@ -296,6 +296,20 @@ impl Groups {
         }
         place.free();
         true
+    }
+}
+
+impl Group {
+    fn find<'a, R>(&'a self, tags: u64, hash: u64, is: &mut impl FnMut(Place<'a>) -> Option<R>) -> Option<R> {
+        let mut ways = matches(tags, tag(hash));
+        while ways != 0 {
+            let way = (ways.trailing_zeros() / 8) as usize;
+            if let found @ Some(_) = is(Place { group: self, way }) {
+                return found;
+            }
+            ways &= ways - 1;
+        }
+        None
     }
 }
 

@@ -23,6 +23,7 @@ use std::time::Duration;
 use stripes::Stripes;
 use table::Table;
 
+pub(crate) use hits::Hit;
 pub use table::Cause;
 
 /// The deadline of what does not expire.

@@ -2,7 +2,7 @@
 
 #![expect(unsafe_code, reason = "zeroed memory that the system maps only when it is touched")]
 
-use crate::sync::{AtomicPtr, AtomicU32, AtomicU64};
+use crate::sync::{AtomicPtr, AtomicU64};
 use std::sync::atomic::Ordering::{Acquire, Release};
 
 /// Elements in parts: a first one of any length, and then each twice as long as the one before.
@@ -16,32 +16,13 @@ pub(super) struct Segments<T: Zero> {
 /// Types of which a value is all zeroes.
 ///
 /// # Safety
-/// All bytes zero is a value of the type, the one that `zero` returns, and it needs no drop.
-pub(super) unsafe trait Zero: Sized {
-    /// The value that is all zeroes.
-    fn zero() -> Self;
-}
+/// All bytes zero is a value of the type, the default one, and it needs no drop.
+pub(super) unsafe trait Zero: Default {}
 
-// SAFETY: in `std` an atomic integer has the representation of the integer; for others see `allocate`.
-unsafe impl Zero for AtomicU64 {
-    fn zero() -> Self {
-        AtomicU64::new(0)
-    }
-}
-
-// SAFETY: as above.
-unsafe impl Zero for AtomicU32 {
-    fn zero() -> Self {
-        AtomicU32::new(0)
-    }
-}
-
+// SAFETY: an atomic integer has the representation of the integer; for those of checkers see `allocate`.
+unsafe impl Zero for AtomicU64 {}
 // SAFETY: as above; the null pointer is zero.
-unsafe impl<T> Zero for AtomicPtr<T> {
-    fn zero() -> Self {
-        AtomicPtr::new(std::ptr::null_mut())
-    }
-}
+unsafe impl<T> Zero for AtomicPtr<T> {}
 
 /// Enough for every number below 2^32.
 const PARTS: usize = 28;
@@ -67,6 +48,17 @@ impl<T: Zero> Segments<T> {
         Some(unsafe { &*part.add(offset) })
     }
 
+    /// As [`get`](Self::get) within the first part; nothing beyond it.
+    #[inline(always)]
+    pub(super) fn get_near(&self, at: usize) -> Option<&T> {
+        let first = self.parts[0].load(Acquire);
+        if at >= self.first || first.is_null() {
+            return None;
+        }
+        // SAFETY: as in `get`.
+        Some(unsafe { &*first.add(at) })
+    }
+
     /// Makes `at` and those near it present. Not for two threads at once.
     pub(super) fn reserve(&self, at: usize) {
         let (part, _) = if at < self.first { (0, at) } else { self.beyond(at) };
@@ -75,7 +67,8 @@ impl<T: Zero> Segments<T> {
         }
     }
 
-    #[inline]
+    // Away from the path of those who find everything in the first part.
+    #[inline(never)]
     fn beyond(&self, at: usize) -> (usize, usize) {
         let beyond = at - self.first;
         let doublings = ((beyond >> BITS) + 1).ilog2();
@@ -106,7 +99,7 @@ impl<T: Zero> Drop for Segments<T> {
 pub(super) fn allocate<T: Zero>(length: usize) -> *mut T {
     #[cfg(any(shuttle, loom))]
     // A checker's atomics are more than their bits.
-    return Box::into_raw((0..length).map(|_| T::zero()).collect::<Box<[T]>>()).cast();
+    return Box::into_raw((0..length).map(|_| T::default()).collect::<Box<[T]>>()).cast();
     #[cfg(not(any(shuttle, loom)))]
     {
         let layout = std::alloc::Layout::array::<T>(length).expect("a part fits into memory");

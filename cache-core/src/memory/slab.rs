@@ -29,8 +29,10 @@ pub(super) struct Occupied {
 }
 
 // SAFETY: the mark is zero, the entry is uninitialised, and neither needs a drop here.
-unsafe impl<K, V> Zero for Place<K, V> {
-    fn zero() -> Self {
+unsafe impl<K, V> Zero for Place<K, V> {}
+
+impl<K, V> Default for Place<K, V> {
+    fn default() -> Self {
         Place { mark: AtomicU64::new(0), entry: UnsafeCell::new(MaybeUninit::uninit()) }
     }
 }
@@ -54,11 +56,14 @@ impl<K, V> Slab<K, V> {
 
     /// The entry that `reading` protects.
     #[inline(always)]
-    pub(super) fn read<'a>(&'a self, reading: &'a Reading<'_>) -> &'a (K, V) {
-        let place = self.place(reading.slot());
-        // SAFETY: `Reading` exists only for a slot that was in the index after its hazard was visible to who empties
-        // slots: `put` came before (the index is read with Acquire), and `take` comes only after it is dropped.
-        unsafe { (*place.entry.get()).assume_init_ref() }
+    pub(super) fn open<'a>(&'a self, reading: Reading<'a>) -> Opened<'a, K, V> {
+        Opened { place: self.place(reading.slot()), reading }
+    }
+
+    /// As [`open`](Self::open), if it lies in the first piece of memory.
+    #[inline(always)]
+    pub(super) fn open_near<'a>(&'a self, reading: Reading<'a>) -> Option<Opened<'a, K, V>> {
+        Some(Opened { place: self.slots.get_near(reading.slot() as usize)?, reading })
     }
 
     /// The entry of `slot`, which holds one.
@@ -106,6 +111,31 @@ impl<K, V> Slab<K, V> {
     #[inline(always)]
     fn place(&self, slot: Slot) -> &Place<K, V> {
         self.slots.get(slot as usize).expect("a slot in use was reserved")
+    }
+}
+
+/// An entry that is being read, and stays where it is meanwhile.
+pub(super) struct Opened<'a, K, V> {
+    place: &'a Place<K, V>,
+    reading: Reading<'a>,
+}
+
+impl<K, V> Opened<'_, K, V> {
+    #[inline(always)]
+    pub(super) fn slot(&self) -> Slot {
+        self.reading.slot()
+    }
+
+    #[inline(always)]
+    pub(super) fn mark(&self) -> &AtomicU64 {
+        &self.place.mark
+    }
+
+    #[inline(always)]
+    pub(super) fn entry(&self) -> &(K, V) {
+        // SAFETY: `Reading` exists only for a slot that was in the index after its hazard was visible to who empties
+        // slots: `put` came before (the index is read with Acquire), and `take` comes only after it is dropped.
+        unsafe { (*self.place.entry.get()).assume_init_ref() }
     }
 }
 

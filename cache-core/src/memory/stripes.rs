@@ -12,7 +12,8 @@ use std::sync::atomic::compiler_fence;
 
 /// The stripes of one memory tier.
 pub(super) struct Stripes {
-    stripes: Segments<AtomicPtr<Stripe>>,
+    near: [AtomicPtr<Stripe>; NEAR],
+    far: Segments<AtomicPtr<Stripe>>,
     /// All that were ever made have a lower number.
     used: AtomicU32,
     /// Slots for which each stripe has a place of its own to note the time of a hit.
@@ -39,6 +40,8 @@ pub(super) struct Stripe {
     told: AtomicU32,
 }
 
+/// Threads whose stripes are found at once.
+const NEAR: usize = 64;
 /// Reads within reads.
 const NESTED: usize = 4;
 /// Hits that a thread logs before it has to tell them.
@@ -56,7 +59,8 @@ impl Stripes {
     /// For a policy to which hits leave `trace`; `slots` of them find a place for their stamps in each stripe.
     pub(super) fn new(trace: Trace, slots: usize) -> Self {
         let private = if trace == Trace::Stamp { slots } else { 0 };
-        Stripes { stripes: Segments::new(64), used: AtomicU32::new(0), private, logged: trace == Trace::Log }
+        let near = std::array::from_fn(|_| AtomicPtr::new(std::ptr::null_mut()));
+        Stripes { near, far: Segments::new(NEAR), used: AtomicU32::new(0), private, logged: trace == Trace::Log }
     }
 
     /// Whether stripes have stamps of their own.
@@ -73,7 +77,7 @@ impl Stripes {
     }
 
     /// The stripe of this thread, if it has one.
-    #[inline(always)]
+    #[inline]
     pub(super) fn mine(&self) -> Option<&Stripe> {
         self.of(threads::number())
     }
@@ -83,8 +87,10 @@ impl Stripes {
         threads::with_number(|number| {
             if self.of(number).is_none() {
                 let _alone = alone();
-                self.stripes.reserve(number);
-                if let Some(place) = self.stripes.get(number) {
+                if number >= NEAR {
+                    self.far.reserve(number - NEAR);
+                }
+                if let Some(place) = self.place(number) {
                     place.store(Box::into_raw(Box::new(self.stripe())), Release);
                 }
                 self.used.store(self.used.load(Relaxed).max(number as u32 + 1), Release);
@@ -104,11 +110,22 @@ impl Stripes {
         self.all().all(|stripe| Some(std::ptr::from_ref(stripe)) == mine)
     }
 
+    /// As [`mine`](Self::mine), for a thread with a small number.
     #[inline(always)]
+    pub(super) fn mine_near(&self) -> Option<&Stripe> {
+        let stripe = self.near.get(threads::number())?.load(Acquire);
+        // SAFETY: as in `of`.
+        unsafe { stripe.as_ref() }
+    }
+
     fn of(&self, number: usize) -> Option<&Stripe> {
-        let stripe = self.stripes.get(number)?.load(Acquire);
+        let stripe = self.place(number)?.load(Acquire);
         // SAFETY: null, or a box that lives as long as we do. Acquire pairs with the Release in `with_mine`.
         unsafe { stripe.as_ref() }
+    }
+
+    fn place(&self, number: usize) -> Option<&AtomicPtr<Stripe>> {
+        if number < NEAR { self.near.get(number) } else { self.far.get(number - NEAR) }
     }
 
     fn stripe(&self) -> Stripe {
@@ -135,7 +152,7 @@ impl Stripes {
 impl Drop for Stripes {
     fn drop(&mut self) {
         for number in 0..self.used.load(Acquire) {
-            let stripe = self.stripes.get(number as usize).map(|place| place.load(Acquire));
+            let stripe = self.place(number as usize).map(|place| place.load(Acquire));
             if let Some(stripe) = stripe.filter(|stripe| !stripe.is_null()) {
                 // SAFETY: from `Box::into_raw`, dropped once; `&mut self` means that no thread uses it.
                 drop(unsafe { Box::from_raw(stripe) });
@@ -169,16 +186,16 @@ impl Drop for Reading<'_> {
 
 impl Stripe {
     /// Prepares to read; `None` within too many reads of the same thread.
-    #[inline(always)]
     pub(super) fn hazard(&self) -> Option<Hazard<'_>> {
-        let free = &self.hazards[0];
-        if free.load(Relaxed) == 0 { Some(Hazard { hazard: free, fenced: self.fenced }) } else { self.nested() }
-    }
-
-    #[cold]
-    fn nested(&self) -> Option<Hazard<'_>> {
         let free = self.hazards.iter().find(|hazard| hazard.load(Relaxed) == 0)?;
         Some(Hazard { hazard: free, fenced: self.fenced })
+    }
+
+    /// As [`hazard`](Self::hazard) within no other read.
+    #[inline(always)]
+    pub(super) fn hazard_near(&self) -> Option<Hazard<'_>> {
+        let free = &self.hazards[0];
+        (free.load(Relaxed) == 0).then_some(Hazard { hazard: free, fenced: self.fenced })
     }
 
     /// The slots that the thread may be reading.
@@ -186,15 +203,24 @@ impl Stripe {
         self.hazards.iter().filter_map(|hazard| hazard.load(Acquire).checked_sub(1))
     }
 
-    /// Notes that `slot` was hit now.
+    /// Notes that `slot` was hit now. `false` if the shared clock is so far behind that it must be moved first.
     #[inline(always)]
-    pub(super) fn stamp(&self, slot: Slot, mark: &AtomicU64, shared: &AtomicU64) {
+    pub(super) fn stamp(&self, slot: Slot, mark: &AtomicU64, shared: &AtomicU64) -> bool {
         let epoch = shared.load(Relaxed);
         let tick = self.clock.load(Relaxed).max(epoch) + 1;
+        if tick - epoch >= AHEAD {
+            return false;
+        }
         self.clock.store(tick, Relaxed);
         self.stamps.get(slot as usize).unwrap_or(mark).store(tick, Relaxed);
-        if tick - epoch >= AHEAD {
-            share(tick, shared);
+        true
+    }
+
+    /// As [`stamp`](Self::stamp); moves the shared clock where it must, so that the next insertion is later than every hit of
+    /// this thread.
+    pub(super) fn stamp_and_share(&self, slot: Slot, mark: &AtomicU64, shared: &AtomicU64) {
+        while !self.stamp(slot, mark, shared) {
+            shared.fetch_max(self.clock.load(Relaxed), Relaxed);
         }
     }
 
@@ -230,12 +256,6 @@ impl Stripe {
     }
 }
 
-/// Moves the shared clock, so that the next insertion is later than every hit of this thread.
-#[cold]
-fn share(tick: u64, shared: &AtomicU64) {
-    shared.fetch_max(tick, Relaxed);
-}
-
 /// A place to say what is read.
 pub(super) struct Hazard<'a> {
     hazard: &'a AtomicU32,
@@ -243,27 +263,33 @@ pub(super) struct Hazard<'a> {
 }
 
 impl<'a> Hazard<'a> {
-    /// Protects the slot that `way` names and asks `is` about it; `None` if it is another one, or none.
-    #[inline(always)]
-    pub(super) fn protect(&self, way: &AtomicU32, mut is: impl FnMut(&Reading<'a>) -> bool) -> Option<Reading<'a>> {
-        loop {
-            let word = way.load(Relaxed);
-            if word == 0 {
-                return None;
-            }
-            self.hazard.store(word, Relaxed);
-            // Pairs with the fence in `Limbo::sort`: either our hazard is seen there, or we see that the slot is out of
-            // the index. Where that one fences all threads, ours only has to keep the compiler from reordering.
-            if self.fenced {
-                fence(SeqCst)
-            } else {
-                compiler_fence(SeqCst)
-            }
-            // Acquire pairs with the Release in `Index::link`: the entry is there.
-            if way.load(Acquire) == word {
-                let reading = Reading { hazard: self.hazard, word };
-                return is(&reading).then_some(reading);
+    /// Protects the slot that `way` names; `None` if there is none any more.
+    pub(super) fn protect(&self, way: &AtomicU32) -> Option<Reading<'a>> {
+        while way.load(Relaxed) != 0 {
+            if let reading @ Some(_) = self.try_protect(way) {
+                return reading;
             }
         }
+        None
+    }
+
+    /// As [`protect`](Self::protect), but `None` also if the slot changes meanwhile.
+    #[inline(always)]
+    pub(super) fn try_protect(&self, way: &AtomicU32) -> Option<Reading<'a>> {
+        let word = way.load(Relaxed);
+        self.hazard.store(word, Relaxed);
+        // Pairs with the fence in `Limbo::sort`: either our hazard is seen there, or we see that the slot is out of the
+        // index. Where that one fences all threads, ours only has to keep the compiler from reordering.
+        if self.fenced {
+            fence(SeqCst);
+        } else {
+            compiler_fence(SeqCst);
+        }
+        // Acquire pairs with the Release in `Index::link`: the entry is there.
+        if word != 0 && way.load(Acquire) == word {
+            return Some(Reading { hazard: self.hazard, word });
+        }
+        self.hazard.store(0, Relaxed);
+        None
     }
 }

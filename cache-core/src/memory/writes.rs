@@ -2,7 +2,6 @@
 
 use super::limbo::Unlinked;
 use super::slab::Occupied;
-use super::stripes::Reading;
 use super::table::{Cause, Table};
 use super::{BRIEF, Life, Memory, NEVER, later};
 use crate::eviction::{EPOCH_BITS, Marks, Slot, Trace};
@@ -145,19 +144,20 @@ impl<K: Key, V: Value> Memory<K, V> {
             |stripe| {
                 self.index.visit(|place| {
                     let Some(hazard) = stripe.hazard() else { return };
-                    let live = |reading: &Reading<'_>| {
-                        let (key, value) = self.slab.read(reading);
-                        self.deadline(reading.slot()) > now && doomed(key, value)
-                    };
-                    let Some(reading) = hazard.protect(place.word(), live) else { return };
+                    let Some(reading) = hazard.protect(place.word()) else { return };
+                    let opened = self.slab.open(reading);
+                    let (key, value) = opened.entry();
+                    if self.deadline(opened.slot()) <= now || !doomed(key, value) {
+                        return;
+                    }
                     // It has no other tenant while we read.
                     let mut departed = Departed::new(self);
                     let mut table = self.table.0.lock();
-                    if table.live.contains(reading.slot()) {
-                        self.remove_slot(&mut table, reading.slot(), Cause::Removed, &mut departed);
+                    if table.live.contains(opened.slot()) {
+                        self.remove_slot(&mut table, opened.slot(), Cause::Removed, &mut departed);
                         removed += 1;
                     }
-                    drop(reading);
+                    drop(opened);
                     self.drop_unread(&mut table, &mut departed);
                     drop(table);
                 });
