@@ -8,7 +8,7 @@ pub(crate) use shuttled::*;
 #[cfg(not(shuttle))]
 mod os {
     pub(crate) use parking_lot::Mutex;
-    pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, fence};
+    pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
     pub(crate) use std::thread::{Thread, current, park};
     pub(crate) use std::thread_local;
 
@@ -29,7 +29,7 @@ mod os {
 #[cfg(shuttle)]
 mod shuttled {
     use shuttle::sync::MutexGuard;
-    pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, fence};
+    pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
     pub(crate) use shuttle::thread::{Thread, current, park};
     pub(crate) use shuttle::thread_local;
 

@@ -22,6 +22,8 @@ pub(super) struct Index {
 
 struct Groups {
     groups: Box<[Group]>,
+    /// One less than their number, if that is a power of two, else 0.
+    mask: usize,
     /// Where some entries still are.
     before: AtomicPtr<Groups>,
     /// What was outgrown, to be freed at the end.
@@ -45,6 +47,8 @@ pub(super) struct Place<'a> {
 }
 
 const WAYS: usize = 6;
+/// Entries up to which memory is no matter.
+const SMALL: usize = 8192;
 const LOW: u64 = 0x0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080;
 const PAST: u64 = 1 << 48;
@@ -62,9 +66,9 @@ unsafe impl Send for Index {}
 // SAFETY: atomic integers, of which zero is a value; no drop.
 unsafe impl Zero for Group {}
 
-/// Groups for so many entries: half full where memory is no matter, else nearly three quarters.
+/// Groups for so many entries: where memory is no matter half full at most and a power of two, else nearly three quarters.
 fn groups_for(entries: usize) -> usize {
-    if entries <= 4096 { entries / 3 + 1 } else { entries * 10 / (WAYS * 7) + 1 }
+    if entries <= SMALL { (entries / 3 + 1).next_power_of_two() } else { entries * 10 / (WAYS * 7) + 1 }
 }
 
 impl Index {
@@ -215,12 +219,13 @@ impl Groups {
         let length = groups_for(entries);
         // SAFETY: from `allocate`, with this length.
         let groups = unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(allocate::<Group>(length), length)) };
-        Box::into_raw(Box::new(Groups { groups, before: AtomicPtr::new(std::ptr::null_mut()), outgrown }))
+        let mask = if length.is_power_of_two() { length - 1 } else { 0 };
+        Box::into_raw(Box::new(Groups { groups, mask, before: AtomicPtr::new(std::ptr::null_mut()), outgrown }))
     }
 
     fn capacity(&self) -> usize {
         let ways = self.groups.len() * WAYS;
-        if ways <= 8192 { ways / 2 } else { ways * 7 / 10 }
+        if self.mask != 0 { ways / 2 } else { ways * 7 / 10 }
     }
 
     #[inline(always)]
@@ -229,10 +234,17 @@ impl Groups {
         unsafe { self.before.load(Acquire).as_ref() }
     }
 
-    /// Where the search for a hash begins: its high bits, scaled into the length.
+    /// Where the search for a hash begins.
+    ///
+    /// The fast hash of a number is nearly linear in it, and so are its high bits: with an unlucky seed numbers in a row would
+    /// fall into few groups. Its low bits keep them apart; where the groups are no power of two, folding breaks the line.
     #[inline(always)]
     fn home(&self, hash: u64) -> usize {
-        ((u128::from(hash) * self.groups.len() as u128) >> 64) as usize
+        if self.mask != 0 {
+            return hash as usize & self.mask;
+        }
+        let spread = (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        ((u128::from(spread) * self.groups.len() as u128) >> 64) as usize
     }
 
     #[inline(always)]
@@ -317,7 +329,8 @@ impl<'a> Place<'a> {
     /// One more than the slot, 0 if there is none any more.
     #[inline(always)]
     pub(super) fn word(self) -> &'a AtomicU32 {
-        &self.group.ways[self.way]
+        // SAFETY: a `Place` is made with a way below six alone: counted, or that of one of the six bytes in `matches`.
+        unsafe { self.group.ways.get_unchecked(self.way) }
     }
 
     /// The slot, for who holds the lock.
@@ -337,11 +350,11 @@ impl<'a> Place<'a> {
     }
 }
 
-/// A byte of the hash, from its low end, because the high one has chosen the group: neither 0, which is a free way, nor 1,
+/// A byte of the hash, from its high end, because the low one has chosen the group: neither 0, which is a free way, nor 1,
 /// which [`matches`] could take for one.
 #[inline(always)]
 fn tag(hash: u64) -> u64 {
-    (hash & 0xff).max(2)
+    (hash >> 56).max(2)
 }
 
 /// The high bit of each byte of `tags` that is `tag`; at times also of one above such a byte that differs from `tag` in the

@@ -2,7 +2,7 @@
 
 #![expect(unsafe_code, reason = "zeroed memory that the system maps only when it is touched")]
 
-use crate::sync::{AtomicPtr, AtomicU64};
+use crate::sync::{AtomicPtr, AtomicU64, AtomicUsize};
 use std::sync::atomic::Ordering::{Acquire, Release};
 
 /// Elements in parts: a first one of any length, and then each twice as long as the one before.
@@ -11,6 +11,8 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 pub(super) struct Segments<T: Zero> {
     parts: [AtomicPtr<T>; PARTS],
     first: usize,
+    /// The same once the first part is there, else 0.
+    near: AtomicUsize,
 }
 
 /// Types of which a value is all zeroes.
@@ -32,7 +34,11 @@ const BITS: u32 = 6;
 impl<T: Zero> Segments<T> {
     /// Nothing yet; the first part will have `first` elements.
     pub(super) fn new(first: usize) -> Self {
-        Segments { parts: std::array::from_fn(|_| AtomicPtr::new(std::ptr::null_mut())), first }
+        Segments {
+            parts: std::array::from_fn(|_| AtomicPtr::new(std::ptr::null_mut())),
+            first,
+            near: AtomicUsize::new(0),
+        }
     }
 
     /// The element `at`, unless nobody has reserved it.
@@ -51,12 +57,12 @@ impl<T: Zero> Segments<T> {
     /// As [`get`](Self::get) within the first part; nothing beyond it.
     #[inline(always)]
     pub(super) fn get_near(&self, at: usize) -> Option<&T> {
-        let first = self.parts[0].load(Acquire);
-        if at >= self.first || first.is_null() {
+        // Acquire pairs with the Release in `reserve`: the pointer is seen.
+        if at >= self.near.load(Acquire) {
             return None;
         }
-        // SAFETY: as in `get`.
-        Some(unsafe { &*first.add(at) })
+        // SAFETY: as in `get`; the first part is there, and longer than `at`.
+        Some(unsafe { &*self.parts[0].load(Acquire).add(at) })
     }
 
     /// Makes `at` and those near it present. Not for two threads at once.
@@ -64,6 +70,9 @@ impl<T: Zero> Segments<T> {
         let (part, _) = if at < self.first { (0, at) } else { self.beyond(at) };
         if self.parts[part].load(Acquire).is_null() {
             self.parts[part].store(allocate(self.length(part)), Release);
+            if part == 0 {
+                self.near.store(self.first, Release);
+            }
         }
     }
 

@@ -172,7 +172,7 @@ pub(super) struct Reading<'a> {
 impl<'a> Reading<'a> {
     #[inline(always)]
     pub(super) fn slot(&self) -> Slot {
-        self.word - 1
+        self.word.wrapping_sub(1)
     }
 }
 
@@ -266,14 +266,16 @@ impl<'a> Hazard<'a> {
     /// Protects the slot that `way` names; `None` if there is none any more.
     pub(super) fn protect(&self, way: &AtomicU32) -> Option<Reading<'a>> {
         while way.load(Relaxed) != 0 {
-            if let reading @ Some(_) = self.try_protect(way) {
-                return reading;
+            if let Some(reading) = self.try_protect(way)
+                && reading.word != 0
+            {
+                return Some(reading);
             }
         }
         None
     }
 
-    /// As [`protect`](Self::protect), but `None` also if the slot changes meanwhile.
+    /// As [`protect`](Self::protect), but `None` if the slot changes meanwhile, and no slot at all if there is none any more.
     #[inline(always)]
     pub(super) fn try_protect(&self, way: &AtomicU32) -> Option<Reading<'a>> {
         let word = way.load(Relaxed);
@@ -286,7 +288,7 @@ impl<'a> Hazard<'a> {
             compiler_fence(SeqCst);
         }
         // Acquire pairs with the Release in `Index::link`: the entry is there.
-        if word != 0 && way.load(Acquire) == word {
+        if way.load(Acquire) == word {
             return Some(Reading { hazard: self.hazard, word });
         }
         self.hazard.store(0, Relaxed);
