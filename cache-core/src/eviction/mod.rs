@@ -1,12 +1,15 @@
 //! Who leaves when a bound is reached: one algorithm, one file, each a plain value behind one trait.
 
 mod fifo;
+mod ghosts;
 mod lfu;
 mod list;
 mod lru;
 mod marks;
 mod mru;
+mod queues;
 mod random;
+mod s3_fifo;
 mod score;
 mod sieve;
 #[cfg(test)]
@@ -25,6 +28,7 @@ pub use score::{End, OnHit, Score};
 /// | `Lfu` | the least often used, the least recently used among those | a log of its thread |
 /// | `Random` | anyone | nothing |
 /// | `Sieve` | the oldest that was not used since the hand passed it | a flag, once |
+/// | `S3Fifo` | the oldest of the newcomers, unless it was used twice; else the oldest of the rest that was not used | a count, to 3 |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Policy {
@@ -41,6 +45,8 @@ pub enum Policy {
     Random,
     /// SIEVE (Zhang et al., NSDI 2024).
     Sieve,
+    /// S3-FIFO (Yang et al., SOSP 2023).
+    S3Fifo,
 }
 
 impl Policy {
@@ -53,9 +59,16 @@ impl Policy {
             Policy::Lfu => Box::new(lfu::Lfu::default()),
             Policy::Random => Box::new(random::Random::new(seed)),
             Policy::Sieve => Box::new(sieve::Sieve::default()),
+            Policy::S3Fifo => Box::new(s3_fifo::S3Fifo::default()),
         }
     }
 }
+
+/// How many steps one eviction takes at most where an algorithm walks past entries that were used.
+///
+/// The walks are short on the average, for each step undoes a hit. But other threads hit while one walks, and in a cache of
+/// a million that were all used a walk by the book takes milliseconds. Whoever the last step stands at leaves.
+const LONGEST_WALK: usize = 2_048;
 
 /// The number of an entry's place in the memory tier.
 pub(crate) type Slot = u32;

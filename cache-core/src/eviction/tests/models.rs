@@ -1,6 +1,8 @@
 //! The algorithms as one would explain them.
 
 use crate::eviction::Policy;
+use crate::eviction::ghosts::Ghosts;
+use crate::eviction::queues::print;
 
 /// The same algorithm written for the eye: keys in vectors, everything searched for.
 pub(super) trait Model {
@@ -19,6 +21,7 @@ pub(super) fn model(policy: Policy) -> Box<dyn Model> {
         Policy::Lfu => Box::new(Counts::default()),
         Policy::Random => Box::new(Anyone::default()),
         Policy::Sieve => Box::new(Queue::default()),
+        Policy::S3Fifo => Box::new(SmallAndMain::default()),
     }
 }
 
@@ -133,6 +136,54 @@ impl Model for Queue {
             }
             self.keys[at].1 = false;
             self.passed = at + 1;
+        }
+    }
+}
+
+/// The queues of the S3-FIFO paper, the oldest first, each key with the count of its hits. The ghosts are tested on their own.
+#[derive(Default)]
+struct SmallAndMain {
+    small: Vec<(u32, u8)>,
+    main: Vec<(u32, u8)>,
+    ghosts: Ghosts,
+    remembered: Option<usize>,
+}
+
+impl Model for SmallAndMain {
+    fn insert(&mut self, key: u32) {
+        let known = self.remembered.is_none_or(|count| self.ghosts.take(print(u64::from(key)), count));
+        let into = if known { &mut self.main } else { &mut self.small };
+        into.push((key, 0));
+    }
+    fn touch(&mut self, key: u32) {
+        let mut all = self.small.iter_mut().chain(&mut self.main);
+        let count = &mut all.find(|entry| entry.0 == key).unwrap().1;
+        *count = (*count + 1).min(3);
+    }
+    fn remove(&mut self, key: u32) {
+        self.small.retain(|entry| entry.0 != key);
+        self.main.retain(|entry| entry.0 != key);
+    }
+    fn evict(&mut self, _: u32) -> u32 {
+        let capacity = self.small.len() + self.main.len();
+        let tenth = (capacity / 10).max(1);
+        self.remembered = Some(capacity - tenth);
+        self.ghosts.reserve(capacity - tenth);
+        loop {
+            if self.main.is_empty() || self.small.len() >= tenth {
+                match self.small.remove(0) {
+                    (key, 2..) => self.main.push((key, 0)),
+                    (key, _) => {
+                        self.ghosts.put(print(u64::from(key)));
+                        return key;
+                    }
+                }
+            } else {
+                match self.main.remove(0) {
+                    (key, 0) => return key,
+                    (key, count) => self.main.push((key, count - 1)),
+                }
+            }
         }
     }
 }
