@@ -1,5 +1,6 @@
 //! Who leaves when a bound is reached: one algorithm, one file, each a plain value behind one trait.
 
+mod balance;
 mod fifo;
 mod ghosts;
 mod lfu;
@@ -12,8 +13,10 @@ mod random;
 mod s3_fifo;
 mod score;
 mod sieve;
+mod sketch;
 #[cfg(test)]
 mod tests;
+mod tiny_lfu;
 
 pub(crate) use marks::Marks;
 pub use score::{End, OnHit, Score};
@@ -29,6 +32,7 @@ pub use score::{End, OnHit, Score};
 /// | `Random` | anyone | nothing |
 /// | `Sieve` | the oldest that was not used since the hand passed it | a flag, once |
 /// | `S3Fifo` | the oldest of the newcomers, unless it was used twice; else the oldest of the rest that was not used | a count, to 3 |
+/// | `TinyLfu` | the oldest of the newcomers, or, if that one was asked for more often, the oldest of the rest | a count, to 3 |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Policy {
@@ -47,6 +51,8 @@ pub enum Policy {
     Sieve,
     /// S3-FIFO (Yang et al., SOSP 2023).
     S3Fifo,
+    /// W-TinyLFU (Einziger, Friedman and Manes, TOS 2017), with a window that adapts.
+    TinyLfu,
 }
 
 impl Policy {
@@ -60,6 +66,7 @@ impl Policy {
             Policy::Random => Box::new(random::Random::new(seed)),
             Policy::Sieve => Box::new(sieve::Sieve::default()),
             Policy::S3Fifo => Box::new(s3_fifo::S3Fifo::default()),
+            Policy::TinyLfu => Box::new(tiny_lfu::TinyLfu::new(seed)),
         }
     }
 }

@@ -103,7 +103,8 @@ impl<const N: usize> Queues<N> {
         let at = node::<N>(slot);
         let next = std::mem::replace(&mut self.ring[queue].next, at as u32);
         self.ring[next as usize].prev = at as u32;
-        self.ring[at] = Node { prev: queue as u32, next, queue: queue as u8, ..self.ring[at] };
+        let node = &mut self.ring[at];
+        (node.prev, node.next, node.queue) = (queue as u32, next, queue as u8);
         self.len[queue] += 1;
     }
 }

@@ -143,6 +143,11 @@ proptest! {
     fn s3_fifo_evicts_as_its_model(game in games()) {
         agrees(Policy::S3Fifo, game);
     }
+
+    #[test]
+    fn tiny_lfu_evicts_as_its_model(game in games()) {
+        agrees(Policy::TinyLfu, game);
+    }
 }
 
 #[test]
@@ -221,7 +226,7 @@ impl Marks for Busy {
 
 #[test]
 fn somebody_leaves_however_many_hits_there_are() {
-    for policy in [Policy::Sieve, Policy::S3Fifo] {
+    for policy in [Policy::Sieve, Policy::S3Fifo, Policy::TinyLfu] {
         let mut policy = policy.build(0);
         (0..100).for_each(|slot| policy.insert(&Busy, slot, u64::from(slot)));
         for left in (0..100).rev() {
