@@ -15,7 +15,7 @@ const PERIOD: u64 = 10;
 
 /// Where a place earns e times as much as on the other side, so much of the cache goes there; more if it earns more,
 /// but never more than `LONGEST_STEP`.
-const STEP: f64 = 0.03;
+const STEP: f64 = 0.02;
 const LONGEST_STEP: f64 = 0.3;
 
 /// A side without a place earns nothing, and would never get one.

@@ -56,6 +56,18 @@ pub enum Policy {
 }
 
 impl Policy {
+    /// Every policy there is, for those who compare them. More may come.
+    pub const ALL: &'static [Policy] = &[
+        Policy::Lru,
+        Policy::Mru,
+        Policy::Fifo,
+        Policy::Lfu,
+        Policy::Random,
+        Policy::Sieve,
+        Policy::S3Fifo,
+        Policy::TinyLfu,
+    ];
+
     /// The algorithm, empty. `seed` fixes the choices of one that makes any at random.
     pub(crate) fn build(self, seed: u64) -> Box<dyn Eviction> {
         match self {
