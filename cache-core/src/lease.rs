@@ -3,10 +3,12 @@
 use crate::bytes::{KeyBytes, Stamp};
 use crate::cache::Cache;
 use crate::flight::Flight;
+use crate::flights::Lead;
 use crate::key::{Key, KeyRef, Value};
 use crate::remote::stamp;
 use crate::storing::{Posted, Storing};
 use crate::time::Timestamp;
+use crate::waits::Ticket;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -23,6 +25,8 @@ pub struct Lease<'a, K: Key, V: Value> {
     cache: &'a Cache<K, V>,
     hash: u64,
     /// None for a lease that nobody waits for and whose value is kept nowhere.
+    ticket: Option<Ticket>,
+    /// Of a task alone, and of what it may await.
     flight: Option<Arc<Flight<V>>>,
     /// The name of the key in the backend.
     remote: Option<KeyBytes>,
@@ -31,14 +35,10 @@ pub struct Lease<'a, K: Key, V: Value> {
 }
 
 impl<'a, K: Key, V: Value> Lease<'a, K, V> {
-    pub(crate) fn new<Q: KeyRef<K> + ?Sized>(
-        cache: &'a Cache<K, V>,
-        hash: u64,
-        flight: Arc<Flight<V>>,
-        key: &Q,
-    ) -> Self {
+    pub(crate) fn new<Q: KeyRef<K> + ?Sized>(cache: &'a Cache<K, V>, hash: u64, lead: Lead<V>, key: &Q) -> Self {
         // From here on a panic of the key's own code passes the lease on.
-        let mut lease = Lease { cache, hash, flight: Some(flight), remote: None, began: None };
+        let mut lease =
+            Lease { cache, hash, ticket: Some(lead.ticket), flight: lead.flight, remote: None, began: None };
         if let Some(remote) = &cache.remote {
             lease.remote = cache.report(remote.key(&key.to_key()));
         }
@@ -52,7 +52,7 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
     }
 
     pub(crate) fn alone(cache: &'a Cache<K, V>) -> Self {
-        Lease { cache, hash: 0, flight: None, remote: None, began: None }
+        Lease { cache, hash: 0, ticket: None, flight: None, remote: None, began: None }
     }
 
     /// Keeps the value in both tiers, gives it to those who wait, and returns it.
@@ -81,9 +81,8 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
 
     /// Gives the value to those who wait, keeps it nowhere, and returns it.
     pub fn answer(mut self, value: V) -> V {
-        if let Some(flight) = self.flight.take() {
-            let _key = self.cache.flights.take(self.hash, &flight, |key| key);
-            land(flight, &value);
+        if let Some(ticket) = self.ended() {
+            self.cache.flights.discard(self.hash, ticket).land(&value);
         }
         value
     }
@@ -94,7 +93,8 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
     /// stands still) is noticed after 200 ms: one of those who wait takes over. A lease of
     /// [`lookup_async`](Cache::lookup_async) that is held outside of `drive` shields its key for 10 seconds.
     pub async fn drive<F: Future>(&self, work: F) -> F::Output {
-        let Some(flight) = &self.flight else { return work.await };
+        let Some(flight) = self.driven() else { return work.await };
+        let flight = &flight;
         // Also if the work is cancelled and the lease is not.
         let _ended = Driven(flight);
         let mut work = pin!(work);
@@ -149,10 +149,10 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
     fn seal(&mut self, value: &V, stamp: Stamp) -> Option<Storing<K, V>> {
         let cache = self.cache;
         let remote = cache.remote.as_ref()?;
-        let flight = self.flight.as_ref()?;
+        let ticket = self.ticket?;
         let key = self.remote.take()?;
         let record = cache.report(remote.seal(&key, value, stamp))?;
-        let posted = Posted { flights: Arc::clone(&cache.flights), hash: self.hash, flight: Arc::clone(flight) };
+        let posted = Posted { flights: Arc::clone(&cache.flights), hash: self.hash, ticket };
         Some(Storing::new(posted, Arc::clone(&remote.store), key.bytes, record, stamp.created))
     }
 
@@ -164,49 +164,59 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
         ttl: Option<Duration>,
         storing: Option<Storing<K, V>>,
     ) -> (V, Option<Storing<K, V>>) {
-        let Some(flight) = self.flight.clone() else { return (value, None) };
+        let Some(ticket) = self.ticket else { return (value, None) };
         let (cache, hash) = (self.cache, self.hash);
         cache.refresh();
         let weight = match &cache.settings.weigher {
-            Some(weigher) => cache.flights.key(hash, &flight).map_or(0, |key| weigher(&key, &value)),
+            Some(weigher) => cache.flights.key(hash, ticket).map_or(0, |key| weigher(&key, &value)),
             None => 0,
         };
         let life = cache.life(ttl, weight);
         let copy = (!cache.memory.is_off()).then(|| value.clone());
-        // Outside of the lock, so that it is dropped there if it finds no room or a comparison of keys panics.
-        let (mut new, mut unkept) = (None, None);
+        self.ended();
+        // Outside of the lock, so that all is dropped there: what leaves memory, what finds no room there, and the key
+        // if a comparison of keys panics.
+        let (mut new, mut unkept, mut _displaced) = (None, None, None);
         let insert = |key| match copy {
-            None => {
-                unkept = Some(key);
-                None
-            }
+            None => unkept = Some(key),
             Some(copy) => {
                 new = Some((key, copy));
-                Some(cache.memory.insert(hash, &mut new, life))
+                _displaced = Some(cache.memory.insert(hash, &mut new, life));
             }
         };
-        // While the board is locked nobody can invalidate the key. What leaves memory is dropped after that.
+        // While the board is locked nobody can invalidate the key.
         let Some(storing) = storing else {
-            drop(cache.flights.take(hash, &flight, insert));
-            self.flight = None;
-            land(flight, &value);
+            cache.flights.take(hash, ticket, insert).land(&value);
             return (value, None);
         };
-        let displaced = cache.flights.store(hash, &flight, |key| insert(K::clone(key)));
-        let kept = displaced.is_some();
-        drop(displaced);
-        self.flight = None;
-        flight.land(value.clone());
-        (value, kept.then_some(storing))
+        match cache.flights.store(hash, ticket, |key| insert(K::clone(key))) {
+            Some(((), flight)) => {
+                flight.land(value.clone());
+                (value, Some(storing))
+            }
+            None => {
+                cache.flights.discard(hash, ticket).land(&value);
+                (value, None)
+            }
+        }
     }
-}
 
-/// Ends a flight that is off the board; the value is copied only if somebody follows it.
-fn land<V: Value>(flight: Arc<Flight<V>>, value: &V) {
-    if Arc::strong_count(&flight) > 1 {
-        flight.land(value.clone());
-    } else {
-        flight.give_up();
+    /// What is computed is known, or given up.
+    fn ended(&mut self) -> Option<Ticket> {
+        let ticket = self.ticket.take()?;
+        ticket.end();
+        self.flight = None;
+        Some(ticket)
+    }
+
+    /// The flight, for a task that leads it.
+    fn driven(&self) -> Option<Arc<Flight<V>>> {
+        if self.flight.is_some() {
+            return self.flight.clone();
+        }
+        let flight = self.cache.flights.flight(self.hash, self.ticket?)?;
+        flight.hand_over();
+        Some(flight)
     }
 }
 
@@ -221,15 +231,14 @@ impl<V: Value> Drop for Driven<'_, V> {
 
 impl<K: Key, V: Value> Drop for Lease<'_, K, V> {
     fn drop(&mut self) {
-        if let Some(flight) = self.flight.take() {
-            let _key = self.cache.flights.take(self.hash, &flight, |key| key);
-            flight.give_up();
+        if let Some(ticket) = self.ended() {
+            drop(self.cache.flights.discard(self.hash, ticket));
         }
     }
 }
 
 impl<K: Key, V: Value> fmt::Debug for Lease<'_, K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lease").field("shared", &self.flight.is_some()).finish_non_exhaustive()
+        f.debug_struct("Lease").field("shared", &self.ticket.is_some()).finish_non_exhaustive()
     }
 }
