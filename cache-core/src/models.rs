@@ -258,6 +258,34 @@ fn three_that_would_wait_in_a_circle_do_not() {
 }
 
 #[test]
+fn waits_that_are_no_circle_are_not_refused() {
+    check(
+        || {
+            let (cache, computed) = (cache(), [const { AtomicU64::new(0) }; 3]);
+            threads(2, move |thread| {
+                let of = |key: u64, inside: &dyn Fn()| {
+                    cache.get_or_insert_with(&key, || {
+                        assert_eq!(computed[key as usize].fetch_add(1, SeqCst), 0, "computed twice");
+                        inside();
+                        key
+                    });
+                };
+                let first = || of(0, &|| ());
+                let second = || of(1, &first);
+                match thread {
+                    0 => second(),
+                    _ => of(2, &|| {
+                        first();
+                        second();
+                    }),
+                }
+            });
+        },
+        &["unseen end"],
+    );
+}
+
+#[test]
 fn of_waits_that_close_a_circle_one_is_refused() {
     check(
         || {
