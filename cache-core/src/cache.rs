@@ -61,7 +61,7 @@ enum Begin<'a, K: Key, V: Value> {
     /// Compute without waiting and without being waited for.
     Alone(Lease<'a, K, V>),
     Follow(Ticket, Follower<V>),
-    /// Compute, unless the backend knows; `ask` is false where it may know something stale.
+    /// Compute, unless the backend knows; `ask` is false where there is none, or where it may know something stale.
     Lead {
         lease: Lease<'a, K, V>,
         ask: bool,
@@ -303,7 +303,7 @@ impl<K: Key, V: Value> Cache<K, V> {
                 // The leader before us may have landed between our look into memory and our joining.
                 match if late { self.find_again(hash, key) } else { None } {
                     Some(value) => Begin::Hit(lease.answer(value)),
-                    None => Begin::Lead { lease, ask: !stale },
+                    None => Begin::Lead { ask: !stale && lease.is_backed(), lease },
                 }
             }
         }
@@ -325,9 +325,11 @@ impl<K: Key, V: Value> Cache<K, V> {
         }
     }
 
-    fn miss<'a>(&'a self, lease: Lease<'a, K, V>) -> Lookup<'a, K, V> {
+    #[inline]
+    fn miss<'a>(&'a self, mut lease: Lease<'a, K, V>) -> Lookup<'a, K, V> {
         self.counts.miss();
-        Lookup::Miss(lease.begun())
+        lease.begins();
+        Lookup::Miss(lease)
     }
 
     /// A value that the backend had: it goes into memory and to those who wait.

@@ -133,12 +133,16 @@ impl<K: Key, V: Value> Flights<K, V> {
         // Made outside of the lock: `to_key` is the user's code.
         let owned = key.to_key();
         let mut board = self.board(hash).lock();
-        if !planted("two leaders")
-            && let Some(posted) = board.current(hash, key)
-        {
-            return Join::Follow(posted.flight());
+        let mut stale = self.sweeping();
+        // Most boards are empty most of the time.
+        if !board.posted.is_empty() {
+            if !planted("two leaders")
+                && let Some(posted) = board.current(hash, key)
+            {
+                return Join::Follow(posted.flight());
+            }
+            stale |= board.is_doomed(hash, key);
         }
-        let stale = board.is_doomed(hash, key) || self.sweeping();
         let (ticket, flight) = match caller {
             Caller::Thread => (Ticket::by_thread(), None),
             Caller::Task => {
@@ -147,7 +151,7 @@ impl<K: Key, V: Value> Flights<K, V> {
             }
         };
         // What this thread has put there last it has put there before it looked, and what others did before that.
-        let late = !planted("no second look") && board.landed != 0 && board.landed != thread();
+        let late = !planted("no second look") && board.landed != 0 && board.landed != ticket.thread();
         board.post(Posted { hash, key: owned, ticket, flight: flight.clone(), stage: Stage::Computing });
         Join::Lead(Lead { ticket, flight, stale, late })
     }
@@ -332,7 +336,9 @@ impl<K: Key, V: Value> Postings<K, V> {
         if planted("unseen invalidation") {
             return;
         }
-        if let Some(posted) = self.current(hash, key) {
+        if !self.posted.is_empty()
+            && let Some(posted) = self.current(hash, key)
+        {
             posted.forget();
         }
     }

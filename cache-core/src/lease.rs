@@ -28,31 +28,43 @@ pub struct Lease<'a, K: Key, V: Value> {
     ticket: Option<Ticket>,
     /// Of a task alone, and of what it may await.
     flight: Option<Arc<Flight<V>>>,
-    /// The name of the key in the backend.
-    remote: Option<KeyBytes>,
-    /// When the computation began, where its cost is kept.
+    /// Of a key that has a name in the backend. Apart, because every miss of every cache moves the rest.
+    backed: Option<Box<Backed>>,
+}
+
+struct Backed {
+    key: KeyBytes,
+    /// When the computation began.
     began: Option<Instant>,
 }
 
 impl<'a, K: Key, V: Value> Lease<'a, K, V> {
     pub(crate) fn new<Q: KeyRef<K> + ?Sized>(cache: &'a Cache<K, V>, hash: u64, lead: Lead<V>, key: &Q) -> Self {
         // From here on a panic of the key's own code passes the lease on.
-        let mut lease =
-            Lease { cache, hash, ticket: Some(lead.ticket), flight: lead.flight, remote: None, began: None };
+        let mut lease = Lease { cache, hash, ticket: Some(lead.ticket), flight: lead.flight, backed: None };
         if let Some(remote) = &cache.remote {
-            lease.remote = cache.report(remote.key(&key.to_key()));
+            let key = cache.report(remote.key(&key.to_key()));
+            lease.backed = key.map(|key| Box::new(Backed { key, began: None }));
         }
         lease
     }
 
+    /// Whether the backend can be asked for the key.
+    #[inline]
+    pub(crate) fn is_backed(&self) -> bool {
+        self.backed.is_some()
+    }
+
     /// The computation begins.
-    pub(crate) fn begun(mut self) -> Self {
-        self.began = self.remote.as_ref().map(|_| Instant::now());
-        self
+    #[inline]
+    pub(crate) fn begins(&mut self) {
+        if let Some(backed) = &mut self.backed {
+            backed.began = Some(Instant::now());
+        }
     }
 
     pub(crate) fn alone(cache: &'a Cache<K, V>) -> Self {
-        Lease { cache, hash: 0, ticket: None, flight: None, remote: None, began: None }
+        Lease { cache, hash: 0, ticket: None, flight: None, backed: None }
     }
 
     /// Keeps the value in both tiers, gives it to those who wait, and returns it.
@@ -60,8 +72,7 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
     /// If the key was invalidated since the lease was given, the value is returned and kept in neither tier.
     pub fn fill(mut self, value: V) -> V {
         let storing = self.storing(&value);
-        let (value, storing) = self.publish(value, self.cache.settings.ttl, storing);
-        if let Some(storing) = storing {
+        if let Some(storing) = self.publish(&value, self.cache.settings.ttl, storing) {
             self.cache.report(storing.run());
         }
         value
@@ -72,8 +83,7 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
     /// A cancelled `fill_async` has given the value to those who wait; the write goes on by itself.
     pub async fn fill_async(mut self, value: V) -> V {
         let storing = self.storing(&value);
-        let (value, storing) = self.publish(value, self.cache.settings.ttl, storing);
-        if let Some(storing) = storing {
+        if let Some(storing) = self.publish(&value, self.cache.settings.ttl, storing) {
             self.cache.report(storing.run_async().await);
         }
         value
@@ -111,13 +121,13 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
 
     /// What the backend has for the key.
     pub(crate) fn fetch(&self) -> Option<(V, Stamp)> {
-        let (remote, key) = self.cache.remote.as_ref().zip(self.remote.as_ref())?;
-        self.cache.report(remote.get(key, self.cache.settings.clock.now())).flatten()
+        let (remote, backed) = self.cache.remote.as_ref().zip(self.backed.as_ref())?;
+        self.cache.report(remote.get(&backed.key, self.cache.settings.clock.now())).flatten()
     }
 
     pub(crate) async fn fetch_async(&self) -> Option<(V, Stamp)> {
-        let (remote, key) = self.cache.remote.as_ref().zip(self.remote.as_ref())?;
-        self.cache.report(remote.get_async(key, self.cache.settings.clock.now()).await).flatten()
+        let (remote, backed) = self.cache.remote.as_ref().zip(self.backed.as_ref())?;
+        self.cache.report(remote.get_async(&backed.key, self.cache.settings.clock.now()).await).flatten()
     }
 
     /// Keeps a value that came from the backend, for `ttl` at most, and stores it again if its idle time is half over.
@@ -135,12 +145,13 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
         });
         let storing =
             renewed.filter(|renewed| renewed.expires > stamp.expires).and_then(|stamp| self.seal(&value, stamp));
-        self.publish(value, ttl, storing)
+        let storing = self.publish(&value, ttl, storing);
+        (value, storing)
     }
 
     /// The writing of `value` to the backend, if there is one and the value has a form in bytes.
     fn storing(&mut self, value: &V) -> Option<Storing<K, V>> {
-        let cost = self.began?.elapsed();
+        let cost = self.backed.as_ref()?.began?.elapsed();
         let settings = &self.cache.settings;
         let stamp = stamp(settings.clock.now(), settings.remote_life(), cost);
         self.seal(value, stamp)
@@ -150,7 +161,7 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
         let cache = self.cache;
         let remote = cache.remote.as_ref()?;
         let ticket = self.ticket?;
-        let key = self.remote.take()?;
+        let key = self.backed.take()?.key;
         let record = cache.report(remote.seal(&key, value, stamp))?;
         let posted = Posted { flights: Arc::clone(&cache.flights), hash: self.hash, ticket };
         Some(Storing::new(posted, Arc::clone(&remote.store), key.bytes, record, stamp.created))
@@ -158,17 +169,12 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
 
     /// Puts the value into memory and gives it to those who wait. If it is to be stored, the flight stays on the board
     /// until `Storing` takes it off; if it was invalidated, nothing is to be stored.
-    fn publish(
-        &mut self,
-        value: V,
-        ttl: Option<Duration>,
-        storing: Option<Storing<K, V>>,
-    ) -> (V, Option<Storing<K, V>>) {
-        let Some(ticket) = self.ticket else { return (value, None) };
+    fn publish(&mut self, value: &V, ttl: Option<Duration>, storing: Option<Storing<K, V>>) -> Option<Storing<K, V>> {
+        let ticket = self.ticket?;
         let (cache, hash) = (self.cache, self.hash);
         cache.refresh();
         let weight = match &cache.settings.weigher {
-            Some(weigher) => cache.flights.key(hash, ticket).map_or(0, |key| weigher(&key, &value)),
+            Some(weigher) => cache.flights.key(hash, ticket).map_or(0, |key| weigher(&key, value)),
             None => 0,
         };
         let life = cache.life(ttl, weight);
@@ -186,19 +192,15 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
         };
         // While the board is locked nobody can invalidate the key.
         let Some(storing) = storing else {
-            cache.flights.take(hash, ticket, insert).land(&value);
-            return (value, None);
+            cache.flights.take(hash, ticket, insert).land(value);
+            return None;
         };
-        match cache.flights.store(hash, ticket, |key| insert(K::clone(key))) {
-            Some(((), flight)) => {
-                flight.land(value.clone());
-                (value, Some(storing))
-            }
-            None => {
-                cache.flights.discard(hash, ticket).land(&value);
-                (value, None)
-            }
-        }
+        let Some(((), flight)) = cache.flights.store(hash, ticket, |key| insert(K::clone(key))) else {
+            cache.flights.discard(hash, ticket).land(value);
+            return None;
+        };
+        flight.land(value.clone());
+        Some(storing)
     }
 
     /// What is computed is known, or given up.

@@ -8,6 +8,7 @@
 use crate::sync::{AtomicBool, Mutex, global, planted};
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -18,7 +19,8 @@ const TASK: u64 = 1 << 63;
 /// The name of a computation, which no other of this process ever has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Ticket {
-    thread: u64,
+    /// The number of the thread on which it began, which leads unless `TASK` is set.
+    thread: NonZeroU64,
     serial: u64,
 }
 
@@ -104,24 +106,33 @@ impl Ticket {
     pub(crate) fn by_thread() -> Self {
         let ticket = |me: &Me| {
             me.open.set(me.open.get() + 1);
-            Ticket { thread: me.number(), serial: me.draw() }
+            Ticket::new(me.number(), me.draw())
         };
-        ME.try_with(ticket).unwrap_or_else(|_| Ticket { thread: fresh(), serial: 0 })
+        ME.try_with(ticket).unwrap_or_else(|_| Ticket::new(fresh(), 0))
     }
 
     /// A computation that is a task's, or nobody's.
     pub(crate) fn by_task() -> Self {
-        let Ticket { thread, serial } = ME
-            .try_with(|me| Ticket { thread: me.number(), serial: me.draw() })
-            .unwrap_or_else(|_| Ticket { thread: fresh(), serial: 0 });
-        Ticket { thread: thread | TASK, serial }
+        let (thread, serial) = ME.try_with(|me| (me.number(), me.draw())).unwrap_or_else(|_| (fresh(), 0));
+        Ticket::new(thread | TASK, serial)
+    }
+
+    #[inline]
+    fn new(thread: u64, serial: u64) -> Self {
+        Ticket { thread: NonZeroU64::new(thread).unwrap_or(NonZeroU64::MAX), serial }
+    }
+
+    /// The number of the thread on which it began.
+    #[inline]
+    pub(crate) fn thread(self) -> u64 {
+        self.thread.get() & !TASK
     }
 
     /// The computation is over.
     #[inline]
     pub(crate) fn end(self) {
         let _ = ME.try_with(|me| {
-            if me.number.get() == self.thread {
+            if me.number.get() == self.thread.get() {
                 me.open.set(me.open.get() - 1);
             }
         });
@@ -130,7 +141,7 @@ impl Ticket {
 
 impl Span {
     fn holds(&self, ticket: Ticket) -> bool {
-        self.thread == ticket.thread && self.after < ticket.serial && ticket.serial <= self.until
+        self.thread == ticket.thread.get() && self.after < ticket.serial && ticket.serial <= self.until
     }
 
     fn is_empty(&self) -> bool {
