@@ -58,10 +58,10 @@ pub enum Lookup<'a, K: Key, V: Value> {
 /// How a lookup that memory could not answer goes on.
 enum Begin<'a, K: Key, V: Value> {
     Hit(V),
-    /// Compute without waiting and without being waited for.
-    Alone(Lease<'a, K, V>),
+    /// Compute: nobody else knows.
+    Miss(Lease<'a, K, V>),
     Follow(Ticket, Follower<V>),
-    /// Compute, unless the backend knows; `ask` is false where there is none, or where it may know something stale.
+    /// Compute, unless the backend knows; `ask` is false where it may know something stale.
     Lead {
         lease: Lease<'a, K, V>,
         ask: bool,
@@ -88,7 +88,7 @@ impl<K: Key, V: Value> Cache<K, V> {
         loop {
             match self.begin(hash, key, Caller::Thread) {
                 Begin::Hit(value) => return Lookup::Hit(value),
-                Begin::Alone(lease) => return self.miss(lease),
+                Begin::Miss(lease) => return self.miss(lease),
                 Begin::Follow(ticket, follower) => {
                     let outcome = follower.wait();
                     if let Some(value) = self.followed(hash, key, ticket, outcome) {
@@ -117,7 +117,7 @@ impl<K: Key, V: Value> Cache<K, V> {
         loop {
             match self.begin(hash, key, Caller::Task) {
                 Begin::Hit(value) => return Lookup::Hit(value),
-                Begin::Alone(lease) => return self.miss(lease),
+                Begin::Miss(lease) => return self.miss(lease),
                 Begin::Follow(ticket, follower) => {
                     let outcome = follower.await;
                     if let Some(value) = self.followed(hash, key, ticket, outcome) {
@@ -288,22 +288,24 @@ impl<K: Key, V: Value> Cache<K, V> {
     }
 
     /// To be called right after a look into memory.
+    #[inline]
     fn begin<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, caller: Caller) -> Begin<'_, K, V> {
         if self.settings.disabled() {
-            return Begin::Alone(Lease::alone(self));
+            return Begin::Miss(Lease::alone(self));
         }
         match self.flights.join(hash, key, caller) {
             Join::Follow(flight) => match flight.follow() {
                 Ok(follower) => Begin::Follow(follower.ticket(), follower),
-                Err(_circle) => Begin::Alone(Lease::alone(self)),
+                Err(_circle) => Begin::Miss(Lease::alone(self)),
             },
+            Join::Lead(lead) if !lead.late && self.remote.is_none() => Begin::Miss(Lease::in_memory(self, hash, lead)),
             Join::Lead(lead) => {
                 let (late, stale) = (lead.late, lead.stale);
                 let lease = Lease::new(self, hash, lead, key);
                 // The leader before us may have landed between our look into memory and our joining.
                 match if late { self.find_again(hash, key) } else { None } {
                     Some(value) => Begin::Hit(lease.answer(value)),
-                    None => Begin::Lead { ask: !stale && lease.is_backed(), lease },
+                    None => Begin::Lead { lease, ask: !stale },
                 }
             }
         }

@@ -41,7 +41,7 @@ struct Backed {
 impl<'a, K: Key, V: Value> Lease<'a, K, V> {
     pub(crate) fn new<Q: KeyRef<K> + ?Sized>(cache: &'a Cache<K, V>, hash: u64, lead: Lead<V>, key: &Q) -> Self {
         // From here on a panic of the key's own code passes the lease on.
-        let mut lease = Lease { cache, hash, ticket: Some(lead.ticket), flight: lead.flight, backed: None };
+        let mut lease = Self::in_memory(cache, hash, lead);
         if let Some(remote) = &cache.remote {
             let key = cache.report(remote.key(&key.to_key()));
             lease.backed = key.map(|key| Box::new(Backed { key, began: None }));
@@ -49,10 +49,10 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
         lease
     }
 
-    /// Whether the backend can be asked for the key.
+    /// Of a key that no backend is asked for.
     #[inline]
-    pub(crate) fn is_backed(&self) -> bool {
-        self.backed.is_some()
+    pub(crate) fn in_memory(cache: &'a Cache<K, V>, hash: u64, lead: Lead<V>) -> Self {
+        Lease { cache, hash, ticket: Some(lead.ticket), flight: lead.flight, backed: None }
     }
 
     /// The computation begins.
