@@ -1,10 +1,12 @@
 //! The board of one cache: which keys are being computed, and what may still be kept of it.
 
+mod board;
+
 use crate::flight::Flight;
 use crate::key::{Key, KeyRef, Value};
 use crate::sync::{AtomicU64, Mutex, planted};
 use crate::waits::{Ticket, thread};
-use hashbrown::HashTable;
+use board::{Board, Posted, Stage};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
@@ -14,7 +16,7 @@ const BOARDS: usize = 16;
 /// The computations under way in one cache, at most one per key that can still be kept.
 #[derive(Debug)]
 pub(crate) struct Flights<K, V> {
-    boards: Box<[Board<K, V>]>,
+    boards: Box<[Line<Mutex<Board<K, V>>>]>,
     /// Invalidations of every key that are under way. Raised before the boards are gone through: who locks one after
     /// that sees it, and who came before is told by what is done to the board.
     sweeps: AtomicU64,
@@ -23,37 +25,7 @@ pub(crate) struct Flights<K, V> {
 /// One cache line, which no other board shares.
 #[derive(Debug)]
 #[repr(align(64))]
-struct Board<K, V>(Mutex<Postings<K, V>>);
-
-#[derive(Debug)]
-struct Postings<K, V> {
-    posted: HashTable<Posted<K, V>>,
-    /// The last thread that has put a value into memory under this lock.
-    landed: u64,
-}
-
-#[derive(Debug)]
-struct Posted<K, V> {
-    hash: u64,
-    key: K,
-    ticket: Ticket,
-    /// Made when somebody needs it: of most computations nobody hears before they have ended.
-    flight: Option<Arc<Flight<V>>>,
-    stage: Stage,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// The value is being computed.
-    Computing,
-    /// The value is being computed and will be kept nowhere, because its key was invalidated meanwhile.
-    Forgotten,
-    /// The value is being written to the backend.
-    Storing,
-    /// What the backend holds is stale: until the leader whose value was invalidated while it was being written has
-    /// removed it again, or until an invalidation has reached the backend.
-    Doomed,
-}
+struct Line<T>(T);
 
 /// Who would compute.
 #[derive(Clone, Copy, Debug)]
@@ -109,14 +81,14 @@ impl<V: Value> Drop for Landing<V> {
 
 impl<K, V> Default for Flights<K, V> {
     fn default() -> Self {
-        let board = || Board(Mutex::new(Postings { posted: HashTable::new(), landed: 0 }));
+        let board = || Line(Mutex::new(Board::default()));
         Flights { boards: (0..BOARDS).map(|_| board()).collect(), sweeps: AtomicU64::new(0) }
     }
 }
 
 impl<K, V> Flights<K, V> {
     #[inline]
-    fn board(&self, hash: u64) -> &Mutex<Postings<K, V>> {
+    fn board(&self, hash: u64) -> &Mutex<Board<K, V>> {
         // Not the bits by which the tables choose a place.
         &self.boards[(hash >> 40) as usize % BOARDS].0
     }
@@ -135,7 +107,7 @@ impl<K: Key, V: Value> Flights<K, V> {
         let mut board = self.board(hash).lock();
         let mut stale = self.sweeping();
         // Most boards are empty most of the time.
-        if !board.posted.is_empty() {
+        if !board.is_empty() {
             if !planted("two leaders")
                 && let Some(posted) = board.current(hash, key)
             {
@@ -168,8 +140,7 @@ impl<K: Key, V: Value> Flights<K, V> {
         let mut landing = Landing(None);
         let mut _unkept = None;
         let mut board = self.board(hash).lock();
-        let Ok(posted) = board.posted.find_entry(hash, |posted| posted.ticket == ticket) else { return landing };
-        let (Posted { key, flight, stage, .. }, _) = posted.remove();
+        let Some(Posted { key, flight, stage, .. }) = board.remove(hash, ticket) else { return landing };
         landing.0 = flight;
         match stage {
             Stage::Computing | Stage::Storing => {
@@ -191,29 +162,26 @@ impl<K: Key, V: Value> Flights<K, V> {
     /// The value of `ticket` is written. Takes it off the board, unless it was invalidated meanwhile: then it stays, so
     /// that nobody asks the backend, until it is [taken](Self::take) because the value was removed again.
     pub(crate) fn settle(&self, hash: u64, ticket: Ticket) -> bool {
-        let settled = {
-            let mut board = self.board(hash).lock();
-            match board.posted.find_entry(hash, |posted| posted.ticket == ticket) {
-                Ok(posted) if posted.get().stage == Stage::Doomed => return false,
-                Ok(posted) => Some(posted.remove().0),
-                Err(_) => None,
-            }
-        };
+        let mut board = self.board(hash).lock();
+        if board.of(hash, ticket).is_some_and(|posted| posted.stage == Stage::Doomed) {
+            return false;
+        }
+        let settled = board.remove(hash, ticket);
+        drop(board);
         drop(settled);
         true
     }
 
     /// A copy of the key of `ticket`, if its value may still be kept.
     pub(crate) fn key(&self, hash: u64, ticket: Ticket) -> Option<K> {
-        let board = self.board(hash).lock();
-        let posted = board.posted.find(hash, |posted| posted.ticket == ticket);
+        let mut board = self.board(hash).lock();
+        let posted = board.of(hash, ticket);
         posted.filter(|posted| posted.stage == Stage::Computing).map(|posted| posted.key.clone())
     }
 
     /// The flight of `ticket`, for a leader that needs one before anybody follows.
     pub(crate) fn flight(&self, hash: u64, ticket: Ticket) -> Option<Arc<Flight<V>>> {
-        let mut board = self.board(hash).lock();
-        board.posted.find_mut(hash, |posted| posted.ticket == ticket).map(Posted::flight)
+        self.board(hash).lock().of(hash, ticket).map(Posted::flight)
     }
 
     /// As [`take`](Self::take), but the computation stays posted while its value is written to the backend; its flight
@@ -226,7 +194,7 @@ impl<K: Key, V: Value> Flights<K, V> {
     ) -> Option<(R, Arc<Flight<V>>)> {
         let mut board = self.board(hash).lock();
         board.landed = thread();
-        let posted = board.posted.find_mut(hash, |posted| posted.ticket == ticket)?;
+        let posted = board.of(hash, ticket)?;
         if posted.stage != Stage::Computing {
             return None;
         }
@@ -303,59 +271,5 @@ impl<K: Key, V: Value> Drop for Invalidation<'_, K, V> {
             Some((hash, mark)) => drop(self.flights.discard(hash, mark)),
             None => _ = self.flights.sweeps.fetch_sub(1, Release),
         }
-    }
-}
-
-impl<K: Key, V: Value> Posted<K, V> {
-    fn flight(&mut self) -> Arc<Flight<V>> {
-        let ticket = self.ticket;
-        Arc::clone(self.flight.get_or_insert_with(|| Flight::by_thread(ticket)))
-    }
-}
-
-impl<K: Key, V: Value> Postings<K, V> {
-    fn post(&mut self, posted: Posted<K, V>) {
-        self.posted.insert_unique(posted.hash, posted, |posted| posted.hash);
-    }
-
-    /// The computation that whoever asks for `key` is to follow.
-    fn current<Q: KeyRef<K> + ?Sized>(&mut self, hash: u64, key: &Q) -> Option<&mut Posted<K, V>> {
-        self.posted.find_mut(hash, |posted| {
-            matches!(posted.stage, Stage::Computing | Stage::Storing) && posted.hash == hash && key.is(&posted.key)
-        })
-    }
-
-    fn is_doomed<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> bool {
-        let doomed =
-            |posted: &Posted<K, V>| posted.stage == Stage::Doomed && posted.hash == hash && key.is(&posted.key);
-        self.posted.find(hash, doomed).is_some()
-    }
-
-    /// The value that is computed for `key` will not be kept, and the one that is being written is doomed.
-    fn forget<Q: KeyRef<K> + ?Sized>(&mut self, hash: u64, key: &Q) {
-        if planted("unseen invalidation") {
-            return;
-        }
-        if !self.posted.is_empty()
-            && let Some(posted) = self.current(hash, key)
-        {
-            posted.forget();
-        }
-    }
-
-    fn forget_all(&mut self) {
-        if planted("unseen invalidation") {
-            return;
-        }
-        self.posted.iter_mut().for_each(Posted::forget);
-    }
-}
-
-impl<K, V> Posted<K, V> {
-    fn forget(&mut self) {
-        self.stage = match self.stage {
-            Stage::Computing | Stage::Forgotten => Stage::Forgotten,
-            Stage::Storing | Stage::Doomed => Stage::Doomed,
-        };
     }
 }
