@@ -11,21 +11,21 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 /// Parts of the board, so that threads that miss on different keys rarely meet.
-const BOARDS: usize = 16;
+const PARTS: usize = 16;
 
 /// The computations under way in one cache, at most one per key that can still be kept.
 #[derive(Debug)]
 pub(crate) struct Flights<K, V> {
-    boards: Box<[Line<Mutex<Board<K, V>>>]>,
-    /// Invalidations of every key that are under way. Raised before the boards are gone through: who locks one after
-    /// that sees it, and who came before is told by what is done to the board.
+    parts: Box<[Part<K, V>]>,
+    /// Invalidations of every key that are under way. Raised before the parts are gone through: who locks one after
+    /// that sees it, and who came before is told by what is done to it.
     sweeps: AtomicU64,
 }
 
-/// One cache line, which no other board shares.
+/// One cache line at least, which no other part shares.
 #[derive(Debug)]
 #[repr(align(64))]
-struct Line<T>(T);
+struct Part<K, V>(Mutex<Board<K, V>>);
 
 /// Who would compute.
 #[derive(Clone, Copy, Debug)]
@@ -81,8 +81,8 @@ impl<V: Value> Drop for Landing<V> {
 
 impl<K, V> Default for Flights<K, V> {
     fn default() -> Self {
-        let board = || Line(Mutex::new(Board::default()));
-        Flights { boards: (0..BOARDS).map(|_| board()).collect(), sweeps: AtomicU64::new(0) }
+        let part = || Part(Mutex::new(Board::default()));
+        Flights { parts: (0..PARTS).map(|_| part()).collect(), sweeps: AtomicU64::new(0) }
     }
 }
 
@@ -90,7 +90,7 @@ impl<K, V> Flights<K, V> {
     #[inline]
     fn board(&self, hash: u64) -> &Mutex<Board<K, V>> {
         // Not the bits by which the tables choose a place.
-        &self.boards[(hash >> 40) as usize % BOARDS].0
+        &self.parts[(hash >> 40) as usize % PARTS].0
     }
 
     fn sweeping(&self) -> bool {
@@ -243,7 +243,7 @@ impl<K: Key, V: Value> Flights<K, V> {
 
     /// An invalidation of every key.
     pub(crate) fn forget_all(&self) {
-        self.boards.iter().for_each(|board| board.0.lock().forget_all());
+        self.parts.iter().for_each(|part| part.0.lock().forget_all());
     }
 
     /// As [`invalidate`](Self::invalidate) for every key.
