@@ -104,7 +104,7 @@ impl<K: Key, V: Value> Cache<K, V> {
         };
         let flight = Flight::landed(value.clone());
         self.replace(hash, Some(&flight), (key, value), life);
-        let posted = Posted { flights: Arc::clone(&self.flights), hash, flight };
+        let posted = Posted { flights: Arc::clone(&self.flights), hash, ticket: flight.ticket() };
         let storing = Storing::new(posted, Arc::clone(&remote.store), bytes.bytes, record, stamp.created);
         self.report(storing.replace());
     }
