@@ -127,14 +127,19 @@ impl Index {
 
     /// Shows the ways that are in use, perhaps twice if it grows meanwhile.
     pub(super) fn visit<'a>(&'a self, mut see: impl FnMut(Place<'a>)) {
-        let groups = self.groups();
-        for groups in groups.before().into_iter().chain([groups]) {
-            for group in &groups.groups {
-                (0..WAYS)
-                    .map(|way| Place { group, way })
-                    .filter(|place| place.word().load(Relaxed) != 0)
-                    .for_each(&mut see);
+        let mut groups = self.groups();
+        loop {
+            for groups in groups.before().into_iter().chain([groups]) {
+                let places = groups.groups.iter().flat_map(|group| (0..WAYS).map(move |way| Place { group, way }));
+                // Acquire pairs with the Release in `free`: whoever was moved away is seen where it is now.
+                places.filter(|place| place.word().load(Acquire) != 0).for_each(&mut see);
             }
+            // They may have been exchanged meanwhile, and entries moved.
+            let now = self.groups();
+            if std::ptr::eq(now, groups) {
+                return;
+            }
+            groups = now;
         }
     }
 
