@@ -40,6 +40,14 @@ pub(super) struct Stripe {
     told: AtomicU32,
 }
 
+/// The clock of a memory tier: it moves with every insertion, and hits run at most [`AHEAD`] before it.
+#[derive(Debug)]
+pub(super) struct Clock {
+    now: AtomicU64,
+    /// How far hits have moved it: an insertion at the same instant may overwrite `now`, but not this.
+    caught_up: AtomicU64,
+}
+
 /// Threads whose stripes are found at once.
 const NEAR: usize = 64;
 /// Reads within reads.
@@ -53,6 +61,34 @@ const AHEAD: u64 = 1 << (EPOCH_BITS - 1);
 #[inline(always)]
 pub(super) fn add(counter: &AtomicU64) {
     counter.store(counter.load(Relaxed).wrapping_add(1), Relaxed);
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Clock { now: AtomicU64::new(1 << EPOCH_BITS), caught_up: AtomicU64::new(0) }
+    }
+}
+
+impl Clock {
+    #[inline(always)]
+    pub(super) fn now(&self) -> u64 {
+        // Acquire pairs with the Release in `catch_up`.
+        self.now.load(Acquire)
+    }
+
+    /// Moves on to the time of an insertion, which is later than every hit before it. For who holds the lock.
+    #[inline]
+    pub(super) fn tick(&self) {
+        let now = self.now.load(Relaxed).max(self.caught_up.load(Relaxed));
+        self.now.store((((now + AHEAD) >> EPOCH_BITS) + 1) << EPOCH_BITS, Relaxed);
+    }
+
+    /// Moves to the clock of a thread that has hit so often since the last insertion.
+    fn catch_up(&self, clock: u64) {
+        self.caught_up.fetch_max(clock, Relaxed);
+        // Release pairs with the Acquire in `now`: after a hit that this allows, an insertion sees the one above.
+        self.now.fetch_max(clock, Release);
+    }
 }
 
 impl Stripes {
@@ -205,8 +241,8 @@ impl Stripe {
 
     /// Notes that `slot` was hit now. `false` if the shared clock is so far behind that it must be moved first.
     #[inline(always)]
-    pub(super) fn stamp(&self, slot: Slot, mark: &AtomicU64, shared: &AtomicU64) -> bool {
-        let epoch = shared.load(Relaxed);
+    pub(super) fn stamp(&self, slot: Slot, mark: &AtomicU64, shared: &Clock) -> bool {
+        let epoch = shared.now();
         let tick = self.clock.load(Relaxed).max(epoch) + 1;
         if tick - epoch >= AHEAD {
             return false;
@@ -218,9 +254,9 @@ impl Stripe {
 
     /// As [`stamp`](Self::stamp); moves the shared clock where it must, so that the next insertion is later than every hit of
     /// this thread.
-    pub(super) fn stamp_and_share(&self, slot: Slot, mark: &AtomicU64, shared: &AtomicU64) {
+    pub(super) fn stamp_and_share(&self, slot: Slot, mark: &AtomicU64, shared: &Clock) {
         while !self.stamp(slot, mark, shared) {
-            shared.fetch_max(self.clock.load(Relaxed), Relaxed);
+            shared.catch_up(self.clock.load(Relaxed));
         }
     }
 
@@ -265,7 +301,8 @@ pub(super) struct Hazard<'a> {
 impl<'a> Hazard<'a> {
     /// Protects the slot that `way` names; `None` if there is none any more.
     pub(super) fn protect(&self, way: &AtomicU32) -> Option<Reading<'a>> {
-        while way.load(Relaxed) != 0 {
+        // Acquire pairs with the Release in `Place::free`: whoever was moved away is seen where it is now.
+        while way.load(Acquire) != 0 {
             if let Some(reading) = self.try_protect(way)
                 && reading.word != 0
             {
@@ -279,7 +316,8 @@ impl<'a> Hazard<'a> {
     #[inline(always)]
     pub(super) fn try_protect(&self, way: &AtomicU32) -> Option<Reading<'a>> {
         let word = way.load(Relaxed);
-        self.hazard.store(word, Relaxed);
+        // Release, here and below: who sees this and not the end of our last reading must still see that over.
+        self.hazard.store(word, Release);
         // Pairs with the fence in `Limbo::sort`: either our hazard is seen there, or we see that the slot is out of the
         // index. Where that one fences all threads, ours only has to keep the compiler from reordering.
         if self.fenced {
@@ -291,7 +329,7 @@ impl<'a> Hazard<'a> {
         if way.load(Acquire) == word {
             return Some(Reading { hazard: self.hazard, word });
         }
-        self.hazard.store(0, Relaxed);
+        self.hazard.store(0, Release);
         None
     }
 }
