@@ -7,7 +7,7 @@
 
 use super::segments::{Zero, allocate};
 use crate::eviction::Slot;
-use crate::sync::{AtomicPtr, AtomicU32, AtomicU64};
+use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, planted};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 /// The index of a memory tier. Entries never move within it, so that a reader cannot overlook one, except once when it
@@ -87,7 +87,7 @@ impl Index {
             let found = found.or_else(|| groups.find(hash, &mut is));
             // They may have been exchanged meanwhile, and the entry moved.
             let now = self.groups();
-            if found.is_some() || std::ptr::eq(now, groups) {
+            if found.is_some() || std::ptr::eq(now, groups) || planted("no look at what has grown") {
                 return found;
             }
             groups = now;
@@ -190,6 +190,9 @@ impl Index {
             for way in 0..WAYS {
                 let place = Place { group, way };
                 if let Some(slot) = place.word().load(Relaxed).checked_sub(1) {
+                    if planted("freed before it is linked") {
+                        place.free();
+                    }
                     groups.link(hash_of(slot), slot);
                     place.free();
                 }
@@ -345,6 +348,9 @@ impl<'a> Place<'a> {
 
     /// Puts another slot in its place, in one step for readers. For who holds the lock.
     pub(super) fn replace(self, slot: Slot) {
+        if planted("replaced in two steps") {
+            self.word().store(0, Release);
+        }
         self.word().store(slot + 1, Release);
     }
 

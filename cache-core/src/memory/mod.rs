@@ -4,6 +4,8 @@ mod expiry;
 mod hits;
 mod index;
 mod limbo;
+#[cfg(all(test, loom))]
+mod loom_models;
 mod segments;
 mod slab;
 mod stripes;

@@ -104,7 +104,7 @@ impl<K: Key, V: Value> Memory<K, V> {
         };
         let slot = self.vacancy(table, &mut departed);
         self.slab.put(&mut table.occupied, slot, entry);
-        self.clock.0.tick();
+        let _ = self.clock.0.tick();
         self.settle(table, slot, life, hash);
         match old {
             Some((place, old)) => {
