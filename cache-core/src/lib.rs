@@ -28,6 +28,7 @@ mod models;
 mod offload;
 mod remote;
 mod settings;
+mod simulate;
 mod store;
 mod storing;
 mod sync;
@@ -56,6 +57,7 @@ pub use eviction::{End, OnHit, Policy, Score};
 pub use info::CacheInfo;
 pub use key::{Key, KeyRef, Value};
 pub use lease::Lease;
+pub use simulate::{Simulated, optimum, simulate};
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};
 
 /// For generated code. Not covered by semantic versioning.

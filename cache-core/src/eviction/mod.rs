@@ -44,6 +44,9 @@ pub enum Policy {
 }
 
 impl Policy {
+    /// Every policy, the default first.
+    pub const ALL: &[Policy] = &[Policy::Lru, Policy::Mru, Policy::Fifo, Policy::Lfu, Policy::Random, Policy::Sieve];
+
     /// The algorithm, empty. `seed` fixes the choices of one that makes any at random.
     pub(crate) fn build(self, seed: u64) -> Box<dyn Eviction> {
         match self {

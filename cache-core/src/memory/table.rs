@@ -273,7 +273,9 @@ impl<K: Key, V: Value> Table<K, V> {
     }
 
     fn evict(&mut self, incoming: u64, displaced: &mut Displaced<K, V>) -> bool {
-        let Some(slot) = self.eviction.as_mut().and_then(|eviction| eviction.evict(&self.marks, incoming)) else { return false };
+        let Some(slot) = self.eviction.as_mut().and_then(|eviction| eviction.evict(&self.marks, incoming)) else {
+            return false;
+        };
         displaced.push(self.unlink(slot));
         displaced.evicted += 1;
         true
