@@ -12,6 +12,7 @@ use crate::memory::{Life, Memory, NEVER, later};
 use crate::remote::Remote;
 use crate::settings::Settings;
 use crate::storing::Storing;
+use crate::studies::Studies;
 use crate::time::Timestamp;
 use std::fmt;
 use std::future::Future;
@@ -41,6 +42,7 @@ pub struct Cache<K: Key, V: Value> {
     pub(crate) flights: Arc<Flights<K, V>>,
     pub(crate) remote: Option<Remote<K, V>>,
     pub(crate) counts: Counts,
+    pub(crate) studies: Studies,
     pub(crate) settings: Settings<K, V>,
 }
 
@@ -266,20 +268,27 @@ impl<K: Key, V: Value> Cache<K, V> {
         }
     }
 
+    /// The beginning of each call, once: what memory has.
+    #[inline(always)]
+    fn find<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
+        self.studies.request(hash);
+        self.find_unnoticed(hash, key)
+    }
+
     /// The hot path: memory alone. Inlined into the cached function, because moving an owned value through one more
     /// `Option` costs as much as comparing the key.
     #[inline(always)]
-    fn find<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
+    fn find_unnoticed<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
         self.refresh();
         let value = self.memory.get(hash, key, || self.now())?;
         self.counts.hit();
         Some(value)
     }
 
-    /// As `find`, away from the hot path.
+    /// As `find` once more in the same call, away from the hot path.
     #[inline(never)]
     fn find_again<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
-        if self.memory.is_off() { None } else { self.find(hash, key) }
+        if self.memory.is_off() { None } else { self.find_unnoticed(hash, key) }
     }
 
     fn begin<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, flight: fn() -> Arc<Flight<V>>) -> Begin<'_, K, V> {

@@ -58,6 +58,12 @@ impl Counts {
         (hits.saturating_sub(cleared.0), misses.saturating_sub(cleared.1))
     }
 
+    /// Calls since the beginning, whatever was cleared.
+    pub(crate) fn calls_ever(&self) -> u64 {
+        let (hits, misses) = self.sums();
+        hits + misses
+    }
+
     pub(crate) fn clear(&self) {
         let mut cleared = self.cleared.lock();
         *cleared = self.sums();

@@ -31,6 +31,8 @@ mod settings;
 mod simulate;
 mod store;
 mod storing;
+mod studies;
+mod study;
 mod sync;
 mod time;
 mod timer;
@@ -58,6 +60,7 @@ pub use info::CacheInfo;
 pub use key::{Key, KeyRef, Value};
 pub use lease::Lease;
 pub use simulate::{Simulated, optimum, simulate};
+pub use study::Study;
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};
 
 /// For generated code. Not covered by semantic versioning.

@@ -9,7 +9,7 @@ const SEED: u64 = 0;
 
 /// One simulated cache. It asks the policy what the memory tier would ask it, in the same order.
 #[derive(Debug)]
-pub(crate) struct Shadow {
+pub(super) struct Shadow {
     eviction: Box<dyn Eviction>,
     trace: Trace,
     maxsize: usize,
@@ -24,7 +24,7 @@ pub(crate) struct Shadow {
 }
 
 impl Shadow {
-    pub(crate) fn new(policy: Policy, maxsize: usize) -> Self {
+    pub(super) fn new(policy: Policy, maxsize: usize) -> Self {
         let eviction = policy.build(SEED);
         Shadow {
             trace: eviction.trace(),
@@ -40,13 +40,13 @@ impl Shadow {
     }
 
     /// Requests that were hits.
-    pub(crate) fn hits(&self) -> u64 {
+    pub(super) fn hits(&self) -> u64 {
         self.hits
     }
 
     /// A request for the key that hashes to `hash`; a miss is kept.
     #[inline]
-    pub(crate) fn request(&mut self, hash: u64) {
+    pub(super) fn request(&mut self, hash: u64) {
         let Some(&(_, slot)) = self.index.find(hash, |held| held.0 == hash) else { return self.insert(hash) };
         self.hits += 1;
         match self.trace {

@@ -1,6 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use super::{Shadow, optimum, simulate};
+use super::shadow::Shadow;
+use super::{optimum, simulate};
 use crate::{Cache, Policy};
 use proptest::collection::vec;
 use proptest::prelude::*;
