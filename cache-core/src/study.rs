@@ -57,14 +57,20 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// Begins to estimate the hit ratio of each of `policies` at each of the sizes from the calls of this cache: every
     /// call is a request, whatever became of it, and every miss is taken to be kept.
     ///
-    /// It is done in miniature: of the keys a part is sampled by hash, so many that the smallest size is left with 128
-    /// entries, and caches scaled down by as much are simulated (Waldspurger et al., USENIX ATC 2017).
-    /// A cache of 128 entries or less is simulated whole. Expect errors of a few per cent of all calls, and more of
-    /// sizes that are not large against 128.
+    /// It is done in miniature: a part of the keys is sampled by hash, and caches scaled down by as much are simulated
+    /// (Waldspurger et al., "Cache Modeling and Optimization using Miniature Simulations", USENIX ATC 2017). That part
+    /// is 4 %; more where the smallest size would be left with less than 128 entries, and less where it would have more
+    /// than 512. If one of the sizes is 128 or less, all keys are sampled, and the result is exact for the calls of one
+    /// thread.
+    ///
+    /// Expect errors of one point of a hundred, up to three. `Lfu`, and at times `Sieve`, keep a newcomer for one miss
+    /// only, which cannot be scaled down: among scans they look up to ten points better than they are. `Mru` may be
+    /// further off, because few keys, in the sample or not, decide how it does.
     ///
     /// Several studies may run at once. While one does, calls for sampled keys take a lock, and every 32nd of them plays
-    /// the last 32 in every miniature: about 30 ns for each request, policy and size. A study takes 50 to 100 bytes for
-    /// each entry of its miniatures. A cache without one pays a branch.
+    /// the last 32 in every miniature, 20 to 40 ns for each of them: with all policies and four sizes a call costs about
+    /// 200 ns more at 1,000 entries, 50 at 10,000, 15 at 100,000, and 1 µs where all keys are sampled. A study takes 50
+    /// to 100 bytes for each entry of its miniatures. A cache that nobody studies pays a branch that is never taken.
     pub fn study_of(&self, policies: &[Policy], maxsizes: &[usize]) -> Study<'_> {
         let smallest = maxsizes.iter().copied().filter(|&maxsize| maxsize > 0).min();
         let sample = Sample::for_size(smallest.unwrap_or(1));
