@@ -4,9 +4,6 @@ use crate::eviction::{Eviction, Marks, Policy, Slot, Trace};
 use crate::sync::AtomicU64;
 use hashbrown::HashTable;
 
-/// What decides where a policy chooses at random: the same in every run.
-const SEED: u64 = 0;
-
 /// One simulated cache. It asks the policy what the memory tier would ask it, in the same order.
 #[derive(Debug)]
 pub(super) struct Shadow {
@@ -24,8 +21,9 @@ pub(super) struct Shadow {
 }
 
 impl Shadow {
-    pub(super) fn new(policy: Policy, maxsize: usize) -> Self {
-        let eviction = policy.build(SEED);
+    /// An empty one; `seed` decides where a policy chooses at random.
+    pub(super) fn new(policy: Policy, maxsize: usize, seed: u64) -> Self {
+        let eviction = policy.build(seed);
         Shadow {
             trace: eviction.trace(),
             eviction,

@@ -4,6 +4,9 @@ use super::Simulated;
 use super::shadow::Shadow;
 use crate::eviction::Policy;
 
+/// What is left to chance is the same in every run.
+const SEED: u64 = 0;
+
 /// A cache for each of some policies and sizes, and the sizes that they stand for.
 #[derive(Debug)]
 pub(crate) struct Shadows {
@@ -14,7 +17,7 @@ pub(crate) struct Shadows {
 impl Shadows {
     /// Empty caches. One that stands for a size has the size that `scaled` gives.
     pub(crate) fn new(policies: &[Policy], maxsizes: &[usize], scaled: impl Fn(usize) -> usize) -> Self {
-        let cache = |policy, maxsize| (policy, maxsize, Shadow::new(policy, scaled(maxsize)));
+        let cache = |policy, maxsize| (policy, maxsize, Shadow::new(policy, scaled(maxsize), SEED));
         let sizes = |&policy| maxsizes.iter().map(move |&maxsize| cache(policy, maxsize));
         Shadows { caches: policies.iter().flat_map(sizes).collect(), requests: 0 }
     }
