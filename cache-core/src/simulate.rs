@@ -38,7 +38,7 @@ pub struct Simulated {
 /// Results are in the order of `policies`, those of one policy in the order of `maxsizes`.
 /// A size of 0 has no hits, and `usize::MAX` stands for no bound.
 ///
-/// The trace is read once, and not kept. Each policy and size costs about 25 to 45 ns a request and 50 to 100 bytes for
+/// The trace is read once, and not kept. Each policy and size costs about 25 to 60 ns a request and 50 to 100 bytes for
 /// each entry that it holds; a key is hashed once.
 ///
 /// ```
