@@ -12,7 +12,7 @@ mod sieve;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use marks::Marks;
+pub(crate) use marks::{EPOCH_BITS, Marks};
 pub use score::{End, OnHit, Score};
 
 /// Which entry leaves a full cache.
@@ -47,10 +47,10 @@ impl Policy {
     /// Every policy, the default first.
     pub const ALL: &[Policy] = &[Policy::Lru, Policy::Mru, Policy::Fifo, Policy::Lfu, Policy::Random, Policy::Sieve];
 
-    /// The algorithm, empty. `seed` fixes the choices of one that makes any at random.
-    pub(crate) fn build(self, seed: u64) -> Box<dyn Eviction> {
+    /// The algorithm, empty, for about so many entries. `seed` fixes the choices of one that makes any at random.
+    pub(crate) fn build(self, expected: usize, seed: u64) -> Box<dyn Eviction> {
         match self {
-            Policy::Lru => Box::new(lru::Lru::default()),
+            Policy::Lru => Box::new(lru::Lru::new(expected)),
             Policy::Mru => Box::new(mru::Mru::default()),
             Policy::Fifo => Box::new(fifo::Fifo::default()),
             Policy::Lfu => Box::new(lfu::Lfu::default()),

@@ -242,7 +242,7 @@ impl<K: Key, V: Value> Table<K, V> {
         if bounded == self.eviction.is_some() {
             return;
         }
-        self.eviction = bounded.then(|| self.bounds.policy.build(self.seed));
+        self.eviction = bounded.then(|| self.bounds.policy.build(self.bounds.maxsize.unwrap_or(0), self.seed));
         let Some(eviction) = &mut self.eviction else { return };
         // Nobody kept the order of uses; the order of insertion is what is left of it.
         let live = self.slots.iter().zip(0..).filter_map(|(entry, slot)| Some((entry.as_ref()?, slot)));

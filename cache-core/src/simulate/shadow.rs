@@ -1,8 +1,11 @@
 //! A cache of hashes without values: it knows what would be there, and counts.
 
-use crate::eviction::{Eviction, Marks, Policy, Slot, Trace};
+use crate::eviction::{EPOCH_BITS, Eviction, Marks, Policy, Slot, Trace};
 use crate::sync::AtomicU64;
 use hashbrown::HashTable;
+
+/// Entries for which room is made before they come, whatever the size: it may stand for no bound.
+const EXPECTED: usize = 1 << 22;
 
 /// One simulated cache. It asks the policy what the memory tier would ask it, in the same order.
 #[derive(Debug)]
@@ -23,7 +26,7 @@ pub(super) struct Shadow {
 impl Shadow {
     /// An empty one; `seed` decides where a policy chooses at random.
     pub(super) fn new(policy: Policy, maxsize: usize, seed: u64) -> Self {
-        let eviction = policy.build(seed);
+        let eviction = policy.build(maxsize.min(EXPECTED), seed);
         Shadow {
             trace: eviction.trace(),
             eviction,
@@ -77,7 +80,8 @@ impl Shadow {
         };
         self.hashes[slot as usize] = hash;
         self.index.insert_unique(hash, (hash, slot), |held| held.0);
-        self.ticks += 1;
+        // Each insertion begins an epoch.
+        self.ticks = ((self.ticks >> EPOCH_BITS) + 1) << EPOCH_BITS;
         self.marks.set(slot, if self.trace == Trace::Stamp { self.ticks } else { 0 });
         self.eviction.insert(&self.marks, slot, hash);
     }
