@@ -1,7 +1,6 @@
 //! What a running cache would give with another size or policy.
 
 use crate::cache::Cache;
-use crate::counts::Counts;
 use crate::eviction::Policy;
 use crate::key::{Key, Value};
 use crate::simulate::{Shadows, Simulated};
@@ -17,11 +16,10 @@ const LEAST: usize = 128;
 #[must_use = "a study ends when it is dropped"]
 pub struct Study<'a> {
     studies: &'a Studies,
-    counts: &'a Counts,
     shadows: Arc<Mutex<Shadows>>,
     sample: Sample,
-    /// Calls before it began.
-    before: u64,
+    /// Calls since it began.
+    calls: Box<dyn Fn() -> u64 + Send + Sync + 'a>,
 }
 
 impl<K: Key, V: Value> Cache<K, V> {
@@ -75,9 +73,15 @@ impl<K: Key, V: Value> Cache<K, V> {
         let smallest = maxsizes.iter().copied().filter(|&maxsize| maxsize > 0).min();
         let sample = Sample::for_size(smallest.unwrap_or(1));
         let shadows = Shadows::new(policies, maxsizes, |maxsize| sample.scaled(maxsize));
-        let before = self.counts.calls_ever();
+        let before = self.calls_ever();
+        let calls = Box::new(move || self.calls_ever().saturating_sub(before));
         let shadows = self.studies.begin(sample, shadows);
-        Study { studies: &self.studies, counts: &self.counts, shadows, sample, before }
+        Study { studies: &self.studies, shadows, sample, calls }
+    }
+
+    /// Also those that the counters have forgotten.
+    fn calls_ever(&self) -> u64 {
+        self.counts.calls_ever()
     }
 }
 
@@ -88,8 +92,7 @@ impl Study<'_> {
     /// compare them with each other. The size and policy that the cache has are among those of [`Cache::study`], and its
     /// counters tell how good the estimate is.
     pub fn report(&self) -> Vec<Simulated> {
-        let calls = self.counts.calls_ever().saturating_sub(self.before);
-        self.studies.report(&self.shadows, self.sample, calls)
+        self.studies.report(&self.shadows, self.sample, (self.calls)())
     }
 }
 
