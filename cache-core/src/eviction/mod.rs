@@ -120,6 +120,10 @@ pub(crate) trait Eviction: std::fmt::Debug + Send + Sync {
     }
     /// Room is needed for an entry that hashes to `incoming`: unlinks and returns who leaves; `None` when empty.
     fn evict(&mut self, marks: &dyn Marks, incoming: u64) -> Option<Slot>;
+    /// Who will probably be evicted soon, so that memory can be asked for in time.
+    fn next_to_leave(&self) -> Option<Slot> {
+        None
+    }
     /// `slot`, which was free, now holds the entry that hashes to `hash`. Its mark is set already.
     fn insert(&mut self, marks: &dyn Marks, slot: Slot, hash: u64);
     /// `slot` was removed, replaced or has expired.
