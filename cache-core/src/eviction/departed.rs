@@ -58,8 +58,13 @@ impl Departed {
     /// Forgets an entry that is back, and returns its class and age.
     pub(crate) fn take(&mut self, print: Print) -> Option<(u32, u32)> {
         let now = self.now;
-        let way = self.set(print)?.0.iter_mut().find(|way| **way >> 20 == part(print))?;
-        let way = std::mem::take(way);
+        let set = self.set(print)?;
+        // All are compared, which is quicker than stopping at one, for most lookups find none.
+        let found = (0..WAYS).fold(0, |found, way| found | u32::from(set.0[way] >> 20 == part(print)) << way);
+        if found == 0 {
+            return None;
+        }
+        let way = std::mem::take(&mut set.0[found.trailing_zeros() as usize]);
         Some((way >> 16 & 15, age_of(way, now)))
     }
 

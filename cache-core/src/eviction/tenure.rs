@@ -135,11 +135,12 @@ impl Eviction for Tenure {
 impl Tenure {
     /// Takes down whether `slot` was used since it was seen last.
     fn see(&mut self, slot: Slot, marks: &dyn Marks) {
-        let Some((class, age)) = self.standing(slot) else { return };
-        if marks.get(slot) == 0 {
+        let there = self.words.get(slot as usize).is_some_and(|word| *word != 0);
+        if !there || marks.get(slot) == 0 {
             return;
         }
         marks.set(slot, 0);
+        let Some((class, age)) = self.standing(slot) else { return };
         self.gittins.used(class, age);
         // Uses within a tick count as one.
         if age > 0 {
@@ -172,11 +173,14 @@ impl Tenure {
             self.see(slot, marks);
         }
         let mut worths = self.poor.map(|slot| self.worth(slot));
+        let most =
+            |worths: &[u32; POOR]| (1..POOR).fold(0, |most, at| if worths[at] > worths[most] { at } else { most });
+        let mut richest = most(&worths);
         for slot in seen.map(|slot| slot as Slot).chain([self.newest]) {
             let worth = self.worth(slot);
-            let richest = (1..POOR).fold(0, |most, at| if worths[at] > worths[most] { at } else { most });
             if worth < worths[richest] && !self.poor.contains(&slot) {
                 (self.poor[richest], worths[richest]) = (slot, worth);
+                richest = most(&worths);
             }
         }
         let least = (1..POOR).fold(0, |least, at| if worths[at] < worths[least] { at } else { least });
