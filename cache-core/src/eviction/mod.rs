@@ -37,6 +37,10 @@ pub use score::{End, OnHit, Score};
 /// | `S3Fifo` | the oldest of the newcomers, unless it was used twice; else the oldest of the rest that was not used | a count, to 3 |
 /// | `TinyLfu` | the oldest of the newcomers, or, if that one was asked for more often, the oldest of the rest | a count, to 3 |
 /// | `Tenure` | who can be expected to give the fewest hits for its place, of a sample | a flag, once |
+/// | `Auto` | as under the policy that keeps best whatever the requests are like: today `Tenure` | as that |
+///
+/// Choose `Lru` where the order of hits and misses must be foreseeable, `S3Fifo` where computing a value takes less than a microsecond,
+/// and `TinyLfu` or `Tenure` where it takes longer: there are fewer misses, and each costs some 50 or 170 ns more than under `Lru`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Policy {
@@ -59,10 +63,12 @@ pub enum Policy {
     TinyLfu,
     /// The least hits to be expected for its place, learned from the requests; memolith's own.
     Tenure,
+    /// The best known one, which may be another in a later version.
+    Auto,
 }
 
 impl Policy {
-    /// Every policy there is, for those who compare them. More may come.
+    /// Every algorithm there is, for those who compare them. More may come.
     pub const ALL: &'static [Policy] = &[
         Policy::Lru,
         Policy::Mru,
@@ -86,7 +92,7 @@ impl Policy {
             Policy::Sieve => Box::new(sieve::Sieve::default()),
             Policy::S3Fifo => Box::new(s3_fifo::S3Fifo::default()),
             Policy::TinyLfu => Box::new(tiny_lfu::TinyLfu::new(seed)),
-            Policy::Tenure => Box::new(tenure::Tenure::new(seed)),
+            Policy::Tenure | Policy::Auto => Box::new(tenure::Tenure::new(seed)),
         }
     }
 }
