@@ -230,6 +230,8 @@ fn operations() -> impl Strategy<Value = Vec<Operation>> {
 struct Model {
     policy: Policy,
     maxsize: Option<usize>,
+    /// Whether the order of uses is kept: from the first bound on.
+    ordered: bool,
     entries: Vec<Entry>,
     /// Where the hand of SIEVE stands.
     hand: usize,
@@ -249,7 +251,17 @@ struct Entry {
 
 impl Model {
     fn new(policy: Policy, maxsize: Option<usize>) -> Self {
-        Model { policy, maxsize, entries: Vec::new(), hand: 0, written: 0, evictions: 0, hits: 0, misses: 0 }
+        Model {
+            policy,
+            maxsize,
+            ordered: maxsize.is_some(),
+            entries: Vec::new(),
+            hand: 0,
+            written: 0,
+            evictions: 0,
+            hits: 0,
+            misses: 0,
+        }
     }
 
     fn find(&self, key: u8) -> Option<usize> {
@@ -260,7 +272,7 @@ impl Model {
         let at = self.find(key)?;
         self.hits += 1;
         let value = self.entries[at].value;
-        if self.maxsize.is_some() {
+        if self.ordered {
             self.entries[at].uses += 1;
             self.entries[at].visited = true;
             if matches!(self.policy, Policy::Lru | Policy::Mru | Policy::Lfu) {
@@ -316,7 +328,8 @@ impl Model {
     }
 
     fn bound(&mut self, maxsize: Option<usize>) {
-        if self.maxsize.is_none() && maxsize.is_some() {
+        if !self.ordered && maxsize.is_some() {
+            self.ordered = true;
             // Without a bound nobody keeps the order of uses.
             self.entries.sort_by_key(|entry| entry.written);
             self.entries.iter_mut().for_each(|entry| (entry.uses, entry.visited) = (0, false));
@@ -366,7 +379,9 @@ fn agrees(policy: Policy, maxsize: Option<usize>, operations: Vec<Operation>) {
             Operation::Contains(key) => assert_eq!(cache.contains(&key), model.find(key).is_some()),
             Operation::Clear => {
                 cache.clear().unwrap();
+                let ordered = model.ordered;
                 model = Model::new(policy, model.maxsize);
+                model.ordered = ordered;
             }
             Operation::Bound(maxsize) => {
                 cache.set_maxsize(maxsize);

@@ -21,7 +21,7 @@ mod tenure;
 mod tests;
 mod tiny_lfu;
 
-pub(crate) use marks::Marks;
+pub(crate) use marks::{EPOCH_BITS, Marks};
 pub use score::{End, OnHit, Score};
 
 /// Which entry leaves a full cache.
@@ -81,18 +81,18 @@ impl Policy {
         Policy::Tenure,
     ];
 
-    /// The algorithm, empty. `seed` fixes the choices of one that makes any at random.
-    pub(crate) fn build(self, seed: u64) -> Box<dyn Eviction> {
+    /// The algorithm, empty, for about so many entries. `seed` fixes the choices of one that makes any at random.
+    pub(crate) fn build(self, expected: usize, seed: u64) -> Box<dyn Eviction> {
         match self {
-            Policy::Lru => Box::new(lru::Lru::default()),
+            Policy::Lru => Box::new(lru::Lru::new(expected)),
             Policy::Mru => Box::new(mru::Mru::default()),
             Policy::Fifo => Box::new(fifo::Fifo::default()),
             Policy::Lfu => Box::new(lfu::Lfu::default()),
             Policy::Random => Box::new(random::Random::new(seed)),
             Policy::Sieve => Box::new(sieve::Sieve::default()),
-            Policy::S3Fifo => Box::new(s3_fifo::S3Fifo::default()),
-            Policy::TinyLfu => Box::new(tiny_lfu::TinyLfu::new(seed)),
-            Policy::Tenure | Policy::Auto => Box::new(tenure::Tenure::new(seed)),
+            Policy::S3Fifo => Box::new(s3_fifo::S3Fifo::new(expected)),
+            Policy::TinyLfu => Box::new(tiny_lfu::TinyLfu::new(expected, seed)),
+            Policy::Tenure | Policy::Auto => Box::new(tenure::Tenure::new(expected, seed)),
         }
     }
 }

@@ -47,6 +47,9 @@ const COUNTED: u64 = 8;
 /// As many who left are remembered for each entry.
 const DEPARTED: usize = 6;
 
+/// Room for so many slots is taken at once if they are expected.
+const AT_ONCE: usize = 1 << 20;
+
 /// After so many ticks without a use the frequency of an entry is halved, and again.
 const HALVE: u32 = 10 * TICKS as u32;
 
@@ -54,11 +57,12 @@ const HALVE: u32 = 10 * TICKS as u32;
 const LEAST_LESSON: u64 = 2_048;
 
 impl Tenure {
-    /// The same seed gives the same choices.
-    pub(crate) fn new(seed: u64) -> Self {
+    /// For about `expected` entries. The same seed gives the same choices.
+    pub(crate) fn new(expected: usize, seed: u64) -> Self {
         Tenure {
-            words: Vec::new(),
-            prints: Vec::new(),
+            // To move them while the cache fills would take milliseconds.
+            words: Vec::with_capacity(expected.min(AT_ONCE)),
+            prints: Vec::with_capacity(expected.min(AT_ONCE)),
             len: 0,
             departed: Departed::default(),
             gittins: Gittins::default(),

@@ -2,7 +2,7 @@
 
 mod models;
 
-use super::{Marks, Policy, Slot, Trace};
+use super::{EPOCH_BITS, Marks, Policy, Slot, Trace};
 use crate::sync::AtomicU64;
 use models::{Model, model};
 use proptest::collection::vec;
@@ -24,7 +24,7 @@ struct Play {
 impl Play {
     fn new(policy: Policy, capacity: usize) -> Self {
         Play {
-            policy: policy.build(7),
+            policy: policy.build(capacity, 7),
             marks: Vec::new(),
             ticks: 0,
             model: model(policy),
@@ -57,7 +57,7 @@ impl Play {
         });
         self.keys[slot as usize] = key;
         self.slots.insert(key, slot);
-        self.ticks += 1;
+        self.ticks += 1 << EPOCH_BITS;
         self.marks.resize_with(self.keys.len(), AtomicU64::default);
         self.marks.set(slot, if self.policy.trace() == Trace::Stamp { self.ticks } else { 0 });
         self.policy.insert(&self.marks, slot, u64::from(key));
@@ -173,7 +173,7 @@ fn lru_hits_and_misses_as_functools() {
 
 /// The slots that leave when each is put back at once.
 fn random_choices(seed: u64, slots: Slot, rounds: usize) -> Vec<Slot> {
-    let mut policy = Policy::Random.build(seed);
+    let mut policy = Policy::Random.build(0, seed);
     let marks: Vec<AtomicU64> = (0..slots).map(|_| AtomicU64::default()).collect();
     (0..slots).for_each(|slot| policy.insert(&marks, slot, 0));
     let mut choose = || {
@@ -205,7 +205,7 @@ fn random_follows_its_seed() {
 
 #[test]
 fn sieve_keeps_its_hand_when_others_are_removed() {
-    let mut policy = Policy::Sieve.build(0);
+    let mut policy = Policy::Sieve.build(0, 0);
     let marks: Vec<AtomicU64> = (0..6).map(|_| AtomicU64::default()).collect();
     (0..6).for_each(|slot| policy.insert(&marks, slot, 0));
     marks.set(0, 1);
@@ -232,7 +232,7 @@ impl Marks for Busy {
 #[test]
 fn somebody_leaves_however_many_hits_there_are() {
     for policy in [Policy::Sieve, Policy::S3Fifo, Policy::TinyLfu, Policy::Tenure] {
-        let mut policy = policy.build(0);
+        let mut policy = policy.build(0, 0);
         (0..100).for_each(|slot| policy.insert(&Busy, slot, u64::from(slot)));
         for left in (0..100).rev() {
             policy.evict(&Busy, 1_000).unwrap();
