@@ -24,9 +24,9 @@ pub struct Chart {
 
 /// The grey of all text: it is read on a light and on a dark page.
 const TEXT: &str = "#768390";
-const WIDTH: f64 = 860.0;
+const WIDTH: f64 = 900.0;
 /// Where bars begin, and how far they may go.
-const LEFT: f64 = 250.0;
+const LEFT: f64 = 290.0;
 const ROOM: f64 = WIDTH - LEFT - 70.0;
 /// Of one bar.
 const HEIGHT: f64 = 15.0;

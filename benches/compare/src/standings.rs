@@ -67,16 +67,18 @@ impl Standings {
         self.all.iter().map(ratio).collect()
     }
 
-    /// Nanoseconds and both ratios, the fastest first.
+    /// Nanoseconds and the ratio to the floor, the fastest first; the ratio to the best peer if there is any.
     #[must_use]
     pub fn table(&self) -> Table {
-        let mut table = Table::new(["", "ns", "x floor", "x best peer"]);
+        let peers = self.all.iter().any(|standing| standing.role == Role::Peer);
+        let mut table = Table::new(["", "ns", "x floor"].into_iter().chain(peers.then_some("x best peer")));
         let (medians, floor, peer) = (self.medians(), self.over_floor(), self.over_best_peer());
         let mut order: Vec<usize> = (0..self.all.len()).collect();
         order.sort_by(|&a, &b| medians[a].total_cmp(&medians[b]));
         for at in order {
             let Standing { name, role, .. } = &self.all[at];
-            table.row(name, *role, [nanos(medians[at]), ratio(floor[at]), ratio(peer[at])]);
+            let over_peer = peers.then(|| ratio(peer[at]));
+            table.row(name, *role, [nanos(medians[at]), ratio(floor[at])].into_iter().chain(over_peer));
         }
         table
     }

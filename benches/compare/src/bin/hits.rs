@@ -1,7 +1,7 @@
 //! `Cache::get` of keys that are there.
 
 use compare::peers::{Bare, Store, Visitor, every, unbounded};
-use compare::{Chart, Entrant, Measure, Options, Pair, Race, Report, Role, Stream, Table, cores};
+use compare::{Bar, Chart, Entrant, Measure, Options, Pair, Race, Report, Role, Stream, Table, cores};
 use compare::{grouped, shuffled, text_key, text_value, uniform, zipf};
 use memolith::{Key, Value};
 use std::hint::black_box;
@@ -98,27 +98,36 @@ fn texts(report: &mut Report, options: &Options, entries: usize) {
     );
 }
 
-/// More threads than cores: nobody may fall behind for that.
+/// As many threads as cores, and more: nobody may fall behind for that.
 fn together(report: &mut Report, options: &Options) {
-    let (entries, counts) = (1_000, [1, 2, 8, 16]);
-    let keys = shuffled(entries);
+    let mut counts = vec![1, 2, cores(), 8, 16];
+    counts.sort_unstable();
+    counts.dedup();
+    let keys = shuffled(1_000);
     let filled = Filled::new(&keys, |&key| key);
-    let entrants = filled.entrants(&zipf(entries, 0.99, length(entries)).into());
-    let races = counts.map(|threads| {
-        let contenders = entrants.iter().map(|entrant| entrant.contender(threads)).collect();
+    let entrants = filled.entrants(&zipf(1_000, 0.99, length(1_000)).into());
+    let race = |threads: &usize| {
+        let contenders = entrants.iter().map(|entrant| entrant.contender(*threads)).collect();
         Race::new(Measure::Together, options).run(contenders)
-    });
-    let rates = races.each_ref().map(|race| race.medians().iter().map(|nanos| 1e3 / nanos).collect::<Vec<_>>());
-    let mut table = Table::new(["", "1 thread", "2 threads", "8 threads", "16 threads", "16 over the best"]);
+    };
+    let races: Vec<_> = counts.iter().map(race).collect();
+    let head = counts.iter().map(|threads| format!("{threads} threads")).chain(["the most over the best".to_owned()]);
+    let mut table = Table::new([String::new()].into_iter().chain(head));
+    let rates: Vec<Vec<f64>> =
+        races.iter().map(|race| race.medians().iter().map(|nanos| 1e3 / nanos).collect()).collect();
+    let mut lines: Vec<(&str, Role, Vec<f64>)> = races[0]
+        .names()
+        .enumerate()
+        .map(|(at, (name, role))| (name, role, rates.iter().map(|rates| rates[at]).collect()))
+        .collect();
+    lines.sort_by(|(_, _, a), (_, _, b)| b.last().unwrap_or(&0.0).total_cmp(a.last().unwrap_or(&0.0)));
     let mut bars = Vec::new();
-    for (at, (name, role)) in races[0].names().enumerate() {
-        let values = rates.each_ref().map(|rates| rates[at]);
-        let best = values.iter().copied().fold(0.0, f64::max);
-        let cells = values.iter().map(|value| format!("{value:.0}"));
-        table.row(name, role, cells.chain([format!("{:.2}", values[3] / best)]));
-        bars.push(compare::Bar { name: name.to_owned(), role, values: vec![values[3], values[1]] });
+    for (name, role, rates) in lines {
+        let (most, best) = (rates[rates.len() - 1], rates.iter().copied().fold(0.0, f64::max));
+        table.row(name, role, rates.iter().map(|rate| format!("{rate:.0}")).chain([format!("{:.2}", most / best)]));
+        bars.push(Bar { name: name.to_owned(), role, values: vec![most, rates[0]] });
     }
-    let chart = Chart::new("million hits per second", &["16 threads", "2 threads"], bars).longest_first();
+    let chart = Chart::new("million hits per second", &["the most threads", "1 thread"], bars).longest_first();
     let note = format!("Million hits per second of all threads together, on {} cores.", cores());
     report.plotted("u64 to u64, 1,000 entries, Zipf, many threads", &note, (&table, &chart));
 }

@@ -116,7 +116,7 @@ fn measured(report: &mut Report, options: &Options, (kind, title, raw): (&str, &
     let mut table = Table::new(["", "bytes an entry", "resident", "x raw", "entries kept"]);
     for (name, role, [bytes, resident, kept]) in &lines {
         let over = format!("{:.2}", bytes / raw);
-        table.row(name, *role, [format!("{bytes:.1}"), format!("{resident:.1}"), over, format!("{kept:.0}")]);
+        table.row(name, *role, [format!("{bytes:.1}"), format!("{resident:.1}"), over, grouped(*kept as usize)]);
     }
     let bars = lines.into_iter().map(|(name, role, figures)| Bar { name, role, values: vec![figures[0], figures[1]] });
     let chart = Chart::new("bytes an entry", &["allocated", "resident"], bars.collect());
