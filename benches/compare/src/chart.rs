@@ -141,3 +141,24 @@ fn round_step(least: f64) -> f64 {
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_round() {
+        for (least, step) in [(0.3, 0.5), (1.0, 1.0), (1.1, 2.0), (17.0, 20.0), (60.0, 100.0)] {
+            assert!((round_step(least) - step).abs() < 1e-9, "{least}: {}", round_step(least));
+        }
+    }
+
+    #[test]
+    fn a_bar_out_of_proportion_is_cut_and_keeps_its_figure() {
+        let bar = |name: &str, value| Bar { name: name.to_owned(), role: Role::Peer, values: vec![value] };
+        let bars = vec![bar("slow", 900.0), bar("a<b", 10.0), bar("c", 12.0), bar("d", 11.0)];
+        let svg = Chart::new("ns", &[], bars).svg("title");
+        assert!(svg.contains(">900</text>") && svg.contains("a&lt;b"), "{svg}");
+        assert_eq!(svg.matches("stroke=\"#fff\"").count(), 2, "{svg}");
+    }
+}

@@ -142,3 +142,33 @@ pub fn shuffled(bound: usize) -> Vec<u64> {
     }
     numbers
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn a_stream_goes_round_and_round() {
+        let mut stream = Stream::new(&Arc::from([1, 2, 3]), 0);
+        let mut seen = Vec::new();
+        [2, 0, 5].into_iter().for_each(|times| stream.each(times, |key| seen.push(*key)));
+        assert_eq!(seen, [1, 2, 3, 1, 2, 3, 1]);
+    }
+
+    #[test]
+    fn fresh_keys_differ_within_and_between_sources() {
+        let keys: HashSet<u64> = (0..4).flat_map(|source| Fresh::new(source).take(1_000)).collect();
+        assert_eq!(keys.len(), 4_000);
+    }
+
+    #[test]
+    fn skewed_keys_are_as_frequent_as_they_should_be() {
+        let keys = zipf(1_000, 1.0, 100_000);
+        let share = |number| keys.iter().filter(|key| **key == number).count() as f64 / 1e5;
+        // The sum of 1 / n up to 1,000 is 7.485.
+        assert!((share(0) - 1.0 / 7.485).abs() < 0.01, "{}", share(0));
+        assert!((share(1) - 0.5 / 7.485).abs() < 0.01, "{}", share(1));
+        assert!(keys.iter().all(|key| *key < 1_000));
+    }
+}

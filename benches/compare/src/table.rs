@@ -54,3 +54,23 @@ pub fn grouped(number: usize) -> String {
     let comma = |at: usize| if at > 0 && (digits.len() - at).is_multiple_of(3) { "," } else { "" };
     digits.char_indices().map(|(at, digit)| format!("{}{digit}", comma(at))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commas_stand_between_thousands() {
+        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(grouped(number), text);
+        }
+    }
+
+    #[test]
+    fn our_rows_are_bold_and_empty_cells_are_not() {
+        let mut table = Table::new(["", "ns"]);
+        table.row("a", Role::Peer, ["1".to_owned()]);
+        table.row("b", Role::Ours, [String::new()]);
+        assert_eq!(table.to_string(), "|  | ns |\n|---|--:|\n| a | 1 |\n| **b** |  |\n");
+    }
+}

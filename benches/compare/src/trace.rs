@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn the_optimum_keeps_what_is_needed_soonest() {
         // 3 is never needed again, and 1 is needed before 2.
-        assert_eq!(optimum(&[1, 2, 3, 1, 2, 1], 2), 0.5);
+        assert_eq!(optimum(&[1, 2, 3, 1, 2, 1], 2), 2.0 / 6.0);
         assert_eq!(optimum(&[1, 2, 1, 2], 2), 0.5);
         assert_eq!(optimum(&[1, 2, 3], 1), 0.0);
     }
