@@ -111,7 +111,10 @@ fn together(report: &mut Report, options: &Options) {
         Race::new(Measure::Together, options).run(contenders)
     };
     let races: Vec<_> = counts.iter().map(race).collect();
-    let head = counts.iter().map(|threads| format!("{threads} threads")).chain(["the most over the best".to_owned()]);
+    let head = counts
+        .iter()
+        .map(|&threads| format!("{threads} thread{}", if threads > 1 { "s" } else { "" }))
+        .chain(["the most over the best".to_owned()]);
     let mut table = Table::new([String::new()].into_iter().chain(head));
     let rates: Vec<Vec<f64>> =
         races.iter().map(|race| race.medians().iter().map(|nanos| 1e3 / nanos).collect()).collect();

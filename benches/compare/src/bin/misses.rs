@@ -1,16 +1,19 @@
-//! Keys that were never there: a `get` that misses, an `insert`, and the eviction it forces; then the longest of them.
+//! Keys that were never there: a `get` that misses, an `insert`, and the eviction it forces.
 
 use compare::peers::{BareLru, Store, Visitor, every};
-use compare::{Bar, Chart, Entrant, Fresh, Options, Pair, Report, Role, Table, cpu_time, grouped, median};
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-use std::time::Duration;
+use compare::{Entrant, Fresh, Options, Pair, Report, Role};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 fn main() {
     let options = Options::from_args();
     let mut report = Report::new("misses", &options);
-    throughput(&mut report, &options);
-    pauses(&mut report, &options);
+    let mut full = Full { capacity: 100_000, entrants: Vec::new() };
+    full.visit("schnellru, one for each thread", Role::Floor, BareLru::new);
+    every(&mut full);
+    let pair = Pair::run(&options, &full.entrants);
+    let title = "get, insert, evict: u64 to u64, 100,000 entries";
+    report.plotted(title, "Every key is new, and every cache is full.", (&pair.table(), &pair.chart()));
     report.save();
 }
 
@@ -23,15 +26,11 @@ struct Full {
 impl Visitor<u64, u64> for Full {
     fn visit<S: Store<u64, u64>>(&mut self, name: &str, role: Role, make: impl Fn(usize) -> S) {
         let mut store = make(self.capacity);
-        let mut sources = 1;
         Fresh::new(0).take(2 * self.capacity).for_each(|key| store.insert(key, key));
-        let original = std::sync::Mutex::new((store, move || {
-            sources += 1;
-            sources
-        }));
+        let (original, sources) = (Mutex::new(store), AtomicUsize::new(1));
         self.entrants.push(Entrant::new(name, role, move |_| {
-            let mut original = original.lock().expect("a clone does not panic");
-            let (mut store, mut keys) = (original.0.clone(), Fresh::new((original.1)()));
+            let mut store = original.lock().expect("a clone does not panic").clone();
+            let mut keys = Fresh::new(sources.fetch_add(1, Relaxed));
             Box::new(move |times| {
                 for key in keys.by_ref().take(times as usize) {
                     assert_eq!(store.get(&key), None, "the key is new");
@@ -40,102 +39,4 @@ impl Visitor<u64, u64> for Full {
             })
         }));
     }
-}
-
-fn throughput(report: &mut Report, options: &Options) {
-    let mut full = Full { capacity: 100_000, entrants: Vec::new() };
-    full.visit("schnellru, one for each thread", Role::Floor, BareLru::new);
-    every(&mut full);
-    let pair = Pair::run(options, &full.entrants);
-    let title = "get, insert, evict: u64 to u64, 100,000 entries";
-    report.plotted(title, "Every key is new, and every cache is full.", (&pair.table(), &pair.chart()));
-}
-
-/// The longest single operations from an empty cache on, growth included.
-struct Pauses {
-    capacity: usize,
-    operations: usize,
-    runs: usize,
-    figures: Vec<(String, Role, [f64; 3])>,
-}
-
-/// As many of the longest as are looked at: one in ten thousand.
-const KEPT: usize = 1_000;
-
-impl Visitor<u64, u64> for Pauses {
-    fn visit<S: Store<u64, u64>>(&mut self, name: &str, role: Role, make: impl Fn(usize) -> S) {
-        let runs = (0..self.runs).map(|_| {
-            let (mut store, mut keys) = (make(self.capacity), Fresh::new(0));
-            longest(self.operations, || {
-                let key = keys.next().unwrap_or_default();
-                if store.get(&key).is_none() {
-                    store.insert(key, key);
-                }
-            })
-        });
-        self.record(name, role, runs.collect());
-    }
-}
-
-impl Pauses {
-    /// The median over the runs, in microseconds: the longest, the longest but one in a million, but one in ten thousand.
-    fn record(&mut self, name: &str, role: Role, runs: Vec<Vec<Duration>>) {
-        let at =
-            |rank: usize| median(runs.iter().map(|run| run[rank.min(run.len() - 1)].as_secs_f64() * 1e6).collect());
-        let ranks = [0, self.operations / 1_000_000, self.operations / 10_000];
-        self.figures.push((name.to_owned(), role, ranks.map(at)));
-    }
-}
-
-fn pauses(report: &mut Report, options: &Options) {
-    let (capacity, operations) = (options.scaled(1_000_000), options.scaled(10_000_000));
-    let mut pauses = Pauses { capacity, operations, runs: if options.quick { 1 } else { 3 }, figures: Vec::new() };
-    let clock = (0..pauses.runs).map(|_| longest(operations, || ())).collect();
-    pauses.record("the clock alone", Role::Floor, clock);
-    every(&mut pauses);
-    pauses.figures.sort_by(|(_, _, a), (_, _, b)| a[0].total_cmp(&b[0]));
-    let mut table = Table::new(["", "longest, µs", "one in a million, µs", "one in ten thousand, µs"]);
-    for (name, role, figures) in &pauses.figures {
-        table.row(name, *role, figures.map(|micros| format!("{micros:.1}")));
-    }
-    let bars = pauses.figures.iter().map(|(name, role, figures)| Bar {
-        name: name.clone(),
-        role: *role,
-        values: vec![figures[0]],
-    });
-    let chart = Chart::new("µs of CPU for the longest single operation", &[], bars.collect());
-    let note = format!(
-        "Each of {} operations timed by itself, in CPU time of the thread, on a cache of {} entries that is \
-         empty at the start; the median of {} runs.\nWhat the machine does meanwhile is in all of them: see the clock alone.",
-        grouped(operations),
-        grouped(capacity),
-        pauses.runs
-    );
-    report.plotted("The longest get, insert, evict", &note, (&table, &chart));
-}
-
-/// The longest of `operations`, the worst first.
-fn longest(operations: usize, mut operation: impl FnMut()) -> Vec<Duration> {
-    let mut worst = BinaryHeap::with_capacity(KEPT + 1);
-    let mut before = cpu_time();
-    for _ in 0..operations {
-        operation();
-        let after = cpu_time();
-        let took = after.saturating_sub(before);
-        if worst.len() < KEPT {
-            worst.push(Reverse(took));
-        } else if worst.peek().is_some_and(|Reverse(least)| took > *least) {
-            worst.pop();
-            worst.push(Reverse(took));
-        }
-        before = cpu_time_after(after, took);
-    }
-    let mut worst: Vec<Duration> = worst.into_iter().map(|Reverse(took)| took).collect();
-    worst.sort_by_key(|took| Reverse(*took));
-    worst
-}
-
-/// What the list of the worst has cost is not the next operation's.
-fn cpu_time_after(now: Duration, took: Duration) -> Duration {
-    if took > Duration::from_micros(1) { cpu_time() } else { now }
 }

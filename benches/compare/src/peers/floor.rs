@@ -10,10 +10,10 @@ use memolith::{Key, Value};
 pub struct Bare<K, V>(HashMap<K, V>);
 
 impl<K: Key, V: Value> Bare<K, V> {
-    /// A map with room for `capacity` entries.
+    /// A map that grows as it is filled, so that it is as small as it can be.
     #[must_use]
-    pub fn new(capacity: usize) -> Self {
-        Bare(HashMap::with_capacity(capacity))
+    pub fn new(_: usize) -> Self {
+        Bare(HashMap::new())
     }
 }
 
