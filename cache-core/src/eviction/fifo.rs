@@ -4,7 +4,7 @@
 //! <https://doi.org/10.1147/sj.52.0078>.
 
 use super::list::List;
-use super::{Eviction, HitLock, Slot};
+use super::{Eviction, Marks, Slot, Trace};
 
 /// The order of insertions, the last one in front. Costs 8 bytes a slot.
 #[derive(Debug, Default)]
@@ -13,17 +13,17 @@ pub(crate) struct Fifo {
 }
 
 impl Eviction for Fifo {
-    fn hit_lock(&self) -> HitLock {
-        HitLock::Shared
+    fn trace(&self) -> Trace {
+        Trace::Nothing
     }
 
-    fn evict(&mut self, _: u64) -> Option<Slot> {
+    fn evict(&mut self, _: &dyn Marks, _: u64) -> Option<Slot> {
         let slot = self.order.back()?;
         self.order.unlink(slot);
         Some(slot)
     }
 
-    fn insert(&mut self, slot: Slot, _: u64) {
+    fn insert(&mut self, _: &dyn Marks, slot: Slot, _: u64) {
         self.order.push_front(slot);
     }
 

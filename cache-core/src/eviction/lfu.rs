@@ -4,7 +4,7 @@
 //! <https://arxiv.org/abs/2110.11602>.
 
 use super::list::List;
-use super::{Eviction, HitLock, Slot};
+use super::{Eviction, Marks, Slot, Trace};
 
 /// Uses are counted since insertion; among the least used the least recently used leaves.
 ///
@@ -31,8 +31,8 @@ struct Bucket {
 }
 
 impl Eviction for Lfu {
-    fn hit_lock(&self) -> HitLock {
-        HitLock::Exclusive
+    fn trace(&self) -> Trace {
+        Trace::Log
     }
 
     fn touch(&mut self, slot: Slot) {
@@ -57,13 +57,13 @@ impl Eviction for Lfu {
         }
     }
 
-    fn evict(&mut self, _: u64) -> Option<Slot> {
+    fn evict(&mut self, _: &dyn Marks, _: u64) -> Option<Slot> {
         let slot = self.order.back()?;
         self.remove(slot);
         Some(slot)
     }
 
-    fn insert(&mut self, slot: Slot, _: u64) {
+    fn insert(&mut self, _: &dyn Marks, slot: Slot, _: u64) {
         if self.bucket.len() <= slot as usize {
             self.bucket.resize(slot as usize + 1, 0);
         }
@@ -131,12 +131,13 @@ mod tests {
     #[test]
     fn buckets_are_used_again() {
         let mut lfu = Lfu::default();
-        (0..5).for_each(|slot| lfu.insert(slot, 0));
+        let marks = Vec::new();
+        (0..5).for_each(|slot| lfu.insert(&marks, slot, 0));
         for round in 0..100_000u32 {
             lfu.touch(round * 7 % 5);
             if round % 11 == 0 {
                 lfu.remove(round % 5);
-                lfu.insert(round % 5, 0);
+                lfu.insert(&marks, round % 5, 0);
             }
         }
         assert!(lfu.buckets.len() <= 6, "{} buckets for five slots", lfu.buckets.len());

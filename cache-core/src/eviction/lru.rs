@@ -1,39 +1,195 @@
-//! Least recently used, exactly.
+//! Least recently used, exactly, from the times that hits left behind.
 //!
 //! Mattson, Gecsei, Slutz and Traiger, "Evaluation techniques for storage hierarchies", IBM Systems Journal 9(2), 1970,
 //! <https://doi.org/10.1147/sj.92.0078>;
 //! the order of hits and misses is that of Python's [`functools.lru_cache`](https://docs.python.org/3/library/functools.html#functools.lru_cache).
+//! The calendar is Brown's, "Calendar queues", CACM 31(10), 1988, <https://doi.org/10.1145/63039.63045>.
 
-use super::list::List;
-use super::{Eviction, HitLock, Slot};
+use super::{EPOCH_BITS, Eviction, Marks, Slot, Trace};
 
-/// The order of uses, the last one in front. Costs 8 bytes a slot.
-#[derive(Debug, Default)]
+/// A calendar of slots by when they were used, as far as is known.
+///
+/// A hit moves nothing. Each slot lies in a bucket of the calendar that begins no later than its last use, and times only
+/// grow: so whoever was used last a long time ago is in the first bucket. When that is due, its slots are looked at: those
+/// used since go to the buckets where they belong, the others are sorted, and leave one by one, unless they are used
+/// meanwhile. A slot is looked at about once in a life, however often it was hit.
+///
+/// Costs 4 bytes and a bit a slot, at most 16 KiB for the calendar, and amortised constant time: the sorting is of buckets
+/// of some dozens of slots, in large caches of some hundreds.
+#[derive(Debug)]
 pub(crate) struct Lru {
-    order: List,
+    /// The first slot of each bucket; bucket `b % heads.len()` is of the times `b << shift ..`.
+    heads: Box<[Slot]>,
+    /// A bit for each bucket that is not empty.
+    occupied: Box<[u64]>,
+    /// By slot: the next one in its bucket; `LAST`, or `OUT` if it is in none.
+    next: Vec<Slot>,
+    /// A bit for each slot that can leave. Others may still lie in a bucket, and are dropped when it is due.
+    members: Vec<u64>,
+    shift: u32,
+    /// The bucket that was due last. The last bucket of the calendar takes whatever lies beyond it.
+    low: u64,
+    /// What was in it, the least recently used first: the time since the bucket began, and the slot.
+    ready: Vec<u64>,
+    /// How many of `ready` have left.
+    left: usize,
 }
 
+const LAST: Slot = Slot::MAX;
+const OUT: Slot = Slot::MAX - 1;
+/// Slots that a bucket of a full cache holds, if all are missed.
+const BUCKET: usize = 32;
+
+impl Lru {
+    /// A calendar for about `expected` entries. More or fewer only make it slower.
+    pub(crate) fn new(expected: usize) -> Self {
+        let buckets = (expected / BUCKET * 2).next_power_of_two().clamp(64, 4096);
+        // An entry that nobody uses leaves after as many insertions as there are entries: half of the calendar.
+        let insertions = (2 * expected / buckets).next_power_of_two().clamp(1, 1 << 15);
+        Lru {
+            heads: vec![LAST; buckets].into(),
+            occupied: vec![0; buckets / 64].into(),
+            next: Vec::with_capacity(expected.min(LARGE)),
+            members: Vec::new(),
+            shift: EPOCH_BITS + insertions.ilog2(),
+            low: 0,
+            ready: Vec::new(),
+            left: 0,
+        }
+    }
+
+    /// Puts `slot`, which is in no bucket, where `time` belongs.
+    fn file(&mut self, slot: Slot, time: u64) {
+        let last = self.low + self.heads.len() as u64 - 1;
+        let bucket = (time >> self.shift).clamp(self.low, last) as usize % self.heads.len();
+        self.next[slot as usize] = std::mem::replace(&mut self.heads[bucket], slot);
+        self.occupied[bucket / 64] |= 1 << (bucket % 64);
+    }
+
+    /// Sorts the slots of the first bucket with any into `ready`. `false` if there is none.
+    fn open_next(&mut self, marks: &dyn Marks) -> bool {
+        let Some(due) = self.first_occupied() else { return false };
+        self.low = due;
+        self.ready.clear();
+        self.left = 0;
+        let bucket = due as usize % self.heads.len();
+        let first = std::mem::replace(&mut self.heads[bucket], LAST);
+        self.occupied[bucket / 64] &= !(1 << (bucket % 64));
+        if self.occupied.iter().all(|word| *word == 0) {
+            // All that is left may have been used long after: there is no need to walk through all the time between.
+            self.low = self.earliest(first, marks).max(due);
+        }
+        let mut slot = first;
+        while slot != LAST {
+            let next = std::mem::replace(&mut self.next[slot as usize], OUT);
+            if self.is_member(slot) {
+                let time = marks.get(slot);
+                if time >> self.shift <= self.low {
+                    self.next[slot as usize] = LAST;
+                    self.ready.push(time.saturating_sub(self.low << self.shift) << Slot::BITS | u64::from(slot));
+                } else {
+                    self.file(slot, time);
+                }
+            }
+            slot = next;
+        }
+        self.ready.sort_unstable();
+        true
+    }
+
+    /// The bucket of the least recently used of a chain.
+    fn earliest(&self, first: Slot, marks: &dyn Marks) -> u64 {
+        let chain =
+            std::iter::successors(Some(first), |slot| Some(self.next[*slot as usize]).filter(|next| *next != LAST));
+        let members = chain.filter(|slot| self.is_member(*slot));
+        members.map(|slot| marks.get(slot) >> self.shift).min().unwrap_or(0)
+    }
+
+    /// The first bucket at `low` or after it that is not empty.
+    fn first_occupied(&self) -> Option<u64> {
+        let words = self.occupied.len();
+        let start = self.low as usize % self.heads.len();
+        let before = (1u64 << (start % 64)) - 1;
+        for step in 0..=words {
+            let word = (start / 64 + step) % words;
+            // The word of `low` is looked at twice: at first what follows it, at last what the ring brings before it.
+            let bits = match step {
+                0 => self.occupied[word] & !before,
+                _ if step == words => self.occupied[word] & before,
+                _ => self.occupied[word],
+            };
+            if bits != 0 {
+                let bucket = word * 64 + bits.trailing_zeros() as usize;
+                let ahead = (bucket + self.heads.len() - start) % self.heads.len();
+                return Some(self.low + ahead as u64);
+            }
+        }
+        None
+    }
+
+    fn is_member(&self, slot: Slot) -> bool {
+        self.members[slot as usize / 64] & 1 << (slot % 64) != 0
+    }
+}
+
+/// Slots for which room is made before they are needed.
+const LARGE: usize = 1 << 24;
+
 impl Eviction for Lru {
-    fn hit_lock(&self) -> HitLock {
-        HitLock::Exclusive
+    fn trace(&self) -> Trace {
+        Trace::Stamp
     }
 
-    #[inline]
-    fn touch(&mut self, slot: Slot) {
-        self.order.move_to_front(slot);
+    fn evict(&mut self, marks: &dyn Marks, _: u64) -> Option<Slot> {
+        loop {
+            while let Some(&oldest) = self.ready.get(self.left) {
+                self.left += 1;
+                let slot = oldest as Slot;
+                self.next[slot as usize] = OUT;
+                if !self.is_member(slot) {
+                    continue;
+                }
+                let time = marks.get(slot);
+                if time.saturating_sub(self.low << self.shift) == oldest >> Slot::BITS {
+                    self.remove(slot);
+                    return Some(slot);
+                }
+                self.file(slot, time);
+            }
+            if !self.open_next(marks) {
+                return None;
+            }
+        }
     }
 
-    fn evict(&mut self, _: u64) -> Option<Slot> {
-        let slot = self.order.back()?;
-        self.order.unlink(slot);
-        Some(slot)
-    }
-
-    fn insert(&mut self, slot: Slot, _: u64) {
-        self.order.push_front(slot);
+    fn insert(&mut self, marks: &dyn Marks, slot: Slot, _: u64) {
+        if self.next.len() <= slot as usize {
+            self.next.resize(slot as usize + 1, OUT);
+            self.members.resize(slot as usize / 64 + 1, 0);
+        }
+        self.members[slot as usize / 64] |= 1 << (slot % 64);
+        // One that was removed may still lie in an earlier bucket: it is found there.
+        if self.next[slot as usize] == OUT {
+            self.file(slot, marks.get(slot));
+        }
     }
 
     fn remove(&mut self, slot: Slot) {
-        self.order.unlink(slot);
+        self.members[slot as usize / 64] &= !(1 << (slot % 64));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::AtomicU64;
+
+    #[test]
+    fn what_was_used_ages_later_is_not_walked_to() {
+        let marks: Vec<AtomicU64> = (0..4).map(|_| AtomicU64::new(1)).collect();
+        let mut lru = Lru::new(4);
+        (0..4).for_each(|slot| lru.insert(&marks, slot, 0));
+        (0..4).for_each(|slot| marks.set(slot, u64::MAX - 7 + u64::from(slot)));
+        assert_eq!((0..5).map_while(|_| lru.evict(&marks, 0)).collect::<Vec<_>>(), [0, 1, 2, 3]);
     }
 }

@@ -4,6 +4,7 @@ mod fifo;
 mod lfu;
 mod list;
 mod lru;
+mod marks;
 mod mru;
 mod random;
 mod score;
@@ -11,18 +12,19 @@ mod sieve;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use marks::{EPOCH_BITS, Marks};
 pub use score::{End, OnHit, Score};
 
 /// Which entry leaves a full cache.
 ///
-/// | policy | who leaves | cost of a hit |
+/// | policy | who leaves | what a hit writes |
 /// |---|---|---|
-/// | `Lru` | the least recently used, exactly as in Python's `functools.lru_cache` | exclusive lock |
-/// | `Mru` | the most recently used: right for scans that repeat | exclusive lock |
-/// | `Fifo` | the oldest | shared lock, nothing written |
-/// | `Lfu` | the least often used, the least recently used among those | exclusive lock |
-/// | `Random` | anyone | shared lock, nothing written |
-/// | `Sieve` | the oldest that was not used since the hand passed it | shared lock, one flag |
+/// | `Lru` | the least recently used, exactly as in Python's `functools.lru_cache` | the time |
+/// | `Mru` | the most recently used: right for scans that repeat | a log of its thread |
+/// | `Fifo` | the oldest | nothing |
+/// | `Lfu` | the least often used, the least recently used among those | a log of its thread |
+/// | `Random` | anyone | nothing |
+/// | `Sieve` | the oldest that was not used since the hand passed it | a flag, once |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Policy {
@@ -42,10 +44,10 @@ pub enum Policy {
 }
 
 impl Policy {
-    /// The algorithm, empty. `seed` fixes the choices of one that makes any at random.
-    pub(crate) fn build(self, seed: u64) -> Box<dyn Eviction> {
+    /// The algorithm, empty, for about so many entries. `seed` fixes the choices of one that makes any at random.
+    pub(crate) fn build(self, expected: usize, seed: u64) -> Box<dyn Eviction> {
         match self {
-            Policy::Lru => Box::new(lru::Lru::default()),
+            Policy::Lru => Box::new(lru::Lru::new(expected)),
             Policy::Mru => Box::new(mru::Mru::default()),
             Policy::Fifo => Box::new(fifo::Fifo::default()),
             Policy::Lfu => Box::new(lfu::Lfu::default()),
@@ -58,34 +60,36 @@ impl Policy {
 /// The number of an entry's place in the memory tier.
 pub(crate) type Slot = u32;
 
-/// The lock a hit needs under a policy.
+/// What a hit leaves behind for the policy. It writes nothing that threads fight over, and takes no lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum HitLock {
-    /// Hits of several threads go on side by side: `touch_shared`.
-    Shared,
-    /// A hit changes the order: `touch`.
-    Exclusive,
+pub(crate) enum Trace {
+    /// Nothing.
+    Nothing,
+    /// The mark becomes the time of the hit: a number that grows, in the exact order of the hits of one thread,
+    /// and between threads in the order of hits and insertions. A fresh slot has the time of its insertion.
+    Stamp,
+    /// The mark grows by one, up to this many. Of hits at the same instant some may be lost. A fresh slot has 0.
+    Count(u8),
+    /// A note in the thread's log: `touch` is called, under the lock, for every hit before any insertion, eviction or
+    /// removal that follows it; in the exact order of the hits of one thread.
+    Log,
 }
 
-/// An algorithm: it sees slots and hashes, never a key or a value.
+/// An algorithm: it sees slots, marks and hashes, never a key or a value.
 ///
-/// A slot is `insert`ed once, and then touched until it is evicted or removed. Slots are small numbers: memory is
+/// A slot is `insert`ed once, and then hit until it is evicted or removed. Slots are small numbers: memory is
 /// taken up to the highest one seen, and kept.
 pub(crate) trait Eviction: std::fmt::Debug + Send + Sync {
-    /// The lock a hit needs. Constant for a policy.
-    fn hit_lock(&self) -> HitLock;
-    /// Records a hit on `slot` under the shared lock. Does nothing where a hit changes nothing, or needs the other lock.
-    fn touch_shared(&self, slot: Slot) {
+    /// What hits leave behind. Constant for a policy.
+    fn trace(&self) -> Trace;
+    /// A hit on `slot`, where hits are logged.
+    fn touch(&mut self, slot: Slot) {
         let _ = slot;
     }
-    /// Records a hit on `slot` under the exclusive lock.
-    fn touch(&mut self, slot: Slot) {
-        self.touch_shared(slot);
-    }
     /// Room is needed for an entry that hashes to `incoming`: unlinks and returns who leaves; `None` when empty.
-    fn evict(&mut self, incoming: u64) -> Option<Slot>;
-    /// `slot`, which was free, now holds the entry that hashes to `hash`.
-    fn insert(&mut self, slot: Slot, hash: u64);
+    fn evict(&mut self, marks: &dyn Marks, incoming: u64) -> Option<Slot>;
+    /// `slot`, which was free, now holds the entry that hashes to `hash`. Its mark is set already.
+    fn insert(&mut self, marks: &dyn Marks, slot: Slot, hash: u64);
     /// `slot` was removed, replaced or has expired.
     fn remove(&mut self, slot: Slot);
 }

@@ -4,7 +4,7 @@
 //! <https://www.vldb.org/conf/1985/P127.PDF>.
 
 use super::list::List;
-use super::{Eviction, HitLock, Slot};
+use super::{Eviction, Marks, Slot, Trace};
 
 /// The order of uses and insertions, the last one in front: it leaves. Costs 8 bytes a slot.
 #[derive(Debug, Default)]
@@ -13,8 +13,8 @@ pub(crate) struct Mru {
 }
 
 impl Eviction for Mru {
-    fn hit_lock(&self) -> HitLock {
-        HitLock::Exclusive
+    fn trace(&self) -> Trace {
+        Trace::Log
     }
 
     #[inline]
@@ -22,13 +22,13 @@ impl Eviction for Mru {
         self.order.move_to_front(slot);
     }
 
-    fn evict(&mut self, _: u64) -> Option<Slot> {
+    fn evict(&mut self, _: &dyn Marks, _: u64) -> Option<Slot> {
         let slot = self.order.front()?;
         self.order.unlink(slot);
         Some(slot)
     }
 
-    fn insert(&mut self, slot: Slot, _: u64) {
+    fn insert(&mut self, _: &dyn Marks, slot: Slot, _: u64) {
         self.order.push_front(slot);
     }
 

@@ -4,7 +4,7 @@
 //! <https://doi.org/10.1147/sj.52.0078>. The numbers are Marsaglia's, "Xorshift RNGs", Journal of Statistical Software 8(14), 2003,
 //! <https://doi.org/10.18637/jss.v008.i14>.
 
-use super::{Eviction, HitLock, Slot};
+use super::{Eviction, Marks, Slot, Trace};
 
 /// The slots in any order, so that a random index is a random slot. Costs 8 bytes a slot.
 #[derive(Debug)]
@@ -37,11 +37,11 @@ impl Random {
 }
 
 impl Eviction for Random {
-    fn hit_lock(&self) -> HitLock {
-        HitLock::Shared
+    fn trace(&self) -> Trace {
+        Trace::Nothing
     }
 
-    fn evict(&mut self, _: u64) -> Option<Slot> {
+    fn evict(&mut self, _: &dyn Marks, _: u64) -> Option<Slot> {
         if self.slots.is_empty() {
             return None;
         }
@@ -51,7 +51,7 @@ impl Eviction for Random {
         Some(slot)
     }
 
-    fn insert(&mut self, slot: Slot, _: u64) {
+    fn insert(&mut self, _: &dyn Marks, slot: Slot, _: u64) {
         if self.position.len() <= slot as usize {
             self.position.resize(slot as usize + 1, ABSENT);
         }

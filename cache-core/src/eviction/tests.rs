@@ -2,7 +2,8 @@
 
 mod models;
 
-use super::{HitLock, Policy, Slot};
+use super::{EPOCH_BITS, Marks, Policy, Slot, Trace};
+use crate::sync::AtomicU64;
 use models::{Model, model};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -11,6 +12,8 @@ use std::collections::HashMap;
 /// A cache that holds keys alone and asks both who leaves.
 struct Play {
     policy: Box<dyn super::Eviction>,
+    marks: Vec<AtomicU64>,
+    ticks: u64,
     model: Box<dyn Model>,
     slots: HashMap<u32, Slot>,
     keys: Vec<u32>,
@@ -21,7 +24,9 @@ struct Play {
 impl Play {
     fn new(policy: Policy, capacity: usize) -> Self {
         Play {
-            policy: policy.build(7),
+            policy: policy.build(capacity, 7),
+            marks: Vec::new(),
+            ticks: 0,
             model: model(policy),
             slots: HashMap::new(),
             keys: Vec::new(),
@@ -30,13 +35,16 @@ impl Play {
         }
     }
 
-    /// Whether it was a hit. Of policies with a shared lock, odd hits are told under the exclusive one.
-    fn get_or_insert(&mut self, key: u32, hit: usize) -> bool {
+    /// Whether it was a hit.
+    fn get_or_insert(&mut self, key: u32) -> bool {
         if let Some(&slot) = self.slots.get(&key) {
             self.model.touch(key);
-            match self.policy.hit_lock() {
-                HitLock::Shared if hit.is_multiple_of(2) => self.policy.touch_shared(slot),
-                _ => self.policy.touch(slot),
+            self.ticks += 1;
+            match self.policy.trace() {
+                Trace::Nothing => {}
+                Trace::Stamp => self.marks.set(slot, self.ticks),
+                Trace::Count(most) => self.marks.set(slot, (self.marks.get(slot) + 1).min(u64::from(most))),
+                Trace::Log => self.policy.touch(slot),
             }
             return true;
         }
@@ -49,7 +57,10 @@ impl Play {
         });
         self.keys[slot as usize] = key;
         self.slots.insert(key, slot);
-        self.policy.insert(slot, u64::from(key));
+        self.ticks += 1 << EPOCH_BITS;
+        self.marks.resize_with(self.keys.len(), AtomicU64::default);
+        self.marks.set(slot, if self.policy.trace() == Trace::Stamp { self.ticks } else { 0 });
+        self.policy.insert(&self.marks, slot, u64::from(key));
         self.model.insert(key);
         false
     }
@@ -63,7 +74,7 @@ impl Play {
 
     /// Whether somebody left; and it was the right one.
     fn evict(&mut self, incoming: u64) -> bool {
-        let Some(slot) = self.policy.evict(incoming) else {
+        let Some(slot) = self.policy.evict(&self.marks, incoming) else {
             assert!(self.slots.is_empty(), "nobody left, and {} are there", self.slots.len());
             return false;
         };
@@ -86,11 +97,11 @@ fn games() -> impl Strategy<Value = (usize, Vec<(u8, u32)>)> {
 
 fn agrees(policy: Policy, (capacity, operations): (usize, Vec<(u8, u32)>)) {
     let mut play = Play::new(policy, capacity);
-    for (at, (what, key)) in operations.into_iter().enumerate() {
+    for (what, key) in operations {
         match what {
             0 => play.remove(key),
             1 => _ = play.evict(u64::from(key)),
-            _ => _ = play.get_or_insert(key, at),
+            _ => _ = play.get_or_insert(key),
         }
         assert!(play.slots.len() <= capacity);
     }
@@ -138,7 +149,7 @@ fn lru_hits_and_misses_as_functools() {
         let mut play = Play::new(Policy::Lru, maxsize.parse().unwrap());
         for (at, call) in line.split(' ').enumerate() {
             let (key, hit) = call.split_at(call.len() - 1);
-            assert_eq!(play.get_or_insert(key.parse().unwrap(), at), hit == "+", "call {at} at maxsize {maxsize}");
+            assert_eq!(play.get_or_insert(key.parse().unwrap()), hit == "+", "call {at} at maxsize {maxsize}");
             calls += 1;
         }
     }
@@ -147,11 +158,12 @@ fn lru_hits_and_misses_as_functools() {
 
 /// The slots that leave when each is put back at once.
 fn random_choices(seed: u64, slots: Slot, rounds: usize) -> Vec<Slot> {
-    let mut policy = Policy::Random.build(seed);
-    (0..slots).for_each(|slot| policy.insert(slot, 0));
+    let mut policy = Policy::Random.build(0, seed);
+    let marks: Vec<AtomicU64> = (0..slots).map(|_| AtomicU64::default()).collect();
+    (0..slots).for_each(|slot| policy.insert(&marks, slot, 0));
     let mut choose = || {
-        let slot = policy.evict(0).unwrap();
-        policy.insert(slot, 0);
+        let slot = policy.evict(&marks, 0).unwrap();
+        policy.insert(&marks, slot, 0);
         slot
     };
     (0..rounds).map(|_| choose()).collect()
@@ -177,32 +189,17 @@ fn random_follows_its_seed() {
 }
 
 #[test]
-fn sieve_notes_hits_of_many_threads_under_the_shared_lock() {
-    let mut policy = Policy::Sieve.build(0);
-    (0..100).for_each(|slot| policy.insert(slot, 0));
-    std::thread::scope(|scope| {
-        for thread in 0..4 {
-            let policy = &policy;
-            scope.spawn(move || (0..100).filter(|slot| slot % 5 != thread).for_each(|slot| policy.touch_shared(slot)));
-        }
-    });
-    policy.insert(100, 0);
-    // All 100 were hit: the hand clears them on its way to the newcomer, and then takes the oldest.
-    assert_eq!(policy.evict(0), Some(100));
-    assert_eq!(policy.evict(0), Some(0));
-}
-
-#[test]
 fn sieve_keeps_its_hand_when_others_are_removed() {
-    let mut policy = Policy::Sieve.build(0);
-    (0..6).for_each(|slot| policy.insert(slot, 0));
-    policy.touch_shared(0);
-    assert_eq!(policy.evict(0), Some(1));
+    let mut policy = Policy::Sieve.build(0, 0);
+    let marks: Vec<AtomicU64> = (0..6).map(|_| AtomicU64::default()).collect();
+    (0..6).for_each(|slot| policy.insert(&marks, slot, 0));
+    marks.set(0, 1);
+    assert_eq!(policy.evict(&marks, 0), Some(1));
     // The hand has passed 0 and stands at 2.
     policy.remove(4);
-    assert_eq!(policy.evict(0), Some(2));
+    assert_eq!(policy.evict(&marks, 0), Some(2));
     policy.remove(3);
-    assert_eq!(policy.evict(0), Some(5));
-    assert_eq!(policy.evict(0), Some(0));
-    assert_eq!(policy.evict(0), None);
+    assert_eq!(policy.evict(&marks, 0), Some(5));
+    assert_eq!(policy.evict(&marks, 0), Some(0));
+    assert_eq!(policy.evict(&marks, 0), None);
 }

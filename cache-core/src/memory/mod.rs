@@ -4,7 +4,7 @@ mod expiry;
 mod lock;
 mod table;
 
-use crate::eviction::{HitLock, Policy};
+use crate::eviction::Policy;
 use crate::key::{Key, KeyRef, Value};
 use crate::sync::{AtomicBool, AtomicU64};
 use lock::Lock;
@@ -18,8 +18,6 @@ pub(crate) use table::{Displaced, Life, NEVER, later};
 #[derive(Debug)]
 pub(crate) struct Memory<K, V> {
     table: Lock<Table<K, V>>,
-    /// A hint which lock a hit needs; the table knows.
-    exclusive: AtomicBool,
     /// A hint that nothing is kept; the table knows.
     off: AtomicBool,
     /// Whether an entry with a time to live was ever inserted.
@@ -42,10 +40,8 @@ impl<K: Key, V: Value> Memory<K, V> {
     pub(crate) fn new(bounds: Bounds, seed: u64) -> Self {
         let table = Table::new(bounds, seed);
         let off = AtomicBool::new(bounds.maxsize == Some(0));
-        let exclusive = AtomicBool::new(table.hit_lock() == HitLock::Exclusive);
         Memory {
             table: Lock::new(table),
-            exclusive,
             off,
             mortal: AtomicBool::new(false),
             evictions: AtomicU64::new(0),
@@ -56,19 +52,6 @@ impl<K: Key, V: Value> Memory<K, V> {
     /// The live value of `key`, and a hit for the eviction policy. `now` is only asked where something can expire.
     #[inline(always)]
     pub(crate) fn get<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, now: impl Fn() -> u64) -> Option<V> {
-        if !self.exclusive.load(Relaxed) {
-            let table = self.table.read();
-            if table.hit_lock() == HitLock::Shared {
-                return match table.find(hash, key, &now) {
-                    Found::Live(slot) => {
-                        let value = table.value(slot).clone();
-                        table.touch_shared(slot);
-                        Some(value)
-                    }
-                    Found::Expired(_) | Found::Nothing => None,
-                };
-            }
-        }
         let mut table = self.table.write();
         match table.find(hash, key, &now) {
             Found::Live(slot) => {
@@ -193,7 +176,6 @@ impl<K: Key, V: Value> Memory<K, V> {
         let mut table = self.table.write();
         table.set_maxsize(maxsize, &mut displaced);
         changed();
-        self.exclusive.store(table.hit_lock() == HitLock::Exclusive, Relaxed);
         self.off.store(maxsize == Some(0), Relaxed);
         drop(table);
         self.count(&displaced);

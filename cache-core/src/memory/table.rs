@@ -2,8 +2,9 @@
 
 use super::Bounds;
 use super::expiry::Expiry;
-use crate::eviction::{Eviction, HitLock, Slot};
+use crate::eviction::{Eviction, Marks, Slot, Trace};
 use crate::key::{Key, KeyRef, Value};
+use crate::sync::AtomicU64;
 use hashbrown::HashTable;
 use std::time::Duration;
 
@@ -22,6 +23,9 @@ pub(super) struct Table<K, V> {
     free: Vec<Slot>,
     /// None while the table is unbounded: there is no order to keep then.
     eviction: Option<Box<dyn Eviction>>,
+    marks: Vec<AtomicU64>,
+    /// The time of stamps.
+    ticks: u64,
     expiry: Expiry,
     bounds: Bounds,
     weight: u64,
@@ -91,6 +95,8 @@ impl<K: Key, V: Value> Table<K, V> {
             slots: Vec::new(),
             free: Vec::new(),
             eviction: None,
+            marks: Vec::new(),
+            ticks: 0,
             expiry: Expiry::default(),
             bounds,
             weight: 0,
@@ -99,15 +105,6 @@ impl<K: Key, V: Value> Table<K, V> {
         };
         table.order();
         table
-    }
-
-    #[inline]
-    pub(super) fn hit_lock(&self) -> HitLock {
-        match &self.eviction {
-            _ if self.bounds.tti.is_some() => HitLock::Exclusive,
-            Some(eviction) => eviction.hit_lock(),
-            None => HitLock::Shared,
-        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -135,16 +132,17 @@ impl<K: Key, V: Value> Table<K, V> {
     }
 
     #[inline]
-    pub(super) fn touch_shared(&self, slot: Slot) {
-        if let Some(eviction) = &self.eviction {
-            eviction.touch_shared(slot);
-        }
-    }
-
-    #[inline]
     pub(super) fn touch(&mut self, slot: Slot, now: impl Fn() -> u64) {
         if let Some(eviction) = &mut self.eviction {
-            eviction.touch(slot);
+            match eviction.trace() {
+                Trace::Nothing => {}
+                Trace::Stamp => {
+                    self.ticks += 1;
+                    self.marks.set(slot, self.ticks);
+                }
+                Trace::Count(most) => self.marks.set(slot, (self.marks.get(slot) + 1).min(u64::from(most))),
+                Trace::Log => eviction.touch(slot),
+            }
         }
         if let Some(tti) = self.bounds.tti {
             let entry = self.slots[slot as usize].as_mut().expect(OCCUPIED);
@@ -179,7 +177,12 @@ impl<K: Key, V: Value> Table<K, V> {
         let slots = &self.slots;
         self.index.insert_unique(hash, slot, |slot| slots[*slot as usize].as_ref().expect(OCCUPIED).hash);
         if let Some(eviction) = &mut self.eviction {
-            eviction.insert(slot, hash);
+            self.ticks += 1;
+            if self.marks.len() <= slot as usize {
+                self.marks.resize_with(slot as usize + 1, Default::default);
+            }
+            self.marks.set(slot, if eviction.trace() == Trace::Stamp { self.ticks } else { 0 });
+            eviction.insert(&self.marks, slot, hash);
         }
         displaced
     }
@@ -239,13 +242,18 @@ impl<K: Key, V: Value> Table<K, V> {
         if bounded == self.eviction.is_some() {
             return;
         }
-        self.eviction = bounded.then(|| self.bounds.policy.build(self.seed));
+        self.eviction = bounded.then(|| self.bounds.policy.build(self.bounds.maxsize.unwrap_or(0), self.seed));
         let Some(eviction) = &mut self.eviction else { return };
         // Nobody kept the order of uses; the order of insertion is what is left of it.
         let live = self.slots.iter().zip(0..).filter_map(|(entry, slot)| Some((entry.as_ref()?, slot)));
         let mut live: Vec<_> = live.map(|(entry, slot)| (entry.stamp, entry.hash, slot)).collect();
         live.sort_unstable();
-        live.into_iter().for_each(|(_, hash, slot)| eviction.insert(slot, hash));
+        self.marks.resize_with(self.slots.len(), Default::default);
+        for (_, hash, slot) in live {
+            self.ticks += 1;
+            self.marks.set(slot, if eviction.trace() == Trace::Stamp { self.ticks } else { 0 });
+            eviction.insert(&self.marks, slot, hash);
+        }
     }
 
     /// Evicts until one more entry of `weight` fits. `false` if it never will.
@@ -265,7 +273,9 @@ impl<K: Key, V: Value> Table<K, V> {
     }
 
     fn evict(&mut self, incoming: u64, displaced: &mut Displaced<K, V>) -> bool {
-        let Some(slot) = self.eviction.as_mut().and_then(|eviction| eviction.evict(incoming)) else { return false };
+        let Some(slot) = self.eviction.as_mut().and_then(|eviction| eviction.evict(&self.marks, incoming)) else {
+            return false;
+        };
         displaced.push(self.unlink(slot));
         displaced.evicted += 1;
         true
