@@ -53,7 +53,7 @@ pub struct Race {
     turn: Duration,
 }
 
-/// The turns of one thread with one contender, in nanoseconds of CPU and as moments of the day.
+/// Turns with one contender, those of one thread or those of one round: CPU time, start and end.
 type Turns = Vec<(Duration, Instant, Instant)>;
 
 impl Race {
@@ -98,8 +98,10 @@ impl Race {
         });
         let standing = |(at, (name, role)): (usize, (String, Role))| {
             let operations = operations[at].load(SeqCst) as f64;
-            let nanos = |round| self.figure(turns.iter().map(|lane| &lane[at][round])) / operations;
-            Standing { name, role, nanos: (0..self.rounds).map(nanos).collect() }
+            let rounds: Vec<Turns> =
+                (0..self.rounds).map(|round| turns.iter().map(|lane| lane[at][round]).collect()).collect();
+            let nanos = rounds.iter().map(|turns| self.figure(turns) / operations).collect();
+            Standing { name, role, nanos, fair: rounds.iter().map(|turns| self.is_fair(turns)).collect() }
         };
         Standings::new(names.into_iter().enumerate().map(standing).collect())
     }
@@ -141,18 +143,27 @@ impl Race {
     }
 
     /// Nanoseconds of one round, from the turns of its threads.
-    fn figure<'a>(self, turns: impl Iterator<Item = &'a (Duration, Instant, Instant)>) -> f64 {
-        let turns: Vec<_> = turns.collect();
-        let threads = turns.len() as f64;
+    fn figure(self, turns: &Turns) -> f64 {
         let total: Duration = match self.measure {
             Measure::Cpu => turns.iter().map(|(cpu, _, _)| *cpu).sum(),
             Measure::Wall => turns.iter().map(|(_, start, end)| *end - *start).sum(),
-            Measure::Together => {
-                let start = turns.iter().map(|(_, start, _)| *start).min();
-                let end = turns.iter().map(|(_, _, end)| *end).max();
-                start.zip(end).map_or(Duration::ZERO, |(start, end)| end - start)
-            }
+            Measure::Together => spans(turns).1,
         };
-        total.as_nanos() as f64 / threads
+        total.as_nanos() as f64 / turns.len() as f64
     }
+
+    /// Whether the threads ran side by side: where one had to wait for a core, the other had nobody to get on with.
+    fn is_fair(self, turns: &Turns) -> bool {
+        let (common, whole) = spans(turns);
+        self.measure != Measure::Wall || common.as_secs_f64() >= whole.as_secs_f64() * 0.8
+    }
+}
+
+/// How long all threads were at it, and how long any was.
+fn spans(turns: &Turns) -> (Duration, Duration) {
+    let (starts, ends) = (turns.iter().map(|(_, start, _)| *start), turns.iter().map(|(_, _, end)| *end));
+    let between = |start: Option<Instant>, end: Option<Instant>| {
+        start.zip(end).map_or(Duration::ZERO, |(start, end)| end.saturating_duration_since(start))
+    };
+    (between(starts.clone().max(), ends.clone().min()), between(starts.min(), ends.max()))
 }

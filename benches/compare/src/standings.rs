@@ -21,6 +21,8 @@ pub(crate) struct Standing {
     pub(crate) name: String,
     pub(crate) role: Role,
     pub(crate) nanos: Vec<f64>,
+    /// Whether the threads of a round ran side by side.
+    pub(crate) fair: Vec<bool>,
 }
 
 /// The outcome of a race, in the order in which the contenders were named.
@@ -42,7 +44,8 @@ impl Standings {
     /// The median of each, in nanoseconds, in order.
     #[must_use]
     pub fn medians(&self) -> Vec<f64> {
-        self.all.iter().map(|standing| median(standing.nanos.clone())).collect()
+        let figures = |standing: &Standing| standing.nanos.iter().copied().zip(standing.fair.clone()).collect();
+        self.all.iter().map(|standing| fair_median(figures(standing))).collect()
     }
 
     /// The median ratio of each to the floor, if there is one.
@@ -61,8 +64,10 @@ impl Standings {
 
     fn over(&self, base: Option<usize>) -> Vec<Option<f64>> {
         let ratio = |standing: &Standing| {
-            let base = &self.all[base?].nanos;
-            Some(median(standing.nanos.iter().zip(base).map(|(mine, base)| mine / base).collect()))
+            let base = &self.all[base?];
+            let ratio =
+                |round: usize| (standing.nanos[round] / base.nanos[round], standing.fair[round] && base.fair[round]);
+            Some(fair_median((0..standing.nanos.len()).map(ratio).collect()))
         };
         self.all.iter().map(ratio).collect()
     }
@@ -92,6 +97,15 @@ impl Standings {
     }
 }
 
+/// Fair rounds that make a median; with fewer of them all count.
+const ENOUGH: usize = 5;
+
+/// The middle of the fair figures, or of all where there are too few.
+fn fair_median(figures: Vec<(f64, bool)>) -> f64 {
+    let fair: Vec<f64> = figures.iter().filter(|(_, fair)| *fair).map(|(figure, _)| *figure).collect();
+    if fair.len() >= ENOUGH { median(fair) } else { median(figures.into_iter().map(|(figure, _)| figure).collect()) }
+}
+
 /// The middle of some figures.
 ///
 /// # Panics
@@ -111,4 +125,33 @@ pub(crate) fn nanos(figure: f64) -> String {
 /// As tables show it.
 pub(crate) fn ratio(figure: Option<f64>) -> String {
     figure.map_or_else(String::new, |figure| format!("{figure:.2}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn standing(name: &str, role: Role, nanos: [f64; 6], unfair: usize) -> Standing {
+        Standing { name: name.to_owned(), role, nanos: nanos.to_vec(), fair: (0..6).map(|at| at >= unfair).collect() }
+    }
+
+    #[test]
+    fn ratios_are_those_of_the_same_round() {
+        let floor = standing("floor", Role::Floor, [1.0, 2.0, 4.0, 1.0, 2.0, 4.0], 0);
+        let slow = standing("slow", Role::Peer, [9.0, 18.0, 36.0, 9.0, 18.0, 36.0], 0);
+        let ours = standing("ours", Role::Ours, [3.0, 6.0, 12.0, 3.0, 6.0, 12.0], 0);
+        let standings = Standings::new(vec![floor, slow, ours]);
+        assert_eq!(standings.over_floor(), [Some(1.0), Some(9.0), Some(3.0)]);
+        assert_eq!(standings.over_best_peer()[2], Some(1.0 / 3.0));
+        let lines: Vec<String> = standings.table().to_string().lines().map(str::to_owned).collect();
+        assert!(lines[2].starts_with("| floor |") && lines[4].starts_with("| slow |"), "{lines:?}");
+    }
+
+    #[test]
+    fn unfair_rounds_do_not_count_where_there_are_others() {
+        let figures = |unfair| Standings::new(vec![standing("a", Role::Ours, [9.0, 1.0, 2.0, 3.0, 4.0, 5.0], unfair)]);
+        assert_eq!(figures(1).medians(), [3.0]);
+        assert_eq!(figures(0).medians(), [4.0]);
+        assert_eq!(figures(6).medians(), [4.0]);
+    }
 }

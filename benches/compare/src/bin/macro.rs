@@ -21,10 +21,10 @@ fn main() {
     let mut report = Report::new("macro", &options);
     let bytes = "Keys of 16 bytes, values of 64 bytes.";
     for (title, note, entrants) in [
-        ("fn(u64) -> u64", "1,000 keys, Zipf(0.99), room for 2,000: so it is in all of these.".to_owned(), numbers()),
-        ("fn(&str) -> String", bytes.to_owned(), texts()),
+        ("`fn(u64) -> u64`", "1,000 keys, Zipf(0.99), room for 2,000: so it is in all of these.".to_owned(), numbers()),
+        ("`fn(&str) -> String`", bytes.to_owned(), texts()),
         (
-            "fn(&str) -> Arc<str>",
+            "`fn(&str) -> Arc<str>`",
             format!("{bytes}\nThe threads share the counts of the Arcs, in the floor too."),
             shared(),
         ),
