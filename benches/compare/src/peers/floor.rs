@@ -71,6 +71,11 @@ impl<K: Key, V: Value> Store<K, V> for BareLru<K, V> {
         self.0.insert(key, value);
     }
 
+    #[inline]
+    fn get_or_insert_with(&mut self, key: &K, make: impl FnOnce() -> V) -> V {
+        self.0.get_or_insert(key.clone(), make).expect("a bound by length refuses nothing").clone()
+    }
+
     fn len(&mut self) -> usize {
         self.0.len()
     }
