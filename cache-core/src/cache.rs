@@ -3,16 +3,18 @@
 use crate::bytes::Stamp;
 use crate::counts::Counts;
 use crate::error::{Error, Result};
-use crate::flight::{Flight, Follower, Outcome};
-use crate::flights::{Flights, Join};
+use crate::flight::{Follower, Outcome};
+use crate::flights::{Caller, Flights, Join};
 use crate::info::CacheInfo;
 use crate::key::{Key, KeyRef, Value};
 use crate::lease::Lease;
-use crate::memory::{Life, Memory, NEVER, later};
+use crate::memory::{Hit, Life, Memory, NEVER, later};
 use crate::remote::Remote;
 use crate::settings::Settings;
 use crate::storing::Storing;
+use crate::studies::Studies;
 use crate::time::Timestamp;
+use crate::waits::Ticket;
 use std::fmt;
 use std::future::Future;
 use std::hash::BuildHasher;
@@ -41,6 +43,7 @@ pub struct Cache<K: Key, V: Value> {
     pub(crate) flights: Arc<Flights<K, V>>,
     pub(crate) remote: Option<Remote<K, V>>,
     pub(crate) counts: Counts,
+    pub(crate) studies: Studies,
     pub(crate) settings: Settings<K, V>,
 }
 
@@ -57,9 +60,9 @@ pub enum Lookup<'a, K: Key, V: Value> {
 /// How a lookup that memory could not answer goes on.
 enum Begin<'a, K: Key, V: Value> {
     Hit(V),
-    /// Compute without waiting and without being waited for.
-    Alone(Lease<'a, K, V>),
-    Follow(Arc<Flight<V>>, Follower<V>),
+    /// Compute: nobody else knows.
+    Miss(Lease<'a, K, V>),
+    Follow(Ticket, Follower<V>),
     /// Compute, unless the backend knows; `ask` is false where it may know something stale.
     Lead {
         lease: Lease<'a, K, V>,
@@ -74,24 +77,34 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// or the other computation waits for this one): then the miss is given at once, and its value is kept nowhere.
     #[inline]
     pub fn lookup<Q: KeyRef<K> + ?Sized>(&self, key: &Q) -> Lookup<'_, K, V> {
-        let hash = self.settings.hasher.hash_one(key);
-        match self.find(hash, key) {
-            Some(value) => Lookup::Hit(value),
+        let hash = self.hash(key);
+        match self.hit(hash, key) {
+            Some(hit) => Lookup::Hit(V::clone(&hit)),
             None => self.lookup_cold(hash, key),
         }
     }
 
-    #[cold]
+    #[inline(always)]
+    pub(crate) fn hash<Q: KeyRef<K> + ?Sized>(&self, key: &Q) -> u64 {
+        self.settings.hasher.hash_one(key)
+    }
+
+    /// What [`lookup`](Self::lookup) does after the common case.
     #[inline(never)]
-    fn lookup_cold<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Lookup<'_, K, V> {
+    pub(crate) fn lookup_cold<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Lookup<'_, K, V> {
+        if let Some(value) = self.find_again(hash, key) {
+            return Lookup::Hit(value);
+        }
         loop {
-            match self.begin(hash, key, Flight::by_thread) {
+            match self.begin(hash, key, Caller::Thread) {
                 Begin::Hit(value) => return Lookup::Hit(value),
-                Begin::Alone(lease) => return self.miss(lease),
-                Begin::Follow(flight, follower) => match self.followed(hash, &flight, follower.wait()) {
-                    Some(value) => return Lookup::Hit(value),
-                    None => continue,
-                },
+                Begin::Miss(lease) => return self.miss(lease),
+                Begin::Follow(ticket, follower) => {
+                    let outcome = follower.wait();
+                    if let Some(value) = self.followed(hash, key, ticket, outcome) {
+                        return Lookup::Hit(value);
+                    }
+                }
                 Begin::Lead { lease, ask } => {
                     let found = if ask { lease.fetch() } else { None };
                     let Some((value, stamp)) = found else { return self.miss(lease) };
@@ -112,13 +125,15 @@ impl<K: Key, V: Value> Cache<K, V> {
             return Lookup::Hit(value);
         }
         loop {
-            match self.begin(hash, key, Flight::by_task) {
+            match self.begin(hash, key, Caller::Task) {
                 Begin::Hit(value) => return Lookup::Hit(value),
-                Begin::Alone(lease) => return self.miss(lease),
-                Begin::Follow(flight, follower) => match self.followed(hash, &flight, follower.await) {
-                    Some(value) => return Lookup::Hit(value),
-                    None => continue,
-                },
+                Begin::Miss(lease) => return self.miss(lease),
+                Begin::Follow(ticket, follower) => {
+                    let outcome = follower.await;
+                    if let Some(value) = self.followed(hash, key, ticket, outcome) {
+                        return Lookup::Hit(value);
+                    }
+                }
                 Begin::Lead { lease, ask } => {
                     let found = if ask { lease.fetch_async().await } else { None };
                     let Some((value, stamp)) = found else { return self.miss(lease) };
@@ -134,7 +149,11 @@ impl<K: Key, V: Value> Cache<K, V> {
 
     /// The value, computed at a miss. Concurrent callers of one key compute once.
     pub fn get_or_insert_with<Q: KeyRef<K> + ?Sized>(&self, key: &Q, compute: impl FnOnce() -> V) -> V {
-        match self.lookup(key) {
+        let hash = self.hash(key);
+        if let Some(hit) = self.hit(hash, key) {
+            return V::clone(&hit);
+        }
+        match self.lookup_cold(hash, key) {
             Lookup::Hit(value) => value,
             Lookup::Miss(lease) => lease.fill(compute()),
         }
@@ -191,9 +210,9 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// The value if memory or the backend has it. Counts a hit or a miss, never computes, never waits for who does.
     pub fn get<Q: KeyRef<K> + ?Sized>(&self, key: &Q) -> Option<V> {
         let hash = self.settings.hasher.hash_one(key);
-        let value = self.find(hash, key).or_else(|| self.get_remote(hash, key));
+        let value = self.find(hash, key).or_else(|| self.find_again(hash, key)).or_else(|| self.get_remote(hash, key));
         if value.is_none() {
-            self.counts.miss();
+            self.memory.count_miss();
         }
         value
     }
@@ -247,54 +266,67 @@ impl<K: Key, V: Value> Cache<K, V> {
 
     /// A snapshot of the counters. With a backend, `currsize` asks it.
     pub fn info(&self) -> CacheInfo {
-        let (hits, misses) = self.counts.calls();
+        let (hits, misses) = self.counts.since_cleared(|| self.memory.calls());
         // Memory knows its bound and its size at one moment; a backend is asked later.
         let (currsize, maxsize) = match &self.remote {
             None => self.memory.len_and_maxsize(|| self.now()),
             Some(_) => (self.len(), self.settings.maxsize()),
         };
+        let (evictions, expired) = self.memory.departed();
         CacheInfo {
             hits,
             misses,
             maxsize,
             currsize,
             coalesced: self.counts.coalesced.load(Relaxed),
-            evictions: self.memory.evictions.load(Relaxed),
-            expired: self.memory.expired.load(Relaxed),
+            evictions,
+            expired,
             backend_hits: self.counts.backend_hits.load(Relaxed),
             errors: self.counts.errors.load(Relaxed),
         }
     }
 
-    /// The hot path: memory alone. Inlined into the cached function, because moving an owned value through one more
-    /// `Option` costs as much as comparing the key.
+    /// The hot path: memory alone, in the common case.
+    ///
+    /// The clone is the caller's, where the value is wanted: to move an owned value through one more `Option` costs as much
+    /// as to compare the key.
     #[inline(always)]
-    fn find<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
+    pub(crate) fn hit<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<Hit<'_, K, V>> {
+        // Each call begins here, once.
+        self.studies.request(hash);
         self.refresh();
-        let value = self.memory.get(hash, key, || self.now())?;
-        self.counts.hit();
-        Some(value)
+        self.memory.hit(hash, key, || self.coarse_now())
     }
 
-    /// As `find`, away from the hot path.
+    /// As `hit`, and a copy.
+    #[inline]
+    fn find<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
+        Some(V::clone(&*self.hit(hash, key)?))
+    }
+
+    /// As `find` once more in the same call, away from the hot path.
     #[inline(never)]
     fn find_again<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
-        if self.memory.is_off() { None } else { self.find(hash, key) }
+        if self.memory.is_off() { None } else { self.memory.get(hash, key, || self.coarse_now()) }
     }
 
-    fn begin<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, flight: fn() -> Arc<Flight<V>>) -> Begin<'_, K, V> {
+    /// To be called right after a look into memory.
+    #[inline]
+    fn begin<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, caller: Caller) -> Begin<'_, K, V> {
         if self.settings.disabled() {
-            return Begin::Alone(Lease::alone(self));
+            return Begin::Miss(Lease::alone(self));
         }
-        match self.flights.join(hash, key, flight) {
-            Join::Follow(flight) => match Arc::clone(&flight).follow() {
-                Ok(follower) => Begin::Follow(flight, follower),
-                Err(_circle) => Begin::Alone(Lease::alone(self)),
+        match self.flights.join(hash, key, caller) {
+            Join::Follow(flight) => match flight.follow() {
+                Ok(follower) => Begin::Follow(follower.ticket(), follower),
+                Err(_circle) => Begin::Miss(Lease::alone(self)),
             },
-            Join::Lead { flight, stale } => {
-                let lease = Lease::new(self, hash, flight, key);
+            Join::Lead(lead) if !lead.late && self.remote.is_none() => Begin::Miss(Lease::in_memory(self, hash, lead)),
+            Join::Lead(lead) => {
+                let (late, stale) = (lead.late, lead.stale);
+                let lease = Lease::new(self, hash, lead, key);
                 // The leader before us may have landed between our look into memory and our joining.
-                match self.find_again(hash, key) {
+                match if late { self.find_again(hash, key) } else { None } {
                     Some(value) => Begin::Hit(lease.answer(value)),
                     None => Begin::Lead { lease, ask: !stale },
                 }
@@ -302,30 +334,32 @@ impl<K: Key, V: Value> Cache<K, V> {
         }
     }
 
-    /// The value that was waited for, unless its leader gave up.
-    fn followed(&self, hash: u64, flight: &Arc<Flight<V>>, outcome: Outcome<V>) -> Option<V> {
+    /// The value that was waited for; if its leader gave up, what memory has by now.
+    fn followed<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, ticket: Ticket, outcome: Outcome<V>) -> Option<V> {
         match outcome {
             Outcome::Landed(value) => {
                 self.counts.coalesced.fetch_add(1, Relaxed);
-                self.counts.hit();
+                self.memory.count_hit();
                 Some(value)
             }
             Outcome::GivenUp => {
                 // A leader that stands still has not taken its flight off the board.
-                let _key = self.flights.take(hash, flight, |key| key);
-                None
+                drop(self.flights.discard(hash, ticket));
+                self.find_again(hash, key)
             }
         }
     }
 
-    fn miss<'a>(&'a self, lease: Lease<'a, K, V>) -> Lookup<'a, K, V> {
-        self.counts.miss();
-        Lookup::Miss(lease.begun())
+    #[inline]
+    fn miss<'a>(&'a self, mut lease: Lease<'a, K, V>) -> Lookup<'a, K, V> {
+        self.memory.count_miss();
+        lease.begins();
+        Lookup::Miss(lease)
     }
 
     /// A value that the backend had: it goes into memory and to those who wait.
     fn found(&self, lease: Lease<'_, K, V>, value: V, stamp: Stamp) -> (V, Option<Storing<K, V>>) {
-        self.counts.hit();
+        self.memory.count_hit();
         self.counts.backend_hits.fetch_add(1, Relaxed);
         // With an idle time the record's own expiry is an idle one; the time to live counts from when the value was made.
         let end = match self.settings.tti {
@@ -340,9 +374,10 @@ impl<K: Key, V: Value> Cache<K, V> {
         let remote = self.remote.as_ref().filter(|_| !self.settings.disabled())?;
         // Where nothing that is read can be kept, nobody need know that it is read.
         if (!self.memory.is_off() || self.settings.tti.is_some())
-            && let Join::Lead { flight, stale } = self.flights.join(hash, key, Flight::by_thread)
+            && let Join::Lead(lead) = self.flights.join(hash, key, Caller::Thread)
         {
-            let lease = Lease::new(self, hash, flight, key);
+            let stale = lead.stale;
+            let lease = Lease::new(self, hash, lead, key);
             let (value, stamp) = if stale { None } else { lease.fetch() }?;
             let (value, storing) = self.found(lease, value, stamp);
             storing.map(|storing| self.report(storing.run()));
@@ -354,7 +389,7 @@ impl<K: Key, V: Value> Cache<K, V> {
         // We do not wait for who is at it, and what we read may be invalidated meanwhile, so it is not kept.
         let found = remote.key(&key.to_key()).and_then(|key| remote.get(&key, self.settings.clock.now()));
         let (value, _) = self.report(found).flatten()?;
-        self.counts.hit();
+        self.memory.count_hit();
         self.counts.backend_hits.fetch_add(1, Relaxed);
         Some(value)
     }
@@ -372,6 +407,15 @@ impl<K: Key, V: Value> Cache<K, V> {
         self.flights.forget_all();
         self.memory.clear();
         remote.store.heed(news);
+    }
+
+    /// The same as of the last tick of the system, which is cheap enough for a hit.
+    #[inline]
+    fn coarse_now(&self) -> u64 {
+        if self.memory.is_brief() {
+            return self.now();
+        }
+        u64::try_from(self.settings.clock.elapsed_coarse().as_micros()).unwrap_or(NEVER)
     }
 
     /// Microseconds of the steady clock.

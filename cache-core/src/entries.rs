@@ -74,7 +74,7 @@ impl<K: Key, V: Value> Cache<K, V> {
         let _invalidation = self.flights.invalidate_all();
         self.memory.clear();
         let cleared = self.remote.as_ref().map_or(Ok(()), |remote| remote.store.clear());
-        self.counts.clear();
+        self.counts.clear(|| self.memory.calls());
         self.memory.reset_counters();
         self.counted(cleared)
     }
@@ -104,7 +104,7 @@ impl<K: Key, V: Value> Cache<K, V> {
         };
         let flight = Flight::landed(value.clone());
         self.replace(hash, Some(&flight), (key, value), life);
-        let posted = Posted { flights: Arc::clone(&self.flights), hash, flight };
+        let posted = Posted { flights: Arc::clone(&self.flights), hash, ticket: flight.ticket() };
         let storing = Storing::new(posted, Arc::clone(&remote.store), bytes.bytes, record, stamp.created);
         self.report(storing.replace());
     }

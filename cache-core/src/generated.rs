@@ -18,9 +18,43 @@ pub use core::result::Result::{Err, Ok};
 pub use core::time::Duration;
 pub use std::sync::OnceLock;
 
-use crate::{Backend, IntoBackend, Key, Result, Value};
+use crate::key::KeyRef;
+use crate::memory::Hit;
+use crate::{Backend, Cache, IntoBackend, Key, Lookup, Result, Value};
 use std::fmt::{self, Write};
 use std::sync::Arc;
+
+/// A value that memory has, and where it lies; it is copied where it is wanted.
+#[expect(missing_debug_implementations, reason = "lives for one lookup in generated code")]
+pub struct Held<'a, K: Key, V: Value>(Hit<'a, K, V>);
+
+impl<K: Key, V: Value> Held<'_, K, V> {
+    /// A copy of the value.
+    #[inline(always)]
+    pub fn value(&self) -> V {
+        V::clone(&self.0)
+    }
+}
+
+/// The common case of [`Cache::lookup`], or the hash with which [`look_on`] goes on.
+#[inline(always)]
+pub fn look<'a, K: Key, V: Value, Q: KeyRef<K> + ?Sized>(
+    cache: &'a Cache<K, V>,
+    key: &Q,
+) -> core::result::Result<Held<'a, K, V>, u64> {
+    let hash = cache.hash(key);
+    cache.hit(hash, key).map(Held).ok_or(hash)
+}
+
+/// All other cases of it.
+#[inline(always)]
+pub fn look_on<'a, K: Key, V: Value, Q: KeyRef<K> + ?Sized>(
+    cache: &'a Cache<K, V>,
+    hash: u64,
+    key: &Q,
+) -> Lookup<'a, K, V> {
+    cache.lookup_cold(hash, key)
+}
 
 /// The value that a fallible function keeps.
 pub type OkOf<T> = <T as Fallible>::Ok;

@@ -28,9 +28,14 @@ mod models;
 mod offload;
 mod remote;
 mod settings;
+mod simulate;
 mod store;
 mod storing;
+mod studies;
+mod study;
 mod sync;
+mod system;
+mod threads;
 mod time;
 mod timer;
 mod waits;
@@ -56,6 +61,9 @@ pub use eviction::{End, OnHit, Policy, Score};
 pub use info::CacheInfo;
 pub use key::{Key, KeyRef, Value};
 pub use lease::Lease;
+pub use memory::Cause;
+pub use simulate::{Simulated, optimum, simulate};
+pub use study::Study;
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};
 
 /// For generated code. Not covered by semantic versioning.

@@ -8,18 +8,9 @@ pub(crate) use shuttled::*;
 #[cfg(not(shuttle))]
 mod os {
     pub(crate) use parking_lot::Mutex;
-    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+    pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
     pub(crate) use std::thread::{Thread, current, park};
     pub(crate) use std::thread_local;
-
-    /// The `round`th wait for a lock that is held for nanoseconds: if it takes longer its holder has lost its processor.
-    pub(crate) fn pause(round: u32) {
-        match round {
-            0..6 => (0..1 << round).for_each(|_| std::hint::spin_loop()),
-            6..40 => std::thread::yield_now(),
-            _ => std::thread::sleep(std::time::Duration::from_micros(50)),
-        }
-    }
 
     /// A lock that every cache of the process shares.
     macro_rules! global {
@@ -38,7 +29,7 @@ mod os {
 #[cfg(shuttle)]
 mod shuttled {
     use shuttle::sync::MutexGuard;
-    pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+    pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
     pub(crate) use shuttle::thread::{Thread, current, park};
     pub(crate) use shuttle::thread_local;
 
@@ -55,11 +46,6 @@ mod shuttled {
         pub(crate) fn get_mut(&mut self) -> &mut T {
             self.0.get_mut().unwrap_or_else(|poisoned| poisoned.into_inner())
         }
-    }
-
-    /// A model has no time: waiting is letting others go on.
-    pub(crate) fn pause(_round: u32) {
-        shuttle::thread::yield_now();
     }
 
     macro_rules! global {

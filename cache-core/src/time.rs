@@ -1,5 +1,6 @@
 //! Time as an argument: a wall clock that other processes share, and a steady one for the memory tier.
 
+use crate::system;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -41,17 +42,23 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
     fn now(&self) -> Timestamp;
     /// Time since some fixed moment. It never goes back.
     fn elapsed(&self) -> Duration;
+    /// The same, or a few milliseconds ago: asked at each hit on an entry that can expire, so it should be cheap.
+    fn elapsed_coarse(&self) -> Duration {
+        self.elapsed()
+    }
 }
 
 /// The clocks of the operating system.
 #[derive(Debug)]
 pub struct SystemClock {
     origin: Instant,
+    /// The same moment on the scale of the system.
+    fine: Option<Duration>,
 }
 
 impl Default for SystemClock {
     fn default() -> Self {
-        SystemClock { origin: Instant::now() }
+        SystemClock { origin: Instant::now(), fine: system::fine_clock() }
     }
 }
 
@@ -64,6 +71,14 @@ impl Clock for SystemClock {
 
     fn elapsed(&self) -> Duration {
         self.origin.elapsed()
+    }
+
+    /// Up to 4 ms late on Linux, for a fifth of the price.
+    fn elapsed_coarse(&self) -> Duration {
+        match (system::coarse_clock(), self.fine) {
+            (Some(now), Some(origin)) => now.saturating_sub(origin),
+            _ => self.elapsed(),
+        }
     }
 }
 

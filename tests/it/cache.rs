@@ -131,7 +131,7 @@ fn bounds_set_at_once_end_as_one_of_them() {
 #[test]
 fn a_working_set_of_the_size_of_the_bound_never_thrashes() {
     for size in [1, 7, 128, 1_000, 4_097] {
-        for policy in [Policy::Lru, Policy::Mru, Policy::Fifo, Policy::Lfu, Policy::Random, Policy::Sieve] {
+        for &policy in Policy::ALL {
             let cache = Cache::<usize, usize>::builder().maxsize(size).policy(policy).build();
             for _ in 0..3 {
                 (0..size).for_each(|key| _ = cache.get_or_insert_with(&key, || key));
@@ -139,6 +139,26 @@ fn a_working_set_of_the_size_of_the_bound_never_thrashes() {
             let info = cache.info();
             assert_eq!((info.misses, info.evictions), (size as u64, 0), "{policy:?} of {size}");
         }
+    }
+}
+
+#[test]
+fn a_scan_does_not_push_out_what_is_popular() {
+    for (policy, stays) in
+        [(Policy::Lru, false), (Policy::Sieve, true), (Policy::S3Fifo, true), (Policy::TinyLfu, true)]
+    {
+        let cache = Cache::<u64, u64>::builder().maxsize(200).policy(policy).build();
+        let use_all = |keys: std::ops::Range<u64>| keys.for_each(|key| _ = cache.get_or_insert_with(&key, || key));
+        // Popular keys are used among others until the policy has noticed.
+        for round in 1..50 {
+            (0..4).for_each(|_| use_all(0..100));
+            use_all(round * 1_000..round * 1_000 + 150);
+        }
+        use_all(0..100);
+        use_all(100_000..100_400);
+        let left = (0..100).filter(|key| cache.contains(key)).count();
+        assert_eq!(left > 90, stays, "{left} of 100 are left, {policy:?}");
+        assert!(stays || left == 0, "{left} of 100 are left, {policy:?}");
     }
 }
 
@@ -206,6 +226,8 @@ fn operations() -> impl Strategy<Value = Vec<Operation>> {
 struct Model {
     policy: Policy,
     maxsize: Option<usize>,
+    /// Whether the order of uses is kept: from the first bound on.
+    ordered: bool,
     entries: Vec<Entry>,
     /// Where the hand of SIEVE stands.
     hand: usize,
@@ -225,7 +247,17 @@ struct Entry {
 
 impl Model {
     fn new(policy: Policy, maxsize: Option<usize>) -> Self {
-        Model { policy, maxsize, entries: Vec::new(), hand: 0, written: 0, evictions: 0, hits: 0, misses: 0 }
+        Model {
+            policy,
+            maxsize,
+            ordered: maxsize.is_some(),
+            entries: Vec::new(),
+            hand: 0,
+            written: 0,
+            evictions: 0,
+            hits: 0,
+            misses: 0,
+        }
     }
 
     fn find(&self, key: u8) -> Option<usize> {
@@ -236,7 +268,7 @@ impl Model {
         let at = self.find(key)?;
         self.hits += 1;
         let value = self.entries[at].value;
-        if self.maxsize.is_some() {
+        if self.ordered {
             self.entries[at].uses += 1;
             self.entries[at].visited = true;
             if matches!(self.policy, Policy::Lru | Policy::Mru | Policy::Lfu) {
@@ -292,7 +324,8 @@ impl Model {
     }
 
     fn bound(&mut self, maxsize: Option<usize>) {
-        if self.maxsize.is_none() && maxsize.is_some() {
+        if !self.ordered && maxsize.is_some() {
+            self.ordered = true;
             // Without a bound nobody keeps the order of uses.
             self.entries.sort_by_key(|entry| entry.written);
             self.entries.iter_mut().for_each(|entry| (entry.uses, entry.visited) = (0, false));
@@ -342,7 +375,9 @@ fn agrees(policy: Policy, maxsize: Option<usize>, operations: Vec<Operation>) {
             Operation::Contains(key) => assert_eq!(cache.contains(&key), model.find(key).is_some()),
             Operation::Clear => {
                 cache.clear().unwrap();
+                let ordered = model.ordered;
                 model = Model::new(policy, model.maxsize);
+                model.ordered = ordered;
             }
             Operation::Bound(maxsize) => {
                 cache.set_maxsize(maxsize);
@@ -369,15 +404,17 @@ proptest! {
     }
 
     #[test]
-    fn a_random_victim_is_still_only_one(maxsize in 1..9usize, keys in vec(0..20u8, 0..200)) {
-        let cache = Cache::<u8, u8>::builder().maxsize(maxsize).policy(Policy::Random).build();
-        let mut held = 0;
-        for key in keys {
-            let (had, misses) = (cache.contains(&key), cache.info().misses);
-            assert_eq!(cache.get_or_insert_with(&key, || key), key);
-            assert_eq!(cache.info().misses, misses + u64::from(!had));
-            held = (held + usize::from(!had)).min(maxsize);
-            assert_eq!(cache.len(), held);
+    fn whoever_the_victim_is_it_is_only_one(maxsize in 1..9usize, keys in vec(0..20u8, 0..200)) {
+        for &policy in Policy::ALL {
+            let cache = Cache::<u8, u8>::builder().maxsize(maxsize).policy(policy).build();
+            let mut held = 0;
+            for &key in &keys {
+                let (had, misses) = (cache.contains(&key), cache.info().misses);
+                assert_eq!(cache.get_or_insert_with(&key, || key), key);
+                assert_eq!(cache.info().misses, misses + u64::from(!had));
+                held = (held + usize::from(!had)).min(maxsize);
+                assert_eq!(cache.len(), held);
+            }
         }
     }
 }

@@ -267,11 +267,11 @@ proptest! {
 
     #[test]
     fn panics_of_keys_and_values_leave_nothing_behind(
-        policy in 0..6usize,
+        policy in 0..Policy::ALL.len(),
         weighed in any::<bool>(),
         steps in vec((0..10u8, 0..6u8, -1..12i64), 1..40),
     ) {
-        let policy = [Policy::Lru, Policy::Mru, Policy::Fifo, Policy::Lfu, Policy::Random, Policy::Sieve][policy];
+        let policy = Policy::ALL[policy];
         let live = Arc::new(AtomicI64::new(0));
         let mut builder = Cache::<Bomb, Bomb>::builder().maxsize(4).policy(policy);
         if weighed {

@@ -292,7 +292,10 @@ fn never_stale(cache: &Cache<u64, u64>, fake: Option<&Fake>, change: Change, rou
                 }
             }
             floor.store(version, SeqCst);
-            thread::yield_now();
+            // A whole time slice goes to the others, who never wait: so not each time.
+            if version % 8 == 0 {
+                thread::yield_now();
+            }
         }
         done.store(true, SeqCst);
     });

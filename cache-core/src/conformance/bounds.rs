@@ -3,14 +3,12 @@
 use super::{Draw, at, fresh_space, must, opens, record, value};
 use crate::{Backend, Policy, Record, Space};
 
-const POLICIES: [Policy; 6] = [Policy::Lru, Policy::Mru, Policy::Fifo, Policy::Lfu, Policy::Random, Policy::Sieve];
-
 /// `maxsize` is exact for every policy: never exceeded, never undercut, and the newest entry is there.
 ///
 /// # Panics
 /// When it is not.
 pub fn maxsize(backend: &dyn Backend) {
-    for policy in POLICIES {
+    for &policy in Policy::ALL {
         for most in [0, 1, 2, 7, 100] {
             let space = Space { maxsize: Some(most), policy, ..fresh_space() };
             if !opens(backend, &space) {
@@ -46,7 +44,7 @@ fn batch(backend: &dyn Backend, space: &Space, most: u64) {
 /// When it is exceeded, or an entry that fits is not kept.
 pub fn max_bytes(backend: &dyn Backend) {
     const MOST: u64 = 10_000;
-    for policy in POLICIES {
+    for &policy in Policy::ALL {
         let space = Space { max_bytes: Some(MOST), policy, ..fresh_space() };
         if !opens(backend, &space) {
             continue;
@@ -81,7 +79,7 @@ fn held(backend: &dyn Backend, space: &Space) -> u64 {
 /// # Panics
 /// When the new bounds do not hold, or more is gone than they demand.
 pub fn shrink(backend: &dyn Backend) {
-    for policy in POLICIES {
+    for &policy in Policy::ALL {
         let mut space = Space { maxsize: Some(100), policy, ..fresh_space() };
         if !opens(backend, &space) {
             continue;

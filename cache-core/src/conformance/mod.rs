@@ -51,7 +51,7 @@ pub fn run(make: impl Fn() -> Arc<dyn Backend>) {
     maxsize(&*make());
     max_bytes(&*make());
     shrink(&*make());
-    for rule in [Policy::Lru, Policy::Mru, Policy::Fifo, Policy::Lfu, Policy::Random, Policy::Sieve] {
+    for &rule in Policy::ALL {
         policy(&*make(), rule);
     }
     hammer(&*make());

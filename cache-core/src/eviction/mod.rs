@@ -1,16 +1,22 @@
 //! Who leaves when a bound is reached: one algorithm, one file, each a plain value behind one trait.
 
+mod balance;
 mod fifo;
+mod ghosts;
 mod lfu;
 mod list;
 mod lru;
 mod marks;
 mod mru;
+mod queues;
 mod random;
+mod s3_fifo;
 mod score;
 mod sieve;
+mod sketch;
 #[cfg(test)]
 mod tests;
+mod tiny_lfu;
 
 pub(crate) use marks::{EPOCH_BITS, Marks};
 pub use score::{End, OnHit, Score};
@@ -25,6 +31,8 @@ pub use score::{End, OnHit, Score};
 /// | `Lfu` | the least often used, the least recently used among those | a log of its thread |
 /// | `Random` | anyone | nothing |
 /// | `Sieve` | the oldest that was not used since the hand passed it | a flag, once |
+/// | `S3Fifo` | the oldest of the newcomers, unless it was used twice; else the oldest of the rest that was not used | a count, to 3 |
+/// | `TinyLfu` | the oldest of the newcomers, or, if that one was asked for more often, the oldest of the rest | a count, to 3 |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Policy {
@@ -41,9 +49,25 @@ pub enum Policy {
     Random,
     /// SIEVE (Zhang et al., NSDI 2024).
     Sieve,
+    /// S3-FIFO (Yang et al., SOSP 2023).
+    S3Fifo,
+    /// W-TinyLFU (Einziger, Friedman and Manes, TOS 2017), with a window that adapts.
+    TinyLfu,
 }
 
 impl Policy {
+    /// Every policy there is, for those who compare them. More may come.
+    pub const ALL: &'static [Policy] = &[
+        Policy::Lru,
+        Policy::Mru,
+        Policy::Fifo,
+        Policy::Lfu,
+        Policy::Random,
+        Policy::Sieve,
+        Policy::S3Fifo,
+        Policy::TinyLfu,
+    ];
+
     /// The algorithm, empty, for about so many entries. `seed` fixes the choices of one that makes any at random.
     pub(crate) fn build(self, expected: usize, seed: u64) -> Box<dyn Eviction> {
         match self {
@@ -53,9 +77,17 @@ impl Policy {
             Policy::Lfu => Box::new(lfu::Lfu::default()),
             Policy::Random => Box::new(random::Random::new(seed)),
             Policy::Sieve => Box::new(sieve::Sieve::default()),
+            Policy::S3Fifo => Box::new(s3_fifo::S3Fifo::default()),
+            Policy::TinyLfu => Box::new(tiny_lfu::TinyLfu::new(seed)),
         }
     }
 }
+
+/// How many steps one eviction takes at most where an algorithm walks past entries that were used.
+///
+/// The walks are short on the average, for each step undoes a hit. But other threads hit while one walks, and in a cache of
+/// a million that were all used a walk by the book takes milliseconds. Whoever the last step stands at leaves.
+const LONGEST_WALK: usize = 2_048;
 
 /// The number of an entry's place in the memory tier.
 pub(crate) type Slot = u32;
@@ -88,6 +120,10 @@ pub(crate) trait Eviction: std::fmt::Debug + Send + Sync {
     }
     /// Room is needed for an entry that hashes to `incoming`: unlinks and returns who leaves; `None` when empty.
     fn evict(&mut self, marks: &dyn Marks, incoming: u64) -> Option<Slot>;
+    /// Who will probably be evicted soon, so that memory can be asked for in time.
+    fn next_to_leave(&self) -> Option<Slot> {
+        None
+    }
     /// `slot`, which was free, now holds the entry that hashes to `hash`. Its mark is set already.
     fn insert(&mut self, marks: &dyn Marks, slot: Slot, hash: u64);
     /// `slot` was removed, replaced or has expired.

@@ -4,7 +4,7 @@
 //! <https://www.usenix.org/conference/nsdi24/presentation/zhang-yazhuo>.
 
 use super::list::List;
-use super::{Eviction, Marks, Slot, Trace};
+use super::{Eviction, LONGEST_WALK, Marks, Slot, Trace};
 
 /// The order of insertions, the last one in front. Costs 8 bytes a slot.
 #[derive(Debug, Default)]
@@ -22,8 +22,11 @@ impl Eviction for Sieve {
     fn evict(&mut self, marks: &dyn Marks, _: u64) -> Option<Slot> {
         let back = self.order.back()?;
         let mut slot = self.hand.unwrap_or(back);
-        // Every step clears a flag, so the walk ends, and costs one step for each hit that set one.
-        while marks.get(slot) != 0 {
+        // Every step clears a flag, so the walk costs one step for each hit that set one.
+        for _ in 0..LONGEST_WALK {
+            if marks.get(slot) == 0 {
+                break;
+            }
             marks.set(slot, 0);
             slot = self.order.prev(slot).unwrap_or(back);
         }

@@ -138,6 +138,16 @@ proptest! {
     fn sieve_evicts_as_its_model(game in games()) {
         agrees(Policy::Sieve, game);
     }
+
+    #[test]
+    fn s3_fifo_evicts_as_its_model(game in games()) {
+        agrees(Policy::S3Fifo, game);
+    }
+
+    #[test]
+    fn tiny_lfu_evicts_as_its_model(game in games()) {
+        agrees(Policy::TinyLfu, game);
+    }
 }
 
 #[test]
@@ -202,4 +212,28 @@ fn sieve_keeps_its_hand_when_others_are_removed() {
     assert_eq!(policy.evict(&marks, 0), Some(5));
     assert_eq!(policy.evict(&marks, 0), Some(0));
     assert_eq!(policy.evict(&marks, 0), None);
+}
+
+/// Marks that other threads raise again as soon as they are read.
+struct Busy;
+
+impl Marks for Busy {
+    fn get(&self, _: Slot) -> u64 {
+        3
+    }
+    fn set(&self, _: Slot, _: u64) {}
+}
+
+#[test]
+fn somebody_leaves_however_many_hits_there_are() {
+    for policy in [Policy::Sieve, Policy::S3Fifo, Policy::TinyLfu] {
+        let mut policy = policy.build(0, 0);
+        (0..100).for_each(|slot| policy.insert(&Busy, slot, u64::from(slot)));
+        for left in (0..100).rev() {
+            policy.evict(&Busy, 1_000).unwrap();
+            policy.insert(&Busy, 100 + left, u64::from(left));
+            policy.remove(100 + left);
+        }
+        assert_eq!(policy.evict(&Busy, 1_000), None);
+    }
 }

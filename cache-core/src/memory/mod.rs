@@ -1,30 +1,72 @@
-//! The typed in-process tier: values stay `V`, nothing is serialized.
+//! The typed in-process tier: values stay `V`, nothing is serialized, and a hit writes nothing that other threads read.
 
 mod expiry;
-mod lock;
+mod hits;
+mod index;
+mod limbo;
+mod segments;
+mod slab;
+mod stripes;
 mod table;
+mod writes;
 
-use crate::eviction::Policy;
-use crate::key::{Key, KeyRef, Value};
-use crate::sync::{AtomicBool, AtomicU64};
-use lock::Lock;
+use crate::eviction::{EPOCH_BITS, Marks, Policy, Slot};
+use crate::key::{Key, Value};
+use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Mutex};
+use hashbrown::DefaultHashBuilder;
+use index::Index;
+use segments::Segments;
+use slab::Slab;
+use std::fmt;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
-use table::{Found, Table};
+use stripes::Stripes;
+use table::Table;
 
-pub(crate) use table::{Displaced, Life, NEVER, later};
+pub(crate) use hits::Hit;
+pub use table::Cause;
 
-/// One table behind one lock, so that no part of it is full while another has room.
-#[derive(Debug)]
+/// The deadline of what does not expire.
+pub(crate) const NEVER: u64 = u64::MAX;
+/// Up to this bound each thread that hits has a place of its own to note when, for every slot: 8 bytes each.
+const SMALL: usize = 4096;
+/// Slots in the first piece of memory at most; more comes when it is needed.
+const PIECE: usize = 1 << 20;
+/// Lives of so many microseconds are measured exactly: of longer ones the cheap clock adds 4 % at most.
+const BRIEF: u64 = 250_000;
+/// Entries that the index of an unbounded tier begins with.
+const FEW: usize = 64;
+
+/// What is called with each entry that leaves, and why.
+pub(crate) type Listener<K, V> = Box<dyn Fn(&K, &V, Cause) + Send + Sync>;
+
+/// Entries in slots, an index over them, what hits leave behind, and the books, which are kept under a lock.
 pub(crate) struct Memory<K, V> {
-    table: Lock<Table<K, V>>,
+    index: Index,
+    slab: Slab<K, V>,
+    stripes: Stripes,
+    /// What a hit has to do: `hits::Mode`.
+    mode: AtomicU32,
     /// A hint that nothing is kept; the table knows.
     off: AtomicBool,
     /// Whether an entry with a time to live was ever inserted.
     mortal: AtomicBool,
-    pub(crate) evictions: AtomicU64,
-    pub(crate) expired: AtomicU64,
+    /// Whether one was so short that hits must look at the exact time.
+    brief: AtomicBool,
+    tti: Option<Duration>,
+    hasher: DefaultHashBuilder,
+    listener: Option<Listener<K, V>>,
+    /// When each slot expires, inverted, so that memory that was never written says `NEVER`.
+    deadlines: Segments<AtomicU64>,
+    /// Beyond which no use moves that; inverted too.
+    limits: Segments<AtomicU64>,
+    clock: Line<AtomicU64>,
+    table: Line<Mutex<Table>>,
 }
+
+/// On cache lines of its own, because hits read what is beside it.
+#[repr(align(128))]
+struct Line<T>(T);
 
 /// What bounds a memory tier.
 #[derive(Clone, Copy, Debug)]
@@ -36,39 +78,40 @@ pub(crate) struct Bounds {
     pub(crate) tti: Option<Duration>,
 }
 
-impl<K: Key, V: Value> Memory<K, V> {
-    pub(crate) fn new(bounds: Bounds, seed: u64) -> Self {
-        let table = Table::new(bounds, seed);
-        let off = AtomicBool::new(bounds.maxsize == Some(0));
-        Memory {
-            table: Lock::new(table),
-            off,
-            mortal: AtomicBool::new(false),
-            evictions: AtomicU64::new(0),
-            expired: AtomicU64::new(0),
-        }
-    }
+/// How long an entry may live, and how much room it takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Life {
+    /// The time of the insertion, in microseconds of the steady clock.
+    pub(crate) now: u64,
+    /// When its time to live is over.
+    pub(crate) limit: u64,
+    pub(crate) weight: u64,
+}
 
-    /// The live value of `key`, and a hit for the eviction policy. `now` is only asked where something can expire.
-    #[inline(always)]
-    pub(crate) fn get<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, now: impl Fn() -> u64) -> Option<V> {
-        let mut table = self.table.write();
-        match table.find(hash, key, &now) {
-            Found::Live(slot) => {
-                // The clone comes first: if it panics, nothing has changed.
-                let value = table.value(slot).clone();
-                table.touch(slot, now);
-                Some(value)
-            }
-            Found::Expired(slot) => {
-                let entry = table.take(slot);
-                drop(table);
-                drop(entry);
-                self.expired.fetch_add(1, Relaxed);
-                None
-            }
-            Found::Nothing => None,
-        }
+impl<K: Key, V: Value> Memory<K, V> {
+    pub(crate) fn new(bounds: Bounds, hasher: DefaultHashBuilder, listener: Option<Listener<K, V>>, seed: u64) -> Self {
+        let table = Table::new(bounds, seed);
+        let first = bounds.maxsize.map_or(FEW, |maxsize| table.slots_for(maxsize).min(PIECE));
+        let private = if bounds.maxsize.is_some_and(|maxsize| maxsize <= SMALL) { first } else { 0 };
+        let entries = bounds.maxsize.map_or(FEW, |maxsize| maxsize.min(PIECE));
+        let memory = Memory {
+            index: Index::new(entries),
+            slab: Slab::new(first),
+            stripes: Stripes::new(bounds.policy.build(0, 0).trace(), private),
+            mode: AtomicU32::new(0),
+            off: AtomicBool::new(bounds.maxsize == Some(0)),
+            mortal: AtomicBool::new(false),
+            brief: AtomicBool::new(false),
+            tti: bounds.tti,
+            hasher,
+            listener,
+            deadlines: Segments::new(first),
+            limits: Segments::new(first),
+            clock: Line(AtomicU64::new(1 << EPOCH_BITS)),
+            table: Line(Mutex::new(table)),
+        };
+        memory.set_mode(&memory.table.0.lock());
+        memory
     }
 
     /// Whether there is no room for anything.
@@ -77,75 +120,16 @@ impl<K: Key, V: Value> Memory<K, V> {
         self.off.load(Relaxed)
     }
 
-    /// Whether `key` has a live value; no hit for anybody.
-    pub(crate) fn contains<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, now: impl Fn() -> u64) -> bool {
-        matches!(self.table.read().find(hash, key, &now), Found::Live(_))
-    }
-
-    /// Stores or replaces what is in `new`, in the same step evicting what has to leave. What left is dropped by the
-    /// caller, outside of all locks, and so is what found no room and stays in `new`.
-    #[must_use]
-    pub(crate) fn insert(&self, hash: u64, new: &mut Option<(K, V)>, life: Life) -> Displaced<K, V> {
-        if life.limit != NEVER && !self.mortal.load(Relaxed) {
-            self.mortal.store(true, Relaxed);
-        }
-        let displaced = self.table.write().insert(hash, new, life);
-        self.count(&displaced);
-        displaced
-    }
-
-    pub(crate) fn remove<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, now: impl Fn() -> u64) -> bool {
-        let mut table = self.table.write();
-        let (slot, live) = match table.find(hash, key, &now) {
-            Found::Live(slot) => (slot, true),
-            Found::Expired(slot) => (slot, false),
-            Found::Nothing => return false,
-        };
-        let entry = table.take(slot);
-        drop(table);
-        drop(entry);
-        if !live {
-            self.expired.fetch_add(1, Relaxed);
-        }
-        live
-    }
-
-    /// Removes the entries that `doomed` picks; it is asked outside of the lock, about a copy.
-    pub(crate) fn remove_if(&self, now: u64, mut doomed: impl FnMut(&K, &V) -> bool) -> usize {
-        let (mut from, mut removed) = (0, 0);
-        loop {
-            // Outside of the statement that locks, because a clone that panics drops those before it.
-            let mut page = Vec::new();
-            let next = self.table.read().page(from, now, &mut page);
-            for (slot, stamp, key, value) in page {
-                if doomed(&key, &value) {
-                    // Unless the entry was replaced while we asked.
-                    let entry = self.table.write().take_same(slot, stamp);
-                    removed += usize::from(entry.is_some());
-                }
-            }
-            match next {
-                Some(next) => from = next,
-                None => return removed,
-            }
-        }
-    }
-
-    /// Removes everything.
-    pub(crate) fn clear(&self) {
-        let entries = self.table.write().clear();
-        drop(entries);
-    }
-
-    pub(crate) fn reset_counters(&self) {
-        self.evictions.store(0, Relaxed);
-        self.expired.store(0, Relaxed);
-    }
-
     /// Whether an insertion has to say what time it is, because something may have expired.
     #[inline]
     pub(crate) fn is_mortal(&self) -> bool {
         self.mortal.load(Relaxed)
+    }
+
+    /// Whether the cheap clock, which is some milliseconds late, is too late for an entry.
+    #[inline]
+    pub(crate) fn is_brief(&self) -> bool {
+        self.brief.load(Relaxed)
     }
 
     /// Entries held; what has expired is reclaimed first.
@@ -153,40 +137,78 @@ impl<K: Key, V: Value> Memory<K, V> {
         self.len_and_maxsize(now).0
     }
 
-    /// Entries held and the bound on them, at one moment.
-    pub(crate) fn len_and_maxsize(&self, now: impl Fn() -> u64) -> (usize, Option<usize>) {
-        let table = self.table.read();
-        if !table.has_deadlines() {
-            return (table.len(), table.maxsize());
-        }
-        drop(table);
-        let mut displaced = Displaced::default();
-        let mut table = self.table.write();
-        table.reclaim(now(), usize::MAX, &mut displaced);
-        let now_held = (table.len(), table.maxsize());
-        drop(table);
-        self.count(&displaced);
-        now_held
+    /// How many entries were evicted, and how many expired.
+    pub(crate) fn departed(&self) -> (u64, u64) {
+        let table = self.table.0.lock();
+        (table.evicted, table.expired)
     }
 
-    /// Changes the bound; what has to leave has left when this returns. `changed` runs in the same step, so that of two
-    /// changes at once the later one holds everywhere.
-    pub(crate) fn set_maxsize(&self, maxsize: Option<usize>, changed: impl FnOnce()) {
-        let mut displaced = Displaced::default();
-        let mut table = self.table.write();
-        table.set_maxsize(maxsize, &mut displaced);
-        changed();
-        self.off.store(maxsize == Some(0), Relaxed);
-        drop(table);
-        self.count(&displaced);
+    pub(crate) fn reset_counters(&self) {
+        let mut table = self.table.0.lock();
+        (table.evicted, table.expired) = (0, 0);
     }
 
-    fn count(&self, displaced: &Displaced<K, V>) {
-        if displaced.evicted > 0 {
-            self.evictions.fetch_add(displaced.evicted, Relaxed);
-        }
-        if displaced.expired > 0 {
-            self.expired.fetch_add(displaced.expired, Relaxed);
+    /// The sum of what all threads have counted.
+    pub(crate) fn calls(&self) -> (u64, u64) {
+        self.stripes.calls()
+    }
+
+    #[inline]
+    pub(crate) fn count_hit(&self) {
+        self.count(|stripe| &stripe.hits);
+    }
+
+    #[inline]
+    pub(crate) fn count_miss(&self) {
+        self.count(|stripe| &stripe.misses);
+    }
+
+    #[inline]
+    fn count(&self, which: impl Fn(&stripes::Stripe) -> &AtomicU64) {
+        match self.stripes.mine() {
+            Some(stripe) => stripes::add(which(stripe)),
+            None => self.with_stripe(|stripe| stripes::add(which(stripe))),
         }
     }
+
+    /// Runs `work` with this thread's stripe, however new or nearly dead the thread is.
+    #[cold]
+    fn with_stripe<R>(&self, work: impl FnOnce(&stripes::Stripe) -> R) -> R {
+        self.stripes.with_mine(|| self.table.0.lock(), work)
+    }
+}
+
+impl<K, V> Marks for Memory<K, V> {
+    fn get(&self, slot: Slot) -> u64 {
+        let mark = self.slab.mark(slot).load(Relaxed);
+        if !self.stripes.has_stamps() {
+            return mark;
+        }
+        self.stripes.all().fold(mark, |latest, stripe| latest.max(stripe.stamped(slot)))
+    }
+
+    fn prefetch(&self, slot: Slot) {
+        index::prefetch(self.slab.mark(slot));
+    }
+
+    fn set(&self, slot: Slot, mark: u64) {
+        self.slab.mark(slot).store(mark, Relaxed);
+    }
+}
+
+impl<K, V> Drop for Memory<K, V> {
+    fn drop(&mut self) {
+        self.slab.clear(&mut self.table.0.get_mut().occupied);
+    }
+}
+
+impl<K, V> fmt::Debug for Memory<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memory").field("table", &*self.table.0.lock()).finish_non_exhaustive()
+    }
+}
+
+/// `duration` after `now`, on the scale of deadlines.
+pub(crate) fn later(now: u64, duration: Duration) -> u64 {
+    now.saturating_add(u64::try_from(duration.as_micros()).unwrap_or(NEVER))
 }

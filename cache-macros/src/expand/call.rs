@@ -12,13 +12,17 @@ struct Locals {
     value: Ident,
     lease: Ident,
     error: Ident,
+    place: Ident,
+    asked: Ident,
+    hash: Ident,
 }
 
 impl Locals {
     fn new() -> Self {
-        let [value, lease, error] =
-            ["memolith_value", "memolith_lease", "memolith_error"].map(|name| Ident::new(name, Span::mixed_site()));
-        Locals { value, lease, error }
+        let names = ["value", "lease", "error", "place", "asked", "hash"];
+        let [value, lease, error, place, asked, hash] =
+            names.map(|name| Ident::new(&format!("memolith_{name}"), Span::mixed_site()));
+        Locals { value, lease, error, place, asked, hash }
     }
 }
 
@@ -68,22 +72,35 @@ fn declared(model: &Model, before: TokenStream, name: &Ident, clause: TokenStrea
 fn look(model: &Model) -> TokenStream {
     let root = &model.root;
     let locals = Locals::new();
-    let Locals { value, lease, .. } = &locals;
+    let Locals { value, lease, place, asked, hash, .. } = &locals;
     let Query { prepare, cache, key } = query(model);
     let original = call(model, "uncached");
     let (look, compute) = match model.signature.asyncness {
         Some(_) => (quote!(#cache.lookup_async(#key).await), quote!(#lease.drive(#original).await)),
-        None => (quote!(#cache.lookup(#key)), original),
+        None => (quote!(#root::look_on(#place, #hash, #asked)), original),
     };
-    let hit = match model.outcome {
-        Outcome::Whole => quote!(#value),
+    let hit = |value| match model.outcome {
+        Outcome::Whole => value,
         Outcome::Ok => quote!(#root::Ok(#value)),
     };
+    // The copy of the value is made where it is returned.
+    let (found, at_hand) = (hit(quote!(#value)), hit(quote!(#value.value())));
+    let at_once = model.signature.asyncness.is_none().then(|| {
+        quote! {
+            let #place = #cache;
+            let #asked = #key;
+            let #hash = match #root::look(#place, #asked) {
+                #root::Ok(#value) => return #at_hand,
+                #root::Err(#hash) => #hash,
+            };
+        }
+    });
     let finish = finish(model, &locals);
     quote! {
         #prepare
+        #at_once
         let #lease = match #look {
-            #root::Lookup::Hit(#value) => return #hit,
+            #root::Lookup::Hit(#value) => return #found,
             #root::Lookup::Miss(#lease) => #lease,
         };
         let #value = #compute;
@@ -102,7 +119,7 @@ fn call(model: &Model, companion: &str) -> TokenStream {
 /// What becomes of the computed value. An `Err` drops the lease, which hands the duty to compute to the next caller.
 fn finish(model: &Model, locals: &Locals) -> TokenStream {
     let root = &model.root;
-    let Locals { value, lease, error } = locals;
+    let Locals { value, lease, error, .. } = locals;
     let fill = match model.signature.asyncness {
         Some(_) => quote!(#lease.fill_async(#value).await),
         None => quote!(#lease.fill(#value)),

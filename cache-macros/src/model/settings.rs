@@ -51,7 +51,7 @@ pub(crate) enum Version {
     Tokens(u64, Vec<TokenStream>),
 }
 
-const POLICIES: [&str; 6] = ["Lru", "Mru", "Fifo", "Lfu", "Random", "Sieve"];
+const POLICIES: [&str; 8] = ["Lru", "Mru", "Fifo", "Lfu", "Random", "Sieve", "S3Fifo", "TinyLfu"];
 const WRITES: [&str; 2] = ["Through", "Behind"];
 const CODECS: [&str; 5] = ["Postcard", "Bincode", "Json", "MessagePack", "Cbor"];
 

@@ -1,6 +1,10 @@
 //! The algorithms as one would explain them.
 
 use crate::eviction::Policy;
+use crate::eviction::balance::Balance;
+use crate::eviction::ghosts::Ghosts;
+use crate::eviction::queues::print;
+use crate::eviction::sketch::Sketch;
 
 /// The same algorithm written for the eye: keys in vectors, everything searched for.
 pub(super) trait Model {
@@ -19,6 +23,8 @@ pub(super) fn model(policy: Policy) -> Box<dyn Model> {
         Policy::Lfu => Box::new(Counts::default()),
         Policy::Random => Box::new(Anyone::default()),
         Policy::Sieve => Box::new(Queue::default()),
+        Policy::S3Fifo => Box::new(SmallAndMain::default()),
+        Policy::TinyLfu => Box::new(WindowAndMain::default()),
     }
 }
 
@@ -134,5 +140,163 @@ impl Model for Queue {
             self.keys[at].1 = false;
             self.passed = at + 1;
         }
+    }
+}
+
+/// The queues of the S3-FIFO paper, the oldest first, each key with the count of its hits. The ghosts are tested on their own.
+#[derive(Default)]
+struct SmallAndMain {
+    small: Vec<(u32, u8)>,
+    main: Vec<(u32, u8)>,
+    ghosts: Ghosts,
+    remembered: Option<usize>,
+}
+
+impl Model for SmallAndMain {
+    fn insert(&mut self, key: u32) {
+        let known = self.remembered.is_none_or(|count| self.ghosts.take(print(u64::from(key)), count));
+        let into = if known { &mut self.main } else { &mut self.small };
+        into.push((key, 0));
+    }
+    fn touch(&mut self, key: u32) {
+        let mut all = self.small.iter_mut().chain(&mut self.main);
+        let count = &mut all.find(|entry| entry.0 == key).unwrap().1;
+        *count = (*count + 1).min(3);
+    }
+    fn remove(&mut self, key: u32) {
+        self.small.retain(|entry| entry.0 != key);
+        self.main.retain(|entry| entry.0 != key);
+    }
+    fn evict(&mut self, _: u32) -> u32 {
+        let capacity = self.small.len() + self.main.len();
+        let tenth = (capacity / 10).max(1);
+        self.remembered = Some(capacity - tenth);
+        self.ghosts.reserve(capacity - tenth);
+        loop {
+            if self.main.is_empty() || self.small.len() >= tenth {
+                match self.small.remove(0) {
+                    (key, 2..) => self.main.push((key, 0)),
+                    (key, _) => {
+                        self.ghosts.put(print(u64::from(key)));
+                        return key;
+                    }
+                }
+            } else {
+                match self.main.remove(0) {
+                    (key, 0) => return key,
+                    (key, count) => self.main.push((key, count - 1)),
+                }
+            }
+        }
+    }
+}
+
+/// The queues of W-TinyLFU, the oldest first, each key with the count of its hits. Sketch and balance are tested on their own.
+#[derive(Default)]
+struct WindowAndMain {
+    window: Vec<(u32, u64)>,
+    probation: Vec<(u32, u64)>,
+    protected: Vec<(u32, u64)>,
+    sketch: Sketch,
+    balance: Balance,
+    full: bool,
+}
+
+impl WindowAndMain {
+    fn len(&self) -> usize {
+        self.window.len() + self.probation.len() + self.protected.len()
+    }
+    fn count(&mut self, key: u32, times: u64) {
+        self.sketch.add(print(u64::from(key)), times, 20 * self.len() as u64);
+    }
+    fn estimate(&mut self, key: u32) -> u64 {
+        self.sketch.estimate(print(u64::from(key)))
+    }
+    /// The last of the window, once all that were used are in front.
+    fn newcomer(&mut self) -> Option<u32> {
+        while let Some(&(key, hits @ 1..)) = self.window.first() {
+            self.count(key, hits);
+            self.balance.inside(hits);
+            self.window.rotate_left(1);
+            self.window.last_mut().unwrap().1 = 0;
+        }
+        Some(self.window.first()?.0)
+    }
+    /// The last on probation, once all that were used are protected.
+    fn last(&mut self, most: usize) -> Option<u32> {
+        loop {
+            match self.probation.first().copied() {
+                Some((key, 0)) => return Some(key),
+                Some((key, hits)) => {
+                    self.count(key, hits);
+                    self.balance.outside(hits);
+                    self.probation.remove(0);
+                    self.protected.push((key, 0));
+                    self.demote(most);
+                }
+                None if self.protected.is_empty() => return None,
+                None => self.demote(self.protected.len() - 1),
+            }
+        }
+    }
+    fn demote(&mut self, most: usize) {
+        while self.protected.len() > most {
+            let (key, hits) = self.protected[0];
+            if hits > 0 {
+                self.count(key, hits);
+                self.balance.outside(hits);
+            }
+            self.protected.remove(0);
+            let to = if hits > 0 { &mut self.protected } else { &mut self.probation };
+            to.push((key, 0));
+        }
+    }
+}
+
+impl Model for WindowAndMain {
+    fn insert(&mut self, key: u32) {
+        let into = if self.full { &mut self.window } else { &mut self.probation };
+        into.push((key, 0));
+        self.count(key, 1);
+        self.balance.miss();
+    }
+    fn touch(&mut self, key: u32) {
+        let mut all = self.window.iter_mut().chain(&mut self.probation).chain(&mut self.protected);
+        let hits = &mut all.find(|entry| entry.0 == key).unwrap().1;
+        *hits = (*hits + 1).min(3);
+    }
+    fn remove(&mut self, key: u32) {
+        for queue in [&mut self.window, &mut self.probation, &mut self.protected] {
+            queue.retain(|entry| entry.0 != key);
+        }
+    }
+    fn evict(&mut self, chosen: u32) -> u32 {
+        let capacity = self.len();
+        self.full = true;
+        self.sketch.reserve(capacity);
+        self.balance.settle(capacity);
+        let window = self.balance.window(capacity);
+        let shrink = self.window.len().saturating_sub(window).min(8);
+        self.probation.extend(self.window.drain(..shrink));
+        let newcomer = if self.window.len() < window { None } else { self.newcomer() };
+        let last = self.last((capacity - window) * 4 / 5);
+        let leaves = match (newcomer, last) {
+            (Some(newcomer), Some(last)) => {
+                let (new, old) = (self.estimate(newcomer), self.estimate(last));
+                // One that is worse, but not rare, is let in by chance.
+                if new > old || (new > 5 && chosen == last) {
+                    self.remove(newcomer);
+                    self.probation.push((newcomer, 0));
+                    last
+                } else {
+                    newcomer
+                }
+            }
+            (Some(newcomer), None) => newcomer,
+            (None, Some(last)) => last,
+            (None, None) => self.newcomer().unwrap(),
+        };
+        self.remove(leaves);
+        leaves
     }
 }

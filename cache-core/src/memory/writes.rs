@@ -1,0 +1,391 @@
+//! What changes the memory tier: insertions, removals, and who has to leave for them.
+
+use super::index::Place;
+use super::limbo::Unlinked;
+use super::slab::Occupied;
+use super::table::{Cause, Table};
+use super::{BRIEF, Life, Memory, NEVER, later};
+use crate::eviction::{EPOCH_BITS, Marks, Slot, Trace};
+use crate::key::{Key, KeyRef, Value};
+use std::hash::BuildHasher;
+use std::mem::needs_drop;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering::Relaxed;
+
+/// Expired entries reclaimed by one insertion: more than one, so that none pile up; few, so that it stays short.
+const RECLAIM: usize = 4;
+/// Entries dropped at a time when a cache is cleared.
+const BATCH: usize = 1024;
+
+/// What has left a memory tier. Its drop tells the listener and drops the values: so it happens outside of all locks.
+#[must_use]
+pub(crate) struct Departed<'a, K: Key, V: Value> {
+    memory: &'a Memory<K, V>,
+    /// To be dropped. The common case is one, and needs no allocation.
+    first: Option<(K, V)>,
+    rest: Vec<(K, V)>,
+    /// To be told to the listener, where they lie.
+    untold: Vec<(Unlinked, Cause)>,
+}
+
+impl<'a, K: Key, V: Value> Departed<'a, K, V> {
+    fn new(memory: &'a Memory<K, V>) -> Self {
+        Departed { memory, first: None, rest: Vec::new(), untold: Vec::new() }
+    }
+
+    fn push(&mut self, entry: (K, V)) {
+        if !needs_drop::<(K, V)>() {
+            return;
+        }
+        match self.first {
+            None => self.first = Some(entry),
+            Some(_) => self.rest.push(entry),
+        }
+    }
+}
+
+impl<K: Key, V: Value> Drop for Departed<'_, K, V> {
+    fn drop(&mut self) {
+        if self.untold.is_empty() {
+            return;
+        }
+        let told = Told { memory: self.memory, slots: std::mem::take(&mut self.untold) };
+        let Some(listener) = self.memory.listener.as_ref().filter(|_| !std::thread::panicking()) else { return };
+        for (slot, cause) in &told.slots {
+            let (key, value) = self.memory.slab.unlinked(slot);
+            listener(key, value, *cause);
+        }
+    }
+}
+
+/// Gives slots to limbo, even if the listener panics.
+struct Told<'a, K: Key, V: Value> {
+    memory: &'a Memory<K, V>,
+    slots: Vec<(Unlinked, Cause)>,
+}
+
+impl<K: Key, V: Value> Drop for Told<'_, K, V> {
+    fn drop(&mut self) {
+        let mut departed = Departed::new(self.memory);
+        let mut table = self.memory.table.0.lock();
+        self.slots.drain(..).for_each(|(slot, _)| table.limbo.push(slot));
+        self.memory.drop_unread(&mut table, &mut departed);
+    }
+}
+
+impl<K: Key, V: Value> Memory<K, V> {
+    /// Stores or replaces what is in `new`, in the same step evicting what has to leave. What finds no room stays in `new`,
+    /// and the entry that it would have replaced leaves.
+    pub(crate) fn insert(&self, hash: u64, new: &mut Option<(K, V)>, life: Life) -> Departed<'_, K, V> {
+        let mut departed = Departed::new(self);
+        let mut locked = self.table.0.lock();
+        let table = &mut *locked;
+        let Some((key, _)) = new.as_ref() else { return departed };
+        // The user's code comes first: if it panics, nothing has changed.
+        self.index.grow(table.len, |slot| self.hash_of(&table.occupied, slot));
+        let is = |place: Place<'_>| key.is(&self.slab.held(&table.occupied, place.slot()).0);
+        let find = || self.index.find(hash, |place| is(place).then(|| (place, place.slot())));
+        let old = if self.index.is_absent(hash) { None } else { find() };
+        self.tell(table);
+        if let Some((_, slot)) = old {
+            table.expired += u64::from(self.deadline(slot) <= life.now);
+            table.eviction.iter_mut().for_each(|eviction| eviction.remove(slot));
+            table.strike(slot);
+        }
+        self.reap(table, life.now, RECLAIM, &mut departed);
+        let stays = life.limit > life.now && self.make_room(table, hash, life.weight, &mut departed);
+        let Some(entry) = new.take_if(|_| stays) else {
+            if let Some((_, slot)) = old {
+                let gone = self.unlink(table, slot);
+                self.depart(table, gone, Cause::Replaced, &mut departed);
+            }
+            return departed;
+        };
+        let slot = self.vacancy(table, &mut departed);
+        self.slab.put(&mut table.occupied, slot, entry);
+        // Not an atomic addition: hits add less than we do, so nothing is lost if ours overwrites theirs.
+        let now = ((self.clock.0.load(Relaxed) >> EPOCH_BITS) + 1) << EPOCH_BITS;
+        self.clock.0.store(now, Relaxed);
+        self.settle(table, slot, life, hash);
+        match old {
+            Some((place, old)) => {
+                place.replace(slot);
+                self.depart(table, Unlinked::new(old), Cause::Replaced, &mut departed);
+            }
+            None => self.index.link(hash, slot),
+        }
+        if needs_drop::<(K, V)>() {
+            self.drop_some(table, &mut departed);
+        }
+        departed
+    }
+
+    pub(crate) fn remove<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, now: impl Fn() -> u64) -> bool {
+        let mut departed = Departed::new(self);
+        let mut locked = self.table.0.lock();
+        let table = &mut *locked;
+        let found = self
+            .index
+            .find(hash, |place| key.is(&self.slab.held(&table.occupied, place.slot()).0).then(|| place.slot()));
+        let Some(slot) = found else { return false };
+        let deadline = self.deadline(slot);
+        let live = deadline == NEVER || deadline > now();
+        self.remove_slot(table, slot, if live { Cause::Removed } else { Cause::Expired }, &mut departed);
+        table.expired += u64::from(!live);
+        self.drop_unread(table, &mut departed);
+        drop(locked);
+        live
+    }
+
+    /// Removes the entries that `doomed` picks; it is asked outside of the lock, about entries where they lie.
+    pub(crate) fn remove_if(&self, now: u64, mut doomed: impl FnMut(&K, &V) -> bool) -> usize {
+        let mut removed = 0;
+        self.stripes.with_mine(
+            || self.table.0.lock(),
+            |stripe| {
+                self.index.visit(|place| {
+                    let Some(hazard) = stripe.hazard() else { return };
+                    let Some(reading) = hazard.protect(place.word()) else { return };
+                    let opened = self.slab.open(reading);
+                    let (key, value) = opened.entry();
+                    if self.deadline(opened.slot()) <= now || !doomed(key, value) {
+                        return;
+                    }
+                    // It has no other tenant while we read.
+                    let mut departed = Departed::new(self);
+                    let mut table = self.table.0.lock();
+                    if table.live.contains(opened.slot()) {
+                        self.remove_slot(&mut table, opened.slot(), Cause::Removed, &mut departed);
+                        removed += 1;
+                    }
+                    drop(opened);
+                    self.drop_unread(&mut table, &mut departed);
+                    drop(table);
+                });
+            },
+        );
+        removed
+    }
+
+    /// Removes everything.
+    pub(crate) fn clear(&self) {
+        let mut departed = Departed::new(self);
+        let mut locked = self.table.0.lock();
+        let table = &mut *locked;
+        self.index.clear();
+        for slot in std::mem::take(&mut table.live).slots() {
+            self.depart(table, Unlinked::new(slot), Cause::Removed, &mut departed);
+        }
+        (table.len, table.weight) = (0, 0);
+        table.weights.clear();
+        table.expiry = Default::default();
+        table.eviction = table.eviction.is_some().then(|| table.new_order());
+        self.drop_unread(table, &mut departed);
+        while !locked.limbo.is_settled() {
+            drop(locked);
+            drop(std::mem::replace(&mut departed, Departed::new(self)));
+            locked = self.table.0.lock();
+            self.drop_unread(&mut locked, &mut departed);
+        }
+        drop(locked);
+    }
+
+    /// Entries held and the bound on them, at one moment.
+    pub(crate) fn len_and_maxsize(&self, now: impl Fn() -> u64) -> (usize, Option<usize>) {
+        let mut departed = Departed::new(self);
+        let mut locked = self.table.0.lock();
+        let table = &mut *locked;
+        if !table.expiry.is_empty() {
+            self.reap(table, now(), usize::MAX, &mut departed);
+            self.drop_unread(table, &mut departed);
+        }
+        let held = (table.len, table.bounds.maxsize);
+        drop(locked);
+        held
+    }
+
+    /// Changes the bound; what has to leave has left when this returns. `changed` runs in the same step, so that of two
+    /// changes at once the later one holds everywhere.
+    pub(crate) fn set_maxsize(&self, maxsize: Option<usize>, changed: impl FnOnce()) {
+        let mut departed = Departed::new(self);
+        let mut locked = self.table.0.lock();
+        let table = &mut *locked;
+        self.tell(table);
+        table.bounds.maxsize = maxsize;
+        if table.start_order() {
+            self.order(table);
+        }
+        self.set_mode(table);
+        while maxsize.is_some_and(|most| table.len > most) && self.evict(table, 0, &mut departed) {}
+        self.drop_unread(table, &mut departed);
+        changed();
+        self.off.store(maxsize == Some(0), Relaxed);
+        drop(locked);
+    }
+
+    /// Enters the entry that was put into `slot`, everywhere but in the index.
+    fn settle(&self, table: &mut Table, slot: Slot, life: Life, hash: u64) {
+        let deadline = self.tti.map_or(life.limit, |tti| later(life.now, tti).min(life.limit));
+        if deadline != NEVER && !self.mortal.load(Relaxed) {
+            self.mortal.store(true, Relaxed);
+            self.set_mode(table);
+        }
+        if deadline.saturating_sub(life.now) < BRIEF {
+            self.brief.store(true, Relaxed);
+        }
+        if self.mortal.load(Relaxed) {
+            for (of, time) in [(&self.deadlines, deadline), (&self.limits, life.limit)] {
+                of.reserve(slot as usize);
+                of.get(slot as usize).iter().for_each(|place| place.store(!time, Relaxed));
+            }
+        }
+        table.enter(slot, life.weight);
+        if deadline != NEVER {
+            table.expiry.set(slot, deadline);
+        }
+        let Some(eviction) = &mut table.eviction else {
+            Marks::set(self, slot, self.clock.0.load(Relaxed));
+            return;
+        };
+        let mark = if let Trace::Count(_) = eviction.trace() { 0 } else { self.clock.0.load(Relaxed) };
+        Marks::set(self, slot, mark);
+        eviction.insert(self, slot, hash);
+    }
+
+    /// Puts those who are there in the order in which they came, because nobody kept the order of uses.
+    fn order(&self, table: &mut Table) {
+        let mut held: Vec<_> = table.live.slots().map(|slot| (Marks::get(self, slot), slot)).collect();
+        held.sort_unstable();
+        let hashes: Vec<_> = held.iter().map(|(_, slot)| self.hash_of(&table.occupied, *slot)).collect();
+        let Some(eviction) = &mut table.eviction else { return };
+        for ((_, slot), hash) in held.into_iter().zip(hashes) {
+            if let Trace::Count(_) = eviction.trace() {
+                Marks::set(self, slot, 0);
+            }
+            eviction.insert(self, slot, hash);
+        }
+    }
+
+    /// Takes up to `most` entries whose time is over.
+    fn reap(&self, table: &mut Table, now: u64, most: usize, departed: &mut Departed<'_, K, V>) {
+        let mut reaped = 0;
+        while reaped < most {
+            let Some(slot) = table.expiry.pop(now) else { return };
+            let deadline = self.deadline(slot);
+            if deadline > now {
+                // It was used since.
+                table.expiry.set(slot, deadline);
+                continue;
+            }
+            self.remove_slot(table, slot, Cause::Expired, departed);
+            table.expired += 1;
+            reaped += 1;
+        }
+    }
+
+    /// Evicts until one more entry of `weight` fits. `false` if it never will.
+    fn make_room(&self, table: &mut Table, hash: u64, weight: u64, departed: &mut Departed<'_, K, V>) -> bool {
+        if !table.can_hold(weight) {
+            return false;
+        }
+        while !table.has_room(weight) {
+            if !self.evict(table, hash, departed) {
+                return false;
+            }
+        }
+        table.fresh < Slot::MAX - 2
+    }
+
+    fn evict(&self, table: &mut Table, incoming: u64, departed: &mut Departed<'_, K, V>) -> bool {
+        let Some(slot) = table.eviction.as_mut().and_then(|eviction| eviction.evict(self, incoming)) else {
+            return false;
+        };
+        if let Some(next) = table.eviction.as_ref().and_then(|eviction| eviction.next_to_leave()) {
+            self.index.prefetch(self.hash_of(&table.occupied, next));
+        }
+        table.strike(slot);
+        table.evicted += 1;
+        let gone = self.unlink(table, slot);
+        self.depart(table, gone, Cause::Evicted, departed);
+        true
+    }
+
+    fn remove_slot(&self, table: &mut Table, slot: Slot, cause: Cause, departed: &mut Departed<'_, K, V>) {
+        table.eviction.iter_mut().for_each(|eviction| eviction.remove(slot));
+        table.strike(slot);
+        let gone = self.unlink(table, slot);
+        self.depart(table, gone, cause, departed);
+    }
+
+    fn unlink(&self, table: &Table, slot: Slot) -> Unlinked {
+        // The key of another call may panic, or no longer hash as it did: then it is searched for.
+        let hash = catch_unwind(AssertUnwindSafe(|| self.hash_of(&table.occupied, slot)));
+        if !hash.is_ok_and(|hash| self.index.unlink(hash, slot)) {
+            self.index.search_and_unlink(slot);
+        }
+        Unlinked::new(slot)
+    }
+
+    /// Sends an entry away: to the listener first, if there is one.
+    fn depart(&self, table: &mut Table, gone: Unlinked, cause: Cause, departed: &mut Departed<'_, K, V>) {
+        if self.listener.is_some() {
+            departed.untold.push((gone, cause));
+        } else {
+            table.limbo.push(gone);
+        }
+    }
+
+    /// A slot for one more entry.
+    fn vacancy(&self, table: &mut Table, departed: &mut Departed<'_, K, V>) -> Slot {
+        if let Some(slot) = table.free.pop() {
+            return slot;
+        }
+        let enough = table.bounds.maxsize.map_or(usize::MAX, |maxsize| table.slots_for(maxsize));
+        if !table.limbo.has_unread() && (table.is_limbo_full() || table.fresh as usize >= enough) {
+            self.sort_limbo(table);
+        }
+        if let Some(unread) = table.limbo.pop() {
+            let slot = unread.slot();
+            departed.push(self.slab.take(&mut table.occupied, unread));
+            return slot;
+        }
+        table.fresh += 1;
+        table.fresh - 1
+    }
+
+    /// After an insertion: what has left is dropped at once where that costs no fence, else when enough has gathered.
+    fn drop_some(&self, table: &mut Table, departed: &mut Departed<'_, K, V>) {
+        let costs_no_fence = table.limbo.is_empty() || self.stripes.only_mine();
+        if table.is_limbo_full() || costs_no_fence {
+            self.drop_unread(table, departed);
+        }
+    }
+
+    /// After a removal: the values are gone when the call returns, unless somebody is reading them.
+    fn drop_unread(&self, table: &mut Table, departed: &mut Departed<'_, K, V>) {
+        if !needs_drop::<(K, V)>() && !table.limbo.is_full() {
+            return;
+        }
+        if !table.limbo.is_empty() {
+            self.sort_limbo(table);
+        }
+        for _ in 0..BATCH {
+            let Some(unread) = table.limbo.pop() else { return };
+            table.free.push(unread.slot());
+            departed.push(self.slab.take(&mut table.occupied, unread));
+        }
+    }
+
+    fn sort_limbo(&self, table: &mut Table) {
+        let mut limbo = std::mem::take(&mut table.limbo);
+        // Hits on what is about to be used again are told, and so forgotten, while nobody is there.
+        limbo.sort(&self.stripes, || self.tell(table));
+        table.limbo = limbo;
+        table.gone = 0;
+    }
+
+    #[inline]
+    fn hash_of(&self, occupied: &Occupied, slot: Slot) -> u64 {
+        self.hasher.hash_one(&self.slab.held(occupied, slot).0)
+    }
+}
