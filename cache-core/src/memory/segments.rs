@@ -95,7 +95,7 @@ impl<T: Zero> Segments<T> {
 impl<T: Zero> Drop for Segments<T> {
     fn drop(&mut self) {
         for part in 0..PARTS {
-            let first = *self.parts[part].get_mut();
+            let first = self.parts[part].load(Acquire);
             if !first.is_null() {
                 // SAFETY: made by `allocate` with this length, and dropped once.
                 drop(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(first, self.length(part))) });

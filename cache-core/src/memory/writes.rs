@@ -5,7 +5,7 @@ use super::limbo::Unlinked;
 use super::slab::Occupied;
 use super::table::{Cause, Table};
 use super::{BRIEF, Life, Memory, NEVER, later};
-use crate::eviction::{EPOCH_BITS, Marks, Slot, Trace};
+use crate::eviction::{Marks, Slot, Trace};
 use crate::key::{Key, KeyRef, Value};
 use std::hash::BuildHasher;
 use std::mem::needs_drop;
@@ -16,6 +16,8 @@ use std::sync::atomic::Ordering::Relaxed;
 const RECLAIM: usize = 4;
 /// Entries dropped at a time when a cache is cleared.
 const BATCH: usize = 1024;
+/// Of a key whose hash is no more to be had: nobody finds it, and it leaves when its turn comes.
+const NO_HASH: u64 = 0;
 
 /// What has left a memory tier. Its drop tells the listener and drops the values: so it happens outside of all locks.
 #[must_use]
@@ -82,7 +84,7 @@ impl<K: Key, V: Value> Memory<K, V> {
         let table = &mut *locked;
         let Some((key, _)) = new.as_ref() else { return departed };
         // The user's code comes first: if it panics, nothing has changed.
-        self.index.grow(table.len, |slot| self.hash_of(&table.occupied, slot));
+        self.index.grow(table.len, |slot| self.hash_of(&table.occupied, slot).unwrap_or(NO_HASH));
         let is = |place: Place<'_>| key.is(&self.slab.held(&table.occupied, place.slot()).0);
         let find = || self.index.find(hash, |place| is(place).then(|| (place, place.slot())));
         let old = if self.index.is_absent(hash) { None } else { find() };
@@ -103,9 +105,7 @@ impl<K: Key, V: Value> Memory<K, V> {
         };
         let slot = self.vacancy(table, &mut departed);
         self.slab.put(&mut table.occupied, slot, entry);
-        // Not an atomic addition: hits add less than we do, so nothing is lost if ours overwrites theirs.
-        let now = ((self.clock.0.load(Relaxed) >> EPOCH_BITS) + 1) << EPOCH_BITS;
-        self.clock.0.store(now, Relaxed);
+        let _ = self.clock.0.tick();
         self.settle(table, slot, life, hash);
         match old {
             Some((place, old)) => {
@@ -181,7 +181,7 @@ impl<K: Key, V: Value> Memory<K, V> {
         table.expiry = Default::default();
         table.eviction = table.eviction.is_some().then(|| table.new_order());
         self.drop_unread(table, &mut departed);
-        while !locked.limbo.is_settled() {
+        while needs_drop::<(K, V)>() && !locked.limbo.is_settled() {
             drop(locked);
             drop(std::mem::replace(&mut departed, Departed::new(self)));
             locked = self.table.0.lock();
@@ -244,10 +244,10 @@ impl<K: Key, V: Value> Memory<K, V> {
             table.expiry.set(slot, deadline);
         }
         let Some(eviction) = &mut table.eviction else {
-            Marks::set(self, slot, self.clock.0.load(Relaxed));
+            Marks::set(self, slot, self.clock.0.now());
             return;
         };
-        let mark = if let Trace::Count(_) = eviction.trace() { 0 } else { self.clock.0.load(Relaxed) };
+        let mark = if let Trace::Count(_) = eviction.trace() { 0 } else { self.clock.0.now() };
         Marks::set(self, slot, mark);
         eviction.insert(self, slot, hash);
     }
@@ -256,7 +256,8 @@ impl<K: Key, V: Value> Memory<K, V> {
     fn order(&self, table: &mut Table) {
         let mut held: Vec<_> = table.live.slots().map(|slot| (Marks::get(self, slot), slot)).collect();
         held.sort_unstable();
-        let hashes: Vec<_> = held.iter().map(|(_, slot)| self.hash_of(&table.occupied, *slot)).collect();
+        let hash_of = |slot| self.hash_of(&table.occupied, slot).unwrap_or(NO_HASH);
+        let hashes: Vec<_> = held.iter().map(|(_, slot)| hash_of(*slot)).collect();
         let Some(eviction) = &mut table.eviction else { return };
         for ((_, slot), hash) in held.into_iter().zip(hashes) {
             if let Trace::Count(_) = eviction.trace() {
@@ -318,9 +319,9 @@ impl<K: Key, V: Value> Memory<K, V> {
     }
 
     fn unlink(&self, table: &Table, slot: Slot) -> Unlinked {
-        // The key of another call may panic, or no longer hash as it did: then it is searched for.
-        let hash = catch_unwind(AssertUnwindSafe(|| self.hash_of(&table.occupied, slot)));
-        if !hash.is_ok_and(|hash| self.index.unlink(hash, slot)) {
+        let hash = self.hash_of(&table.occupied, slot);
+        // It may no longer hash as it did: then it is searched for.
+        if !hash.is_some_and(|hash| self.index.unlink(hash, slot)) {
             self.index.search_and_unlink(slot);
         }
         Unlinked::new(slot)
@@ -384,8 +385,10 @@ impl<K: Key, V: Value> Memory<K, V> {
         table.gone = 0;
     }
 
+    /// `None` if the key panics: it is the key of another call, which must not end this one.
     #[inline]
-    fn hash_of(&self, occupied: &Occupied, slot: Slot) -> u64 {
-        self.hasher.hash_one(&self.slab.held(occupied, slot).0)
+    fn hash_of(&self, occupied: &Occupied, slot: Slot) -> Option<u64> {
+        let key = &self.slab.held(occupied, slot).0;
+        catch_unwind(AssertUnwindSafe(|| self.hasher.hash_one(key))).ok()
     }
 }
