@@ -301,8 +301,9 @@ impl<K: Key, V: Value> Memory<K, V> {
         let Some(slot) = table.eviction.as_mut().and_then(|eviction| eviction.evict(self, incoming)) else {
             return false;
         };
-        if let Some(next) = table.eviction.as_ref().and_then(|eviction| eviction.next_to_leave()) {
-            self.index.prefetch(self.hash_of(&table.occupied, next));
+        let next = table.eviction.as_ref().and_then(|eviction| eviction.next_to_leave());
+        if let Some(hash) = next.and_then(|next| self.hash_of(&table.occupied, next)) {
+            self.index.prefetch(hash);
         }
         table.strike(slot);
         table.evicted += 1;
