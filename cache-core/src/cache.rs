@@ -12,6 +12,7 @@ use crate::memory::{Hit, Life, Memory, NEVER, later};
 use crate::remote::Remote;
 use crate::settings::Settings;
 use crate::storing::Storing;
+use crate::studies::Studies;
 use crate::time::Timestamp;
 use crate::waits::Ticket;
 use std::fmt;
@@ -42,6 +43,7 @@ pub struct Cache<K: Key, V: Value> {
     pub(crate) flights: Arc<Flights<K, V>>,
     pub(crate) remote: Option<Remote<K, V>>,
     pub(crate) counts: Counts,
+    pub(crate) studies: Studies,
     pub(crate) settings: Settings<K, V>,
 }
 
@@ -290,6 +292,8 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// as to compare the key.
     #[inline(always)]
     pub(crate) fn hit<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<Hit<'_, K, V>> {
+        // Each call begins here, once.
+        self.studies.request(hash);
         self.refresh();
         self.memory.hit(hash, key, || self.coarse_now())
     }
@@ -300,7 +304,7 @@ impl<K: Key, V: Value> Cache<K, V> {
         Some(V::clone(&*self.hit(hash, key)?))
     }
 
-    /// As `find`, away from the hot path.
+    /// As `find` once more in the same call, away from the hot path.
     #[inline(never)]
     fn find_again<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
         if self.memory.is_off() { None } else { self.memory.get(hash, key, || self.coarse_now()) }

@@ -21,5 +21,6 @@ mod macros;
 mod readme;
 #[cfg(feature = "postcard")]
 mod remote;
+mod study;
 mod watchdog;
 mod weights;
