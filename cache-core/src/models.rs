@@ -35,9 +35,10 @@ pub(crate) fn check(model: fn(), bugs: &[&'static str]) {
     try_orders(model);
     for bug in bugs {
         plant(bug);
-        let found = catch_unwind(AssertUnwindSafe(|| try_orders(model)));
+        // A rare one is looked for longer: no run of this fails by chance.
+        let found = (0..8).any(|_| catch_unwind(AssertUnwindSafe(|| try_orders(model))).is_err());
         plant("");
-        assert!(found.is_err(), "the planted bug \"{bug}\" is not seen");
+        assert!(found, "the planted bug \"{bug}\" is not seen");
     }
 }
 

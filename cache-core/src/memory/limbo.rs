@@ -94,6 +94,9 @@ impl Limbo {
         }
         self.hazards.clear();
         self.hazards.extend(stripes.all().flat_map(|stripe| stripe.hazards()));
+        if planted("hazards unseen") {
+            self.hazards.clear();
+        }
         between();
         let (hazards, unread) = (&self.hazards, &mut self.unread);
         // Reversed, so that slots are used again in the order in which they were left: neighbours are then close in age.

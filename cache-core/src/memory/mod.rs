@@ -10,6 +10,8 @@ mod loom_models;
 mod models;
 mod segments;
 mod slab;
+#[cfg(all(test, not(any(shuttle, loom))))]
+mod stress;
 mod stripes;
 mod table;
 #[cfg(all(test, not(any(shuttle, loom))))]
