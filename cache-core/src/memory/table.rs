@@ -89,7 +89,9 @@ impl Table {
     }
 
     pub(super) fn new_order(&self) -> Box<dyn Eviction> {
-        self.bounds.policy.build(self.bounds.maxsize.unwrap_or(0).min(PIECE), self.seed)
+        // Places for those in limbo too: to move what was kept of a million entries takes milliseconds.
+        let slots = self.bounds.maxsize.map_or(0, |maxsize| self.slots_for(maxsize).min(PIECE));
+        self.bounds.policy.build(slots, self.seed)
     }
 
     /// Whether an entry of `weight` can ever fit.
