@@ -185,28 +185,40 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
                 Some(cache.memory.insert(hash, &mut new, life))
             }
         };
-        // While the board is locked nobody can invalidate the key. What leaves memory is dropped after that.
+        // While the board is locked nobody can invalidate the key. What leaves memory leaves after those who wait have
+        // their value: the listener may take its time, or ask for the key.
         let Some(storing) = storing else {
-            drop(cache.flights.take(hash, &flight, insert));
+            let departed = cache.flights.take(hash, &flight, insert);
             self.flight = None;
             land(flight, &value);
+            // By name: a result that is made before a drop that panics is never dropped.
+            drop(departed);
             return (value, None);
         };
-        let displaced = cache.flights.store(hash, &flight, |key| insert(K::clone(key)));
-        let kept = displaced.is_some();
-        drop(displaced);
+        let departed = cache.flights.store(hash, &flight, |key| insert(K::clone(key)));
+        let kept = departed.is_some();
         self.flight = None;
         flight.land(value.clone());
+        drop(departed);
         (value, kept.then_some(storing))
     }
 }
 
 /// Ends a flight that is off the board; the value is copied only if somebody follows it.
 fn land<V: Value>(flight: Arc<Flight<V>>, value: &V) {
-    if Arc::strong_count(&flight) > 1 {
-        flight.land(value.clone());
-    } else {
-        flight.give_up();
+    let flight = Landing(flight);
+    if Arc::strong_count(&flight.0) > 1 {
+        flight.0.land(value.clone());
+    }
+}
+
+/// Ends a flight in any case: those who wait look again if the copy of the value panics.
+struct Landing<V: Value>(Arc<Flight<V>>);
+
+impl<V: Value> Drop for Landing<V> {
+    fn drop(&mut self) {
+        // No effect on one that has landed.
+        self.0.give_up();
     }
 }
 

@@ -88,6 +88,9 @@ use proc_macro::TokenStream;
 /// - `tti = "30s"`: time to live since last used.
 /// - `max_bytes = "64MiB"` with `weigh = |value| ..`: a bound on weight. Text with `B KB MB GB TB` or `KiB MiB GiB TiB`,
 ///   or a number. `weigh` takes a reference to the value and returns a `u64`.
+/// - `on_evict = |key, value, cause| ..`: called, outside of all locks, with each result that leaves memory, and why
+///   (`memolith::Cause`). The key is what `key = ..` gives, else a tuple of all arguments that count, owned: `&(u64,)` of
+///   one `u64`, `&(String, usize)` of a `&str` and a `usize`. `CacheBuilder::on_evict` says what it hears of, and when.
 ///
 /// Of the key:
 ///
