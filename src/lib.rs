@@ -87,6 +87,25 @@
 //!
 //! **A place of your own** is a [`Backend`]: six methods over bytes.
 //!
+//! **Which size, which policy**: ask a running cache with [`Cache::study`], or [`simulate`] a trace of its keys.
+//!
+//! ```
+//! # use memolith::{lru_cache, Policy};
+//! #[lru_cache(maxsize = 100)]
+//! fn double(n: u64) -> u64 {
+//!     2 * n
+//! }
+//!
+//! let study = double::cache().study();
+//! for n in 0..10_000 {
+//!     double(n % 150);
+//! }
+//! let report = study.report();
+//! let twice = report.iter().find(|at| at.policy == Policy::Lru && at.maxsize == 200);
+//! assert_eq!(twice.map(|at| at.hit_ratio), Some(0.985));
+//! assert_eq!(double::cache_info().hits, 0);
+//! ```
+//!
 //! # When something goes wrong
 //!
 //! A cache is a promise to be faster, so it never makes a program fail.

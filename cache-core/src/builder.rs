@@ -14,6 +14,7 @@ use crate::memory::{Bounds, Cause, Listener, Memory};
 use crate::remote::Remote;
 use crate::settings::{Settings, Weigher};
 use crate::store::Store;
+use crate::studies::Studies;
 use crate::time::{Clock, SystemClock};
 use hashbrown::DefaultHashBuilder;
 use std::fmt;
@@ -235,7 +236,8 @@ impl<K: Key, V: Value> CacheBuilder<K, V> {
             tti: self.tti,
         };
         let memory = Memory::new(bounds, settings.hasher.clone(), self.listener, settings.hasher.hash_one(0));
-        Cache { memory, flights: Arc::new(Flights::default()), remote, counts, settings }
+        let (flights, studies) = (Arc::new(Flights::default()), Studies::default());
+        Cache { memory, flights, remote, counts, studies, settings }
     }
 }
 

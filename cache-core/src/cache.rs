@@ -3,8 +3,8 @@
 use crate::bytes::Stamp;
 use crate::counts::Counts;
 use crate::error::{Error, Result};
-use crate::flight::{Flight, Follower, Outcome};
-use crate::flights::{Flights, Join};
+use crate::flight::{Follower, Outcome};
+use crate::flights::{Caller, Flights, Join};
 use crate::info::CacheInfo;
 use crate::key::{Key, KeyRef, Value};
 use crate::lease::Lease;
@@ -12,7 +12,9 @@ use crate::memory::{Hit, Life, Memory, NEVER, later};
 use crate::remote::Remote;
 use crate::settings::Settings;
 use crate::storing::Storing;
+use crate::studies::Studies;
 use crate::time::Timestamp;
+use crate::waits::Ticket;
 use std::fmt;
 use std::future::Future;
 use std::hash::BuildHasher;
@@ -41,6 +43,7 @@ pub struct Cache<K: Key, V: Value> {
     pub(crate) flights: Arc<Flights<K, V>>,
     pub(crate) remote: Option<Remote<K, V>>,
     pub(crate) counts: Counts,
+    pub(crate) studies: Studies,
     pub(crate) settings: Settings<K, V>,
 }
 
@@ -57,9 +60,9 @@ pub enum Lookup<'a, K: Key, V: Value> {
 /// How a lookup that memory could not answer goes on.
 enum Begin<'a, K: Key, V: Value> {
     Hit(V),
-    /// Compute without waiting and without being waited for.
-    Alone(Lease<'a, K, V>),
-    Follow(Arc<Flight<V>>, Follower<V>),
+    /// Compute: nobody else knows.
+    Miss(Lease<'a, K, V>),
+    Follow(Ticket, Follower<V>),
     /// Compute, unless the backend knows; `ask` is false where it may know something stale.
     Lead {
         lease: Lease<'a, K, V>,
@@ -93,13 +96,15 @@ impl<K: Key, V: Value> Cache<K, V> {
             return Lookup::Hit(value);
         }
         loop {
-            match self.begin(hash, key, Flight::by_thread) {
+            match self.begin(hash, key, Caller::Thread) {
                 Begin::Hit(value) => return Lookup::Hit(value),
-                Begin::Alone(lease) => return self.miss(lease),
-                Begin::Follow(flight, follower) => match self.followed(hash, &flight, follower.wait()) {
-                    Some(value) => return Lookup::Hit(value),
-                    None => continue,
-                },
+                Begin::Miss(lease) => return self.miss(lease),
+                Begin::Follow(ticket, follower) => {
+                    let outcome = follower.wait();
+                    if let Some(value) = self.followed(hash, key, ticket, outcome) {
+                        return Lookup::Hit(value);
+                    }
+                }
                 Begin::Lead { lease, ask } => {
                     let found = if ask { lease.fetch() } else { None };
                     let Some((value, stamp)) = found else { return self.miss(lease) };
@@ -120,13 +125,15 @@ impl<K: Key, V: Value> Cache<K, V> {
             return Lookup::Hit(value);
         }
         loop {
-            match self.begin(hash, key, Flight::by_task) {
+            match self.begin(hash, key, Caller::Task) {
                 Begin::Hit(value) => return Lookup::Hit(value),
-                Begin::Alone(lease) => return self.miss(lease),
-                Begin::Follow(flight, follower) => match self.followed(hash, &flight, follower.await) {
-                    Some(value) => return Lookup::Hit(value),
-                    None => continue,
-                },
+                Begin::Miss(lease) => return self.miss(lease),
+                Begin::Follow(ticket, follower) => {
+                    let outcome = follower.await;
+                    if let Some(value) = self.followed(hash, key, ticket, outcome) {
+                        return Lookup::Hit(value);
+                    }
+                }
                 Begin::Lead { lease, ask } => {
                     let found = if ask { lease.fetch_async().await } else { None };
                     let Some((value, stamp)) = found else { return self.miss(lease) };
@@ -286,6 +293,8 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// as to compare the key.
     #[inline(always)]
     pub(crate) fn hit<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<Hit<'_, K, V>> {
+        // Each call begins here, once.
+        self.studies.request(hash);
         self.refresh();
         self.memory.hit(hash, key, || self.coarse_now())
     }
@@ -296,25 +305,29 @@ impl<K: Key, V: Value> Cache<K, V> {
         Some(V::clone(&*self.hit(hash, key)?))
     }
 
-    /// As `find`, away from the hot path.
+    /// As `find` once more in the same call, away from the hot path.
     #[inline(never)]
     fn find_again<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
         if self.memory.is_off() { None } else { self.memory.get(hash, key, || self.coarse_now()) }
     }
 
-    fn begin<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, flight: fn() -> Arc<Flight<V>>) -> Begin<'_, K, V> {
+    /// To be called right after a look into memory.
+    #[inline]
+    fn begin<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, caller: Caller) -> Begin<'_, K, V> {
         if self.settings.disabled() {
-            return Begin::Alone(Lease::alone(self));
+            return Begin::Miss(Lease::alone(self));
         }
-        match self.flights.join(hash, key, flight) {
-            Join::Follow(flight) => match Arc::clone(&flight).follow() {
-                Ok(follower) => Begin::Follow(flight, follower),
-                Err(_circle) => Begin::Alone(Lease::alone(self)),
+        match self.flights.join(hash, key, caller) {
+            Join::Follow(flight) => match flight.follow() {
+                Ok(follower) => Begin::Follow(follower.ticket(), follower),
+                Err(_circle) => Begin::Miss(Lease::alone(self)),
             },
-            Join::Lead { flight, stale } => {
-                let lease = Lease::new(self, hash, flight, key);
+            Join::Lead(lead) if !lead.late && self.remote.is_none() => Begin::Miss(Lease::in_memory(self, hash, lead)),
+            Join::Lead(lead) => {
+                let (late, stale) = (lead.late, lead.stale);
+                let lease = Lease::new(self, hash, lead, key);
                 // The leader before us may have landed between our look into memory and our joining.
-                match self.find_again(hash, key) {
+                match if late { self.find_again(hash, key) } else { None } {
                     Some(value) => Begin::Hit(lease.answer(value)),
                     None => Begin::Lead { lease, ask: !stale },
                 }
@@ -322,8 +335,8 @@ impl<K: Key, V: Value> Cache<K, V> {
         }
     }
 
-    /// The value that was waited for, unless its leader gave up.
-    fn followed(&self, hash: u64, flight: &Arc<Flight<V>>, outcome: Outcome<V>) -> Option<V> {
+    /// The value that was waited for; if its leader gave up, what memory has by now.
+    fn followed<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, ticket: Ticket, outcome: Outcome<V>) -> Option<V> {
         match outcome {
             Outcome::Landed(value) => {
                 self.counts.coalesced.fetch_add(1, Relaxed);
@@ -332,15 +345,17 @@ impl<K: Key, V: Value> Cache<K, V> {
             }
             Outcome::GivenUp => {
                 // A leader that stands still has not taken its flight off the board.
-                let _key = self.flights.take(hash, flight, |key| key);
-                None
+                drop(self.flights.discard(hash, ticket));
+                self.find_again(hash, key)
             }
         }
     }
 
-    fn miss<'a>(&'a self, lease: Lease<'a, K, V>) -> Lookup<'a, K, V> {
+    #[inline]
+    fn miss<'a>(&'a self, mut lease: Lease<'a, K, V>) -> Lookup<'a, K, V> {
         self.memory.count_miss();
-        Lookup::Miss(lease.begun())
+        lease.begins();
+        Lookup::Miss(lease)
     }
 
     /// A value that the backend had: it goes into memory and to those who wait.
@@ -360,9 +375,10 @@ impl<K: Key, V: Value> Cache<K, V> {
         let remote = self.remote.as_ref().filter(|_| !self.settings.disabled())?;
         // Where nothing that is read can be kept, nobody need know that it is read.
         if (!self.memory.is_off() || self.settings.tti.is_some())
-            && let Join::Lead { flight, stale } = self.flights.join(hash, key, Flight::by_thread)
+            && let Join::Lead(lead) = self.flights.join(hash, key, Caller::Thread)
         {
-            let lease = Lease::new(self, hash, flight, key);
+            let stale = lead.stale;
+            let lease = Lease::new(self, hash, lead, key);
             let (value, stamp) = if stale { None } else { lease.fetch() }?;
             let (value, storing) = self.found(lease, value, stamp);
             storing.map(|storing| self.report(storing.run()));

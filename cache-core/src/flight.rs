@@ -3,7 +3,7 @@
 use crate::key::Value;
 use crate::sync::{Mutex, Thread, current, park, planted};
 use crate::timer;
-use crate::waits::{Circle, Node, Scope, Wait, wait_for};
+use crate::waits::{Circle, Node, Scope, Ticket, Wait, wait_for};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
@@ -19,7 +19,7 @@ const HELD: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Flight<V> {
     state: Mutex<State<V>>,
-    pub(crate) node: Arc<Node>,
+    node: Arc<Node>,
 }
 
 #[derive(Debug)]
@@ -63,16 +63,14 @@ pub(crate) enum Outcome<V> {
 }
 
 impl<V: Value> Flight<V> {
-    /// A flight led by this thread, which is inside of the computation from now on.
-    pub(crate) fn by_thread() -> Arc<Self> {
-        let flight = Self::new(Leader::Busy);
-        flight.node.enter();
-        flight
+    /// The flight of what a thread computes.
+    pub(crate) fn by_thread(ticket: Ticket) -> Arc<Self> {
+        Self::new(Leader::Busy, Node::by_thread(ticket))
     }
 
-    /// A flight led by a task.
+    /// A flight that a task leads, from now on and from here.
     pub(crate) fn by_task() -> Arc<Self> {
-        Self::new(Leader::Held(Instant::now()))
+        Self::new(Leader::Held(Instant::now()), Node::by_task())
     }
 
     /// A flight that has ended with `value`.
@@ -82,9 +80,19 @@ impl<V: Value> Flight<V> {
         flight
     }
 
-    fn new(leader: Leader) -> Arc<Self> {
+    fn new(leader: Leader, node: Arc<Node>) -> Arc<Self> {
         let state = State { end: None, leader, waiting: Vec::new(), next: 0, watched: None };
-        Arc::new(Flight { state: Mutex::new(state), node: Node::begin() })
+        Arc::new(Flight { state: Mutex::new(state), node })
+    }
+
+    /// The computation that this is the flight of.
+    pub(crate) fn ticket(&self) -> Ticket {
+        self.node.ticket
+    }
+
+    /// A task leads from now on and from here what was a thread's.
+    pub(crate) fn hand_over(&self) {
+        self.node.hand_over();
     }
 
     /// Ends the flight with a value; no effect if it has ended.
@@ -213,6 +221,11 @@ pub(crate) struct Follower<V: Value> {
 }
 
 impl<V: Value> Follower<V> {
+    /// What is waited for.
+    pub(crate) fn ticket(&self) -> Ticket {
+        self.flight.ticket()
+    }
+
     /// Blocks this thread until the flight has ended.
     pub(crate) fn wait(mut self) -> Outcome<V> {
         let waker = Waker::from(Arc::new(Unpark(current())));

@@ -1,126 +1,206 @@
 //! The board of one cache: which keys are being computed, and what may still be kept of it.
 
+mod board;
+
 use crate::flight::Flight;
 use crate::key::{Key, KeyRef, Value};
-use crate::sync::{Mutex, planted};
-use hashbrown::HashTable;
+use crate::sync::{AtomicU64, Mutex, planted};
+use crate::waits::{Ticket, thread};
+use board::{Board, Posted, Stage};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+/// Parts of the board, so that threads that miss on different keys rarely meet.
+const PARTS: usize = 16;
 
 /// The computations under way in one cache, at most one per key that can still be kept.
 #[derive(Debug)]
 pub(crate) struct Flights<K, V> {
-    board: Mutex<Board<K, V>>,
+    parts: Box<[Part<K, V>]>,
+    /// Invalidations of every key that are under way. Raised before the parts are gone through: who locks one after
+    /// that sees it, and who came before is told by what is done to it.
+    sweeps: AtomicU64,
 }
 
+/// One cache line at least, which no other part shares.
 #[derive(Debug)]
-struct Board<K, V> {
-    posted: HashTable<Posted<K, V>>,
-    /// Invalidations of every key that are under way.
-    sweeps: usize,
-}
+#[repr(align(64))]
+struct Part<K, V>(Mutex<Board<K, V>>);
 
-#[derive(Debug)]
-struct Posted<K, V> {
-    hash: u64,
-    key: K,
-    flight: Arc<Flight<V>>,
-    stage: Stage,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// The value is being computed.
-    Computing,
-    /// The value is being written to the backend.
-    Storing,
-    /// What the backend holds is stale: until the leader whose value was invalidated while it was being written has
-    /// removed it again, or until an invalidation has reached the backend.
-    Doomed,
+/// Who would compute.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Caller {
+    Thread,
+    Task,
 }
 
 /// What a caller who misses is to do.
 #[derive(Debug)]
 pub(crate) enum Join<V> {
-    /// Compute. If `stale`, the backend may hold an invalidated value of this key and must not be asked.
-    Lead { flight: Arc<Flight<V>>, stale: bool },
+    /// Compute.
+    Lead(Lead<V>),
     /// Wait.
     Follow(Arc<Flight<V>>),
 }
 
+/// What was posted for a caller who computes.
+#[derive(Debug)]
+pub(crate) struct Lead<V> {
+    pub(crate) ticket: Ticket,
+    /// Of a task alone: a thread's is made when somebody follows.
+    pub(crate) flight: Option<Arc<Flight<V>>>,
+    /// The backend may hold an invalidated value of this key and must not be asked.
+    pub(crate) stale: bool,
+    /// Somebody else may have put the value into memory since this thread has looked there.
+    pub(crate) late: bool,
+}
+
+/// The flight of a computation that is off the board, if there is one: it ends without a value unless it is landed.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Landing<V: Value>(Option<Arc<Flight<V>>>);
+
+impl<V: Value> Landing<V> {
+    /// Gives the value to those who follow; it is copied only for them.
+    #[inline]
+    pub(crate) fn land(self, value: &V) {
+        if let Some(flight) = self.0.as_ref().filter(|flight| Arc::strong_count(flight) > 1) {
+            flight.land(value.clone());
+        }
+    }
+}
+
+impl<V: Value> Drop for Landing<V> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(flight) = &self.0 {
+            flight.give_up();
+        }
+    }
+}
+
 impl<K, V> Default for Flights<K, V> {
     fn default() -> Self {
-        Flights { board: Mutex::new(Board { posted: HashTable::new(), sweeps: 0 }) }
+        let part = || Part(Mutex::new(Board::default()));
+        Flights { parts: (0..PARTS).map(|_| part()).collect(), sweeps: AtomicU64::new(0) }
+    }
+}
+
+impl<K, V> Flights<K, V> {
+    #[inline]
+    fn board(&self, hash: u64) -> &Mutex<Board<K, V>> {
+        // Not the bits by which the tables choose a place.
+        &self.parts[(hash >> 40) as usize % PARTS].0
+    }
+
+    fn sweeping(&self) -> bool {
+        // Pairs with the Release in `Invalidation::drop`: who asks the backend after that finds nothing stale there.
+        self.sweeps.load(Acquire) > 0
     }
 }
 
 impl<K: Key, V: Value> Flights<K, V> {
-    /// Joins the flight of `key`, or posts the one that `lead` makes.
-    pub(crate) fn join<Q: KeyRef<K> + ?Sized>(
-        &self,
-        hash: u64,
-        key: &Q,
-        lead: impl FnOnce() -> Arc<Flight<V>>,
-    ) -> Join<V> {
+    /// Joins the computation of `key`, or posts that of the caller.
+    pub(crate) fn join<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, caller: Caller) -> Join<V> {
         // Made outside of the lock: `to_key` is the user's code.
         let owned = key.to_key();
-        let mut board = self.board.lock();
-        let of_key = |posted: &Posted<K, V>| posted.hash == hash && key.is(&posted.key);
-        if !planted("two leaders")
-            && let Some(posted) = board.posted.find(hash, |posted| posted.stage != Stage::Doomed && of_key(posted))
-        {
-            return Join::Follow(Arc::clone(&posted.flight));
+        let mut board = self.board(hash).lock();
+        let mut stale = self.sweeping();
+        // Most boards are empty most of the time.
+        if !board.is_empty() {
+            if !planted("two leaders")
+                && let Some(posted) = board.current(hash, key)
+            {
+                return Join::Follow(posted.flight());
+            }
+            stale |= board.is_doomed(hash, key);
         }
-        let stale = board.is_stale(hash, key);
-        let flight = lead();
-        board.post(Posted { hash, key: owned, flight: Arc::clone(&flight), stage: Stage::Computing });
-        Join::Lead { flight, stale }
+        let (ticket, flight) = match caller {
+            Caller::Thread => (Ticket::by_thread(), None),
+            Caller::Task => {
+                let flight = Flight::by_task();
+                (flight.ticket(), Some(flight))
+            }
+        };
+        // What this thread has put there last it has put there before it looked, and what others did before that.
+        let late = !planted("no second look") && board.landed != 0 && board.landed != ticket.thread();
+        board.post(Posted { hash, key: owned, ticket, flight: flight.clone(), stage: Stage::Computing });
+        Join::Lead(Lead { ticket, flight, stale, late })
     }
 
     /// Whether the backend may hold an invalidated value of `key`.
     pub(crate) fn is_stale<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> bool {
-        self.board.lock().is_stale(hash, key)
+        self.board(hash).lock().is_doomed(hash, key) || self.sweeping()
     }
 
-    /// Runs `keep` with the key if `flight` may still be kept, while nobody can invalidate it, and takes it off the board.
-    pub(crate) fn take<R>(&self, hash: u64, flight: &Arc<Flight<V>>, keep: impl FnOnce(K) -> R) -> Option<R> {
-        let mut board = self.board.lock();
-        let posted = board.posted.find_entry(hash, |posted| Arc::ptr_eq(&posted.flight, flight)).ok()?;
-        let (posted, _) = posted.remove();
-        if posted.stage == Stage::Doomed {
-            drop(board);
-            return None;
-        }
-        Some(keep(posted.key))
-    }
-
-    /// The value of `flight` is written. Takes it off the board, unless it was invalidated meanwhile: then it stays, so
-    /// that nobody asks the backend, until it is [taken](Self::take) because the value was removed again.
-    pub(crate) fn settle(&self, hash: u64, flight: &Arc<Flight<V>>) -> bool {
-        let settled = {
-            let mut board = self.board.lock();
-            let current = |posted: &Posted<K, V>| Arc::ptr_eq(&posted.flight, flight);
-            match board.posted.find_entry(hash, current) {
-                Ok(posted) if posted.get().stage == Stage::Doomed => return false,
-                Ok(posted) => Some(posted.remove().0),
-                Err(_) => None,
+    /// Takes a computation off the board. Runs `keep` with its key if the value may still be kept, while nobody can
+    /// invalidate it.
+    pub(crate) fn take(&self, hash: u64, ticket: Ticket, keep: impl FnOnce(K)) -> Landing<V> {
+        // Both live longer than the lock, also when `keep` panics.
+        let mut landing = Landing(None);
+        let mut _unkept = None;
+        let mut board = self.board(hash).lock();
+        let Some(Posted { key, flight, stage, .. }) = board.remove(hash, ticket) else { return landing };
+        landing.0 = flight;
+        match stage {
+            Stage::Computing | Stage::Storing => {
+                board.landed = thread();
+                keep(key);
             }
-        };
+            Stage::Forgotten | Stage::Doomed => _unkept = Some(key),
+        }
+        drop(board);
+        landing
+    }
+
+    /// Takes a computation off the board whose value is kept nowhere.
+    pub(crate) fn discard(&self, hash: u64, ticket: Ticket) -> Landing<V> {
+        let mut _key = None;
+        self.take(hash, ticket, |key| _key = Some(key))
+    }
+
+    /// The value of `ticket` is written. Takes it off the board, unless it was invalidated meanwhile: then it stays, so
+    /// that nobody asks the backend, until it is [taken](Self::take) because the value was removed again.
+    pub(crate) fn settle(&self, hash: u64, ticket: Ticket) -> bool {
+        let mut board = self.board(hash).lock();
+        if board.of(hash, ticket).is_some_and(|posted| posted.stage == Stage::Doomed) {
+            return false;
+        }
+        let settled = board.remove(hash, ticket);
+        drop(board);
         drop(settled);
         true
     }
 
-    /// A copy of the key of `flight`, if it may still be kept.
-    pub(crate) fn key(&self, hash: u64, flight: &Arc<Flight<V>>) -> Option<K> {
-        let board = self.board.lock();
-        board.posted.find(hash, |posted| Arc::ptr_eq(&posted.flight, flight)).map(|posted| posted.key.clone())
+    /// A copy of the key of `ticket`, if its value may still be kept.
+    pub(crate) fn key(&self, hash: u64, ticket: Ticket) -> Option<K> {
+        let mut board = self.board(hash).lock();
+        let posted = board.of(hash, ticket);
+        posted.filter(|posted| posted.stage == Stage::Computing).map(|posted| posted.key.clone())
     }
 
-    /// As [`take`](Self::take), but the flight stays posted while its value is written to the backend.
-    pub(crate) fn store<R>(&self, hash: u64, flight: &Arc<Flight<V>>, keep: impl FnOnce(&K) -> R) -> Option<R> {
-        let mut board = self.board.lock();
-        let posted = board.posted.find_mut(hash, |posted| Arc::ptr_eq(&posted.flight, flight))?;
+    /// The flight of `ticket`, for a leader that needs one before anybody follows.
+    pub(crate) fn flight(&self, hash: u64, ticket: Ticket) -> Option<Arc<Flight<V>>> {
+        self.board(hash).lock().of(hash, ticket).map(Posted::flight)
+    }
+
+    /// As [`take`](Self::take), but the computation stays posted while its value is written to the backend; its flight
+    /// is to be landed. None if the value may not be kept any more.
+    pub(crate) fn store<R>(
+        &self,
+        hash: u64,
+        ticket: Ticket,
+        keep: impl FnOnce(&K) -> R,
+    ) -> Option<(R, Arc<Flight<V>>)> {
+        let mut board = self.board(hash).lock();
+        board.landed = thread();
+        let posted = board.of(hash, ticket)?;
+        if posted.stage != Stage::Computing {
+            return None;
+        }
         posted.stage = Stage::Storing;
-        Some(keep(&posted.key))
+        let flight = posted.flight();
+        Some((keep(&posted.key), flight))
     }
 
     /// Runs `keep`, which puts a value in place: what is under way for `key` must not be kept. If the value is to be
@@ -133,57 +213,46 @@ impl<K: Key, V: Value> Flights<K, V> {
         keep: impl FnOnce(K) -> R,
     ) -> R {
         let posted = storing.map(|flight| {
-            let (key, flight) = (key.clone(), Arc::clone(flight));
-            Posted { hash, key, flight, stage: Stage::Storing }
+            let (key, ticket, flight) = (key.clone(), flight.ticket(), Some(Arc::clone(flight)));
+            Posted { hash, key, ticket, flight, stage: Stage::Storing }
         });
-        let (kept, forgotten) = {
-            let mut board = self.board.lock();
-            let forgotten = board.forget(hash, &key);
-            let kept = keep(key);
-            posted.into_iter().for_each(|posted| board.post(posted));
-            (kept, forgotten)
-        };
-        drop(forgotten);
+        let mut board = self.board(hash).lock();
+        board.forget(hash, &key);
+        board.landed = thread();
+        let kept = keep(key);
+        posted.into_iter().for_each(|posted| board.post(posted));
         kept
     }
 
     /// An invalidation of `key`: what is under way for it must not be kept.
     pub(crate) fn forget<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) {
-        let forgotten = self.board.lock().forget(hash, key);
-        // Its key is the user's, and so is dropped outside of the lock.
-        drop(forgotten);
+        self.board(hash).lock().forget(hash, key);
     }
 
     /// As [`forget`](Self::forget), and until the result is dropped the backend is not asked for `key`:
     /// who reads there before the invalidation has arrived would keep what it is about to remove.
     pub(crate) fn invalidate<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Invalidation<'_, K, V> {
-        let mark = Flight::by_task();
-        let posted = Posted { hash, key: key.to_key(), flight: Arc::clone(&mark), stage: Stage::Doomed };
-        let forgotten = {
-            let mut board = self.board.lock();
-            let forgotten = board.forget(hash, key);
-            board.post(posted);
-            forgotten
-        };
-        drop(forgotten);
+        let mark = Ticket::by_task();
+        let posted = Posted { hash, key: key.to_key(), ticket: mark, flight: None, stage: Stage::Doomed };
+        let mut board = self.board(hash).lock();
+        board.forget(hash, key);
+        board.post(posted);
+        drop(board);
         Invalidation { flights: self, mark: Some((hash, mark)) }
     }
 
     /// An invalidation of every key.
     pub(crate) fn forget_all(&self) {
-        let forgotten = self.board.lock().forget_all();
-        drop(forgotten);
+        self.parts.iter().for_each(|part| part.0.lock().forget_all());
     }
 
     /// As [`invalidate`](Self::invalidate) for every key.
     pub(crate) fn invalidate_all(&self) -> Invalidation<'_, K, V> {
-        let forgotten = {
-            let mut board = self.board.lock();
-            board.sweeps += 1;
-            board.forget_all()
-        };
-        drop(forgotten);
-        Invalidation { flights: self, mark: None }
+        // The locks that follow order it.
+        self.sweeps.fetch_add(1, Relaxed);
+        let invalidation = Invalidation { flights: self, mark: None };
+        self.forget_all();
+        invalidation
     }
 }
 
@@ -193,50 +262,14 @@ impl<K: Key, V: Value> Flights<K, V> {
 pub(crate) struct Invalidation<'a, K: Key, V: Value> {
     flights: &'a Flights<K, V>,
     /// What is posted for its key; none if it is of every key.
-    mark: Option<(u64, Arc<Flight<V>>)>,
+    mark: Option<(u64, Ticket)>,
 }
 
 impl<K: Key, V: Value> Drop for Invalidation<'_, K, V> {
     fn drop(&mut self) {
-        match &self.mark {
-            Some((hash, mark)) => _ = self.flights.take(*hash, mark, |_| ()),
-            None => self.flights.board.lock().sweeps -= 1,
+        match self.mark {
+            Some((hash, mark)) => drop(self.flights.discard(hash, mark)),
+            None => _ = self.flights.sweeps.fetch_sub(1, Release),
         }
-    }
-}
-
-impl<K: Key, V: Value> Board<K, V> {
-    fn post(&mut self, posted: Posted<K, V>) {
-        self.posted.insert_unique(posted.hash, posted, |posted| posted.hash);
-    }
-
-    fn is_stale<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> bool {
-        let doomed =
-            |posted: &Posted<K, V>| posted.stage == Stage::Doomed && posted.hash == hash && key.is(&posted.key);
-        self.sweeps > 0 || self.posted.find(hash, doomed).is_some()
-    }
-
-    /// Takes the computation of `key` off the board, or dooms the writing of its value.
-    fn forget<Q: KeyRef<K> + ?Sized>(&mut self, hash: u64, key: &Q) -> Option<Posted<K, V>> {
-        if planted("unseen invalidation") {
-            return None;
-        }
-        let current =
-            |posted: &Posted<K, V>| posted.stage != Stage::Doomed && posted.hash == hash && key.is(&posted.key);
-        let mut posted = self.posted.find_entry(hash, current).ok()?;
-        if posted.get().stage == Stage::Storing {
-            posted.get_mut().stage = Stage::Doomed;
-            return None;
-        }
-        Some(posted.remove().0)
-    }
-
-    fn forget_all(&mut self) -> Vec<Posted<K, V>> {
-        if planted("unseen invalidation") {
-            return Vec::new();
-        }
-        let storing = self.posted.iter_mut().filter(|posted| posted.stage == Stage::Storing);
-        storing.for_each(|posted| posted.stage = Stage::Doomed);
-        self.posted.extract_if(|posted| posted.stage == Stage::Computing).collect()
     }
 }

@@ -3,10 +3,12 @@
 use crate::bytes::{KeyBytes, Stamp};
 use crate::cache::Cache;
 use crate::flight::Flight;
+use crate::flights::Lead;
 use crate::key::{Key, KeyRef, Value};
 use crate::remote::stamp;
 use crate::storing::{Posted, Storing};
 use crate::time::Timestamp;
+use crate::waits::Ticket;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -23,36 +25,46 @@ pub struct Lease<'a, K: Key, V: Value> {
     cache: &'a Cache<K, V>,
     hash: u64,
     /// None for a lease that nobody waits for and whose value is kept nowhere.
+    ticket: Option<Ticket>,
+    /// Of a task alone, and of what it may await.
     flight: Option<Arc<Flight<V>>>,
-    /// The name of the key in the backend.
-    remote: Option<KeyBytes>,
-    /// When the computation began, where its cost is kept.
+    /// Of a key that has a name in the backend. Apart, because every miss of every cache moves the rest.
+    backed: Option<Box<Backed>>,
+}
+
+struct Backed {
+    key: KeyBytes,
+    /// When the computation began.
     began: Option<Instant>,
 }
 
 impl<'a, K: Key, V: Value> Lease<'a, K, V> {
-    pub(crate) fn new<Q: KeyRef<K> + ?Sized>(
-        cache: &'a Cache<K, V>,
-        hash: u64,
-        flight: Arc<Flight<V>>,
-        key: &Q,
-    ) -> Self {
+    pub(crate) fn new<Q: KeyRef<K> + ?Sized>(cache: &'a Cache<K, V>, hash: u64, lead: Lead<V>, key: &Q) -> Self {
         // From here on a panic of the key's own code passes the lease on.
-        let mut lease = Lease { cache, hash, flight: Some(flight), remote: None, began: None };
+        let mut lease = Self::in_memory(cache, hash, lead);
         if let Some(remote) = &cache.remote {
-            lease.remote = cache.report(remote.key(&key.to_key()));
+            let key = cache.report(remote.key(&key.to_key()));
+            lease.backed = key.map(|key| Box::new(Backed { key, began: None }));
         }
         lease
     }
 
+    /// Of a key that no backend is asked for.
+    #[inline]
+    pub(crate) fn in_memory(cache: &'a Cache<K, V>, hash: u64, lead: Lead<V>) -> Self {
+        Lease { cache, hash, ticket: Some(lead.ticket), flight: lead.flight, backed: None }
+    }
+
     /// The computation begins.
-    pub(crate) fn begun(mut self) -> Self {
-        self.began = self.remote.as_ref().map(|_| Instant::now());
-        self
+    #[inline]
+    pub(crate) fn begins(&mut self) {
+        if let Some(backed) = &mut self.backed {
+            backed.began = Some(Instant::now());
+        }
     }
 
     pub(crate) fn alone(cache: &'a Cache<K, V>) -> Self {
-        Lease { cache, hash: 0, flight: None, remote: None, began: None }
+        Lease { cache, hash: 0, ticket: None, flight: None, backed: None }
     }
 
     /// Keeps the value in both tiers, gives it to those who wait, and returns it.
@@ -60,8 +72,7 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
     /// If the key was invalidated since the lease was given, the value is returned and kept in neither tier.
     pub fn fill(mut self, value: V) -> V {
         let storing = self.storing(&value);
-        let (value, storing) = self.publish(value, self.cache.settings.ttl, storing);
-        if let Some(storing) = storing {
+        if let Some(storing) = self.publish(&value, self.cache.settings.ttl, storing) {
             self.cache.report(storing.run());
         }
         value
@@ -72,8 +83,7 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
     /// A cancelled `fill_async` has given the value to those who wait; the write goes on by itself.
     pub async fn fill_async(mut self, value: V) -> V {
         let storing = self.storing(&value);
-        let (value, storing) = self.publish(value, self.cache.settings.ttl, storing);
-        if let Some(storing) = storing {
+        if let Some(storing) = self.publish(&value, self.cache.settings.ttl, storing) {
             self.cache.report(storing.run_async().await);
         }
         value
@@ -81,9 +91,8 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
 
     /// Gives the value to those who wait, keeps it nowhere, and returns it.
     pub fn answer(mut self, value: V) -> V {
-        if let Some(flight) = self.flight.take() {
-            let _key = self.cache.flights.take(self.hash, &flight, |key| key);
-            land(flight, &value);
+        if let Some(ticket) = self.ended() {
+            self.cache.flights.discard(self.hash, ticket).land(&value);
         }
         value
     }
@@ -94,7 +103,8 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
     /// stands still) is noticed after 200 ms: one of those who wait takes over. A lease of
     /// [`lookup_async`](Cache::lookup_async) that is held outside of `drive` shields its key for 10 seconds.
     pub async fn drive<F: Future>(&self, work: F) -> F::Output {
-        let Some(flight) = &self.flight else { return work.await };
+        let Some(flight) = self.driven() else { return work.await };
+        let flight = &flight;
         // Also if the work is cancelled and the lease is not.
         let _ended = Driven(flight);
         let mut work = pin!(work);
@@ -111,13 +121,13 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
 
     /// What the backend has for the key.
     pub(crate) fn fetch(&self) -> Option<(V, Stamp)> {
-        let (remote, key) = self.cache.remote.as_ref().zip(self.remote.as_ref())?;
-        self.cache.report(remote.get(key, self.cache.settings.clock.now())).flatten()
+        let (remote, backed) = self.cache.remote.as_ref().zip(self.backed.as_ref())?;
+        self.cache.report(remote.get(&backed.key, self.cache.settings.clock.now())).flatten()
     }
 
     pub(crate) async fn fetch_async(&self) -> Option<(V, Stamp)> {
-        let (remote, key) = self.cache.remote.as_ref().zip(self.remote.as_ref())?;
-        self.cache.report(remote.get_async(key, self.cache.settings.clock.now()).await).flatten()
+        let (remote, backed) = self.cache.remote.as_ref().zip(self.backed.as_ref())?;
+        self.cache.report(remote.get_async(&backed.key, self.cache.settings.clock.now()).await).flatten()
     }
 
     /// Keeps a value that came from the backend, for `ttl` at most, and stores it again if its idle time is half over.
@@ -135,12 +145,13 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
         });
         let storing =
             renewed.filter(|renewed| renewed.expires > stamp.expires).and_then(|stamp| self.seal(&value, stamp));
-        self.publish(value, ttl, storing)
+        let storing = self.publish(&value, ttl, storing);
+        (value, storing)
     }
 
     /// The writing of `value` to the backend, if there is one and the value has a form in bytes.
     fn storing(&mut self, value: &V) -> Option<Storing<K, V>> {
-        let cost = self.began?.elapsed();
+        let cost = self.backed.as_ref()?.began?.elapsed();
         let settings = &self.cache.settings;
         let stamp = stamp(settings.clock.now(), settings.remote_life(), cost);
         self.seal(value, stamp)
@@ -149,76 +160,68 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
     fn seal(&mut self, value: &V, stamp: Stamp) -> Option<Storing<K, V>> {
         let cache = self.cache;
         let remote = cache.remote.as_ref()?;
-        let flight = self.flight.as_ref()?;
-        let key = self.remote.take()?;
+        let ticket = self.ticket?;
+        let key = self.backed.take()?.key;
         let record = cache.report(remote.seal(&key, value, stamp))?;
-        let posted = Posted { flights: Arc::clone(&cache.flights), hash: self.hash, flight: Arc::clone(flight) };
+        let posted = Posted { flights: Arc::clone(&cache.flights), hash: self.hash, ticket };
         Some(Storing::new(posted, Arc::clone(&remote.store), key.bytes, record, stamp.created))
     }
 
     /// Puts the value into memory and gives it to those who wait. If it is to be stored, the flight stays on the board
     /// until `Storing` takes it off; if it was invalidated, nothing is to be stored.
-    fn publish(
-        &mut self,
-        value: V,
-        ttl: Option<Duration>,
-        storing: Option<Storing<K, V>>,
-    ) -> (V, Option<Storing<K, V>>) {
-        let Some(flight) = self.flight.clone() else { return (value, None) };
+    fn publish(&mut self, value: &V, ttl: Option<Duration>, storing: Option<Storing<K, V>>) -> Option<Storing<K, V>> {
+        let ticket = self.ticket?;
         let (cache, hash) = (self.cache, self.hash);
         cache.refresh();
         let weight = match &cache.settings.weigher {
-            Some(weigher) => cache.flights.key(hash, &flight).map_or(0, |key| weigher(&key, &value)),
+            Some(weigher) => cache.flights.key(hash, ticket).map_or(0, |key| weigher(&key, value)),
             None => 0,
         };
         let life = cache.life(ttl, weight);
         let copy = (!cache.memory.is_off()).then(|| value.clone());
-        // Outside of the lock, so that it is dropped there if it finds no room or a comparison of keys panics.
-        let (mut new, mut unkept) = (None, None);
+        self.ended();
+        // Outside of the lock, so that all is dropped there: what leaves memory, what finds no room there, and the key
+        // if a comparison of keys panics. What leaves does so when those who wait have their value: the listener may
+        // take its time, or ask for the key.
+        let (mut new, mut unkept, mut displaced) = (None, None, None);
         let insert = |key| match copy {
-            None => {
-                unkept = Some(key);
-                None
-            }
+            None => unkept = Some(key),
             Some(copy) => {
                 new = Some((key, copy));
-                Some(cache.memory.insert(hash, &mut new, life))
+                displaced = Some(cache.memory.insert(hash, &mut new, life));
             }
         };
-        // While the board is locked nobody can invalidate the key. What leaves memory leaves after those who wait have
-        // their value: the listener may take its time, or ask for the key.
+        // While the board is locked nobody can invalidate the key.
         let Some(storing) = storing else {
-            let departed = cache.flights.take(hash, &flight, insert);
-            self.flight = None;
-            land(flight, &value);
-            // By name: a result that is made before a drop that panics is never dropped.
-            drop(departed);
-            return (value, None);
+            cache.flights.take(hash, ticket, insert).land(value);
+            return None;
         };
-        let departed = cache.flights.store(hash, &flight, |key| insert(K::clone(key)));
-        let kept = departed.is_some();
-        self.flight = None;
+        let Some(((), flight)) = cache.flights.store(hash, ticket, |key| insert(K::clone(key))) else {
+            cache.flights.discard(hash, ticket).land(value);
+            return None;
+        };
         flight.land(value.clone());
-        drop(departed);
-        (value, kept.then_some(storing))
+        // By name: a result that is made before the listener panics would never be dropped.
+        drop(displaced);
+        Some(storing)
     }
-}
 
-/// Ends a flight that is off the board; the value is copied only if somebody follows it.
-fn land<V: Value>(flight: Arc<Flight<V>>, value: &V) {
-    let flight = Landing(flight);
-    if Arc::strong_count(&flight.0) > 1 {
-        flight.0.land(value.clone());
+    /// What is computed is known, or given up.
+    fn ended(&mut self) -> Option<Ticket> {
+        let ticket = self.ticket.take()?;
+        ticket.end();
+        self.flight = None;
+        Some(ticket)
     }
-}
 
-/// Ends a flight in any case: those who wait look again if the copy of the value panics.
-struct Landing<V: Value>(Arc<Flight<V>>);
-
-impl<V: Value> Drop for Landing<V> {
-    fn drop(&mut self) {
-        // No effect on one that has landed.
-        self.0.give_up();
+    /// The flight, for a task that leads it.
+    fn driven(&self) -> Option<Arc<Flight<V>>> {
+        if self.flight.is_some() {
+            return self.flight.clone();
+        }
+        let flight = self.cache.flights.flight(self.hash, self.ticket?)?;
+        flight.hand_over();
+        Some(flight)
     }
 }
 
@@ -233,15 +236,14 @@ impl<V: Value> Drop for Driven<'_, V> {
 
 impl<K: Key, V: Value> Drop for Lease<'_, K, V> {
     fn drop(&mut self) {
-        if let Some(flight) = self.flight.take() {
-            let _key = self.cache.flights.take(self.hash, &flight, |key| key);
-            flight.give_up();
+        if let Some(ticket) = self.ended() {
+            drop(self.cache.flights.discard(self.hash, ticket));
         }
     }
 }
 
 impl<K: Key, V: Value> fmt::Debug for Lease<'_, K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lease").field("shared", &self.flight.is_some()).finish_non_exhaustive()
+        f.debug_struct("Lease").field("shared", &self.ticket.is_some()).finish_non_exhaustive()
     }
 }

@@ -28,8 +28,11 @@ mod models;
 mod offload;
 mod remote;
 mod settings;
+mod simulate;
 mod store;
 mod storing;
+mod studies;
+mod study;
 mod sync;
 mod system;
 mod threads;
@@ -59,6 +62,8 @@ pub use info::CacheInfo;
 pub use key::{Key, KeyRef, Value};
 pub use lease::Lease;
 pub use memory::Cause;
+pub use simulate::{Simulated, optimum, simulate};
+pub use study::Study;
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};
 
 /// For generated code. Not covered by semantic versioning.

@@ -3,8 +3,8 @@
 //! `RUSTFLAGS="--cfg shuttle" cargo test -p memolith-core --lib models --target-dir target/shuttle`
 
 use crate::cache::{Cache, Lookup};
-use crate::flight::{Flight, Outcome};
-use crate::flights::{Flights, Join};
+use crate::flight::Outcome;
+use crate::flights::{Caller, Flights, Join};
 use crate::sync::plant;
 use crate::waits::{Node, wait_for};
 use shuttle::sync::atomic::{AtomicU64, Ordering::SeqCst};
@@ -59,11 +59,12 @@ fn one_of_three_leads_and_the_others_are_told() {
         || {
             let (flights, computed) = (Flights::<u64, u64>::default(), AtomicU64::new(0));
             let values = threads(3, move |thread| {
-                match flights.join(1, &1, Flight::by_thread) {
-                    Join::Lead { flight, .. } => {
+                match flights.join(1, &1, Caller::Thread) {
+                    Join::Lead(lead) => {
                         computed.fetch_add(1, SeqCst);
                         thread::yield_now();
                         // Left on the board, so that who comes late follows too.
+                        let (_, flight) = flights.store(1, lead.ticket, |_| ()).expect("nobody invalidates");
                         flight.land(10 + thread);
                         10 + thread
                     }
@@ -86,15 +87,15 @@ fn who_gives_up_hands_over() {
             let (flights, computed) = (Flights::<u64, u64>::default(), AtomicU64::new(0));
             let values = threads(3, move |thread| {
                 loop {
-                    match flights.join(1, &1, Flight::by_thread) {
+                    match flights.join(1, &1, Caller::Thread) {
                         // The first to lead fails, whoever it is.
-                        Join::Lead { flight, .. } if computed.fetch_add(1, SeqCst) == 0 => {
+                        Join::Lead(lead) if computed.fetch_add(1, SeqCst) == 0 => {
                             thread::yield_now();
-                            flights.take(1, &flight, drop);
-                            flight.give_up();
+                            drop(flights.discard(1, lead.ticket));
                             return None;
                         }
-                        Join::Lead { flight, .. } => {
+                        Join::Lead(lead) => {
+                            let (_, flight) = flights.store(1, lead.ticket, |_| ()).expect("nobody invalidates");
                             flight.land(thread);
                             return Some((thread, computed.load(SeqCst)));
                         }
@@ -130,7 +131,7 @@ fn a_key_that_nobody_invalidates_is_computed_once() {
             let info = cache.info();
             assert_eq!((computed.load(SeqCst), info.hits, info.misses), (1, 2, 1));
         },
-        &["two leaders", "lost wake-up"],
+        &["two leaders", "no second look", "lost wake-up"],
     );
 }
 
@@ -257,14 +258,42 @@ fn three_that_would_wait_in_a_circle_do_not() {
 }
 
 #[test]
+fn waits_that_are_no_circle_are_not_refused() {
+    check(
+        || {
+            let (cache, computed) = (cache(), [const { AtomicU64::new(0) }; 3]);
+            threads(2, move |thread| {
+                let of = |key: u64, inside: &dyn Fn()| {
+                    cache.get_or_insert_with(&key, || {
+                        assert_eq!(computed[key as usize].fetch_add(1, SeqCst), 0, "computed twice");
+                        inside();
+                        key
+                    });
+                };
+                let first = || of(0, &|| ());
+                let second = || of(1, &first);
+                match thread {
+                    0 => second(),
+                    _ => of(2, &|| {
+                        first();
+                        second();
+                    }),
+                }
+            });
+        },
+        &["unseen end"],
+    );
+}
+
+#[test]
 fn of_waits_that_close_a_circle_one_is_refused() {
     check(
         || {
-            let nodes: Arc<Vec<_>> = Arc::new((0..3).map(|_| Node::begin()).collect());
+            let nodes: Arc<Vec<_>> = Arc::new((0..3).map(|_| Node::by_task()).collect());
             let shared = Arc::clone(&nodes);
             let waits = threads(3, move |thread| {
                 let at = thread as usize;
-                shared[at].enter();
+                let _inside = shared[at].scope();
                 wait_for(&shared[(at + 1) % 3]).ok()
             });
             assert_eq!(waits.iter().flatten().count(), 2);

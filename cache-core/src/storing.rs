@@ -2,32 +2,31 @@
 
 use crate::backend::Record;
 use crate::error::Result;
-use crate::flight::Flight;
 use crate::flights::Flights;
 use crate::key::{Key, Value};
 use crate::offload::offload;
 use crate::store::Store;
 use crate::time::Timestamp;
+use crate::waits::Ticket;
 use std::sync::Arc;
 
-/// A flight and where it is posted.
+/// A computation and where it is posted.
 pub(crate) struct Posted<K: Key, V: Value> {
     pub(crate) flights: Arc<Flights<K, V>>,
     pub(crate) hash: u64,
-    pub(crate) flight: Arc<Flight<V>>,
+    pub(crate) ticket: Ticket,
 }
 
 impl<K: Key, V: Value> Posted<K, V> {
-    /// Takes the flight off the board.
+    /// Takes it off the board.
     fn take(&self) {
-        let _key = self.flights.take(self.hash, &self.flight, |key| key);
-        self.flight.give_up();
+        drop(self.flights.discard(self.hash, self.ticket));
     }
 
     /// As `take` once the value is written. If its key was invalidated meanwhile, returns what is to be taken off when
     /// the value has been removed again.
     fn settle(self) -> Option<Self> {
-        if self.flights.settle(self.hash, &self.flight) { None } else { Some(self) }
+        if self.flights.settle(self.hash, self.ticket) { None } else { Some(self) }
     }
 }
 

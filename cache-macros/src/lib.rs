@@ -83,7 +83,8 @@ use proc_macro::TokenStream;
 /// Of the cache:
 ///
 /// - `maxsize = N` or `maxsize = None`: entries at most, 128 by default; `None` is unbounded, and 0 keeps nothing.
-/// - `policy = Lru`: who leaves when it is full, a variant of `memolith::Policy`: `Lru`, `Mru`, `Fifo`, `Lfu`, `Random`, `Sieve`, `S3Fifo`, `TinyLfu`.
+/// - `policy = Lru`: who leaves when it is full, a variant of `memolith::Policy`: `Lru`, `Mru`, `Fifo`, `Lfu`, `Random`, `Sieve`, `S3Fifo`, `TinyLfu`, `Tenure`,
+///   `Auto`.
 /// - `ttl = "5m"`: time to live since written. Text with the units `ms s m h d`, as in `"1h30m"`, or a `Duration`.
 /// - `tti = "30s"`: time to live since last used.
 /// - `max_bytes = "64MiB"` with `weigh = |value| ..`: a bound on weight. Text with `B KB MB GB TB` or `KiB MiB GiB TiB`,

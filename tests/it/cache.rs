@@ -144,9 +144,13 @@ fn a_working_set_of_the_size_of_the_bound_never_thrashes() {
 
 #[test]
 fn a_scan_does_not_push_out_what_is_popular() {
-    for (policy, stays) in
-        [(Policy::Lru, false), (Policy::Sieve, true), (Policy::S3Fifo, true), (Policy::TinyLfu, true)]
-    {
+    for (policy, stays) in [
+        (Policy::Lru, false),
+        (Policy::Sieve, true),
+        (Policy::S3Fifo, true),
+        (Policy::TinyLfu, true),
+        (Policy::Tenure, true),
+    ] {
         let cache = Cache::<u64, u64>::builder().maxsize(200).policy(policy).build();
         let use_all = |keys: std::ops::Range<u64>| keys.for_each(|key| _ = cache.get_or_insert_with(&key, || key));
         // Popular keys are used among others until the policy has noticed.

@@ -22,5 +22,6 @@ mod macros;
 mod readme;
 #[cfg(feature = "postcard")]
 mod remote;
+mod study;
 mod watchdog;
 mod weights;

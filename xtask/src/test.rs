@@ -21,6 +21,7 @@ pub(crate) fn steps() -> Vec<Step> {
             .with("RUSTFLAGS", "--cfg shuttle")
             .with("CARGO_TARGET_DIR", shuttle),
         Step::cargo("xtask", "test --no-fail-fast -p xtask"),
+        Step::cargo("races", "test --no-fail-fast -p compare --lib"),
         Step::here("examples", examples::run),
     ]
 }

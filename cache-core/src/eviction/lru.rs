@@ -37,6 +37,8 @@ pub(crate) struct Lru {
 
 const LAST: Slot = Slot::MAX;
 const OUT: Slot = Slot::MAX - 1;
+/// How many evictions ahead an entry is asked for.
+const SOON: usize = 6;
 /// Slots that a bucket of a full cache holds, if all are missed.
 const BUCKET: usize = 32;
 
@@ -144,6 +146,9 @@ impl Eviction for Lru {
         loop {
             while let Some(&oldest) = self.ready.get(self.left) {
                 self.left += 1;
+                if let Some(&soon) = self.ready.get(self.left + SOON) {
+                    marks.prefetch(soon as Slot);
+                }
                 let slot = oldest as Slot;
                 self.next[slot as usize] = OUT;
                 if !self.is_member(slot) {
@@ -160,6 +165,10 @@ impl Eviction for Lru {
                 return None;
             }
         }
+    }
+
+    fn next_to_leave(&self) -> Option<Slot> {
+        self.ready.get(self.left + 2).map(|soon| *soon as Slot).filter(|slot| self.is_member(*slot))
     }
 
     fn insert(&mut self, marks: &dyn Marks, slot: Slot, _: u64) {

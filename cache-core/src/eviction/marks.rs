@@ -11,6 +11,10 @@ pub(crate) const EPOCH_BITS: u32 = 16;
 pub(crate) trait Marks {
     /// The mark of `slot`.
     fn get(&self, slot: Slot) -> u64;
+    /// Asks for the memory of `slot`, which will be looked at soon.
+    fn prefetch(&self, slot: Slot) {
+        let _ = slot;
+    }
     /// Replaces the mark of `slot`. Not for [`Trace::Stamp`], whose marks only hits and insertions move.
     fn set(&self, slot: Slot, mark: u64);
 }

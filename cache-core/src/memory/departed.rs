@@ -58,8 +58,11 @@ impl<'a, K: Key, V: Value> Departed<'a, K, V> {
 
 impl<K: Key, V: Value> Drop for Departed<'_, K, V> {
     fn drop(&mut self) {
+        if self.untold.is_empty() {
+            return;
+        }
         let untold = self.untold.take();
-        let Some(listener) = self.memory.listener.as_ref().filter(|_| !untold.is_empty()) else { return };
+        let Some(listener) = &self.memory.listener else { return };
         let mut panic = None;
         for (slot, cause) in untold.iter() {
             let (key, value) = self.memory.slab.unlinked(slot);
@@ -89,7 +92,8 @@ impl<K: Key, V: Value> Memory<K, V> {
 
     /// After an insertion: what has left is dropped at once where that costs no fence, else when enough has gathered.
     pub(super) fn drop_some(&self, table: &mut Table, departed: &mut Departed<'_, K, V>) {
-        if table.is_limbo_full() || (!table.limbo.is_empty() && self.stripes.only_mine()) {
+        let costs_no_fence = table.limbo.is_empty() || self.stripes.only_mine();
+        if table.is_limbo_full() || costs_no_fence {
             self.drop_unread(table, departed);
         }
     }
@@ -99,7 +103,9 @@ impl<K: Key, V: Value> Memory<K, V> {
         if !needs_drop::<(K, V)>() && !table.limbo.is_full() {
             return;
         }
-        self.sort_limbo(table);
+        if !table.limbo.is_empty() {
+            self.sort_limbo(table);
+        }
         for _ in 0..BATCH {
             let Some(unread) = table.limbo.pop() else { return };
             table.free.push(unread.slot());

@@ -59,6 +59,7 @@ impl<K: Key, V: Value> Memory<K, V> {
         // Before the reading ends, so that the slot has no new tenant yet.
         let noted = match mode {
             Mode::STAMP => stripe.stamp(opened.slot(), opened.mark(), &self.clock.0),
+            Mode::NOTHING => true,
             _ => self.note(stripe, opened.slot(), mode, now),
         };
         if !noted {
@@ -71,6 +72,9 @@ impl<K: Key, V: Value> Memory<K, V> {
     /// As [`hit`](Self::hit) in every case, and a copy. `now` is only asked where something expires.
     #[inline(never)]
     pub(crate) fn get<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, now: impl Fn() -> u64) -> Option<V> {
+        if self.index.is_absent(hash) {
+            return None;
+        }
         match self.stripes.mine() {
             Some(stripe) => Some(V::clone(&*self.hit_by(stripe, hash, key, now)?)),
             None => self.with_stripe(|stripe| Some(V::clone(&*self.hit_by(stripe, hash, key, now)?))),

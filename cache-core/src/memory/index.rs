@@ -105,6 +105,23 @@ impl Index {
         (ways != 0).then_some(Place { group, way })
     }
 
+    /// Whether certainly no entry has this hash: one look, which may be in vain.
+    #[inline]
+    pub(super) fn is_absent(&self, hash: u64) -> bool {
+        let groups = self.groups();
+        let tags = groups.group(groups.home(hash)).tags.load(Acquire);
+        let absent = matches(tags, tag(hash)) == 0 && tags < PAST;
+        // Before they are exchanged, and while none is being moved.
+        absent && groups.before.load(Acquire).is_null() && std::ptr::eq(groups, self.groups())
+    }
+
+    /// Asks for the memory that a search for `hash` will look at.
+    #[inline]
+    pub(super) fn prefetch(&self, hash: u64) {
+        let groups = self.groups();
+        prefetch(groups.group(groups.home(hash)));
+    }
+
     /// Adds an entry. For who holds the lock, after [`grow`](Self::grow).
     pub(super) fn link(&self, hash: u64, slot: Slot) {
         self.groups().link(hash, slot);
@@ -297,14 +314,25 @@ impl Groups {
     }
 
     fn unlink(&self, hash: u64, slot: Slot) -> bool {
-        let Some(place) = self.find(hash, &mut |place| (place.slot() == slot).then_some(place)) else { return false };
-        let mut at = self.home(hash);
-        while !std::ptr::eq(&raw const self.groups[at], place.group) {
-            let tags = &self.groups[at].tags;
+        let home = self.home(hash);
+        let mut at = home;
+        let place = loop {
+            let group = self.group(at);
+            if let Some(way) = (0..WAYS).find(|way| group.ways[*way].load(Relaxed) == slot + 1) {
+                break Place { group, way };
+            }
+            at = self.after(at);
+            if group.tags.load(Relaxed) < PAST || at == home {
+                return false;
+            }
+        };
+        let mut passed = home;
+        while passed != at {
+            let tags = &self.group(passed).tags;
             if tags.load(Relaxed) >> 48 != UNCOUNTED {
                 tags.store(tags.load(Relaxed) - PAST, Release);
             }
-            at = self.after(at);
+            passed = self.after(passed);
         }
         place.free();
         true
@@ -363,4 +391,16 @@ fn tag(hash: u64) -> u64 {
 fn matches(tags: u64, tag: u64) -> u64 {
     let differs = tags ^ (tag * LOW);
     differs.wrapping_sub(LOW) & !differs & HIGH
+}
+
+/// Asks for the memory at an address, without waiting for it.
+#[inline(always)]
+pub(super) fn prefetch<T>(at: &T) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: a prefetch has no effect that a program can see, whatever the address.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(std::ptr::from_ref(at).cast());
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = at;
 }

@@ -190,6 +190,10 @@ impl<K, V> Marks for Memory<K, V> {
         self.stripes.all().fold(mark, |latest, stripe| latest.max(stripe.stamped(slot)))
     }
 
+    fn prefetch(&self, slot: Slot) {
+        index::prefetch(self.slab.mark(slot));
+    }
+
     fn set(&self, slot: Slot, mark: u64) {
         self.slab.mark(slot).store(mark, Relaxed);
     }

@@ -54,12 +54,12 @@ impl<T: Zero> Segments<T> {
         Some(unsafe { &*part.add(offset) })
     }
 
-    /// As [`get`](Self::get) within the first part; nothing beyond it.
+    /// As [`get`](Self::get), quickest within the first part.
     #[inline(always)]
     pub(super) fn get_near(&self, at: usize) -> Option<&T> {
         // Acquire pairs with the Release in `reserve`: the pointer is seen.
         if at >= self.near.load(Acquire) {
-            return None;
+            return self.get(at);
         }
         // SAFETY: as in `get`; the first part is there, and longer than `at`.
         Some(unsafe { &*self.parts[0].load(Acquire).add(at) })
@@ -76,8 +76,7 @@ impl<T: Zero> Segments<T> {
         }
     }
 
-    // Away from the path of those who find everything in the first part.
-    #[inline(never)]
+    #[inline(always)]
     fn beyond(&self, at: usize) -> (usize, usize) {
         let beyond = at - self.first;
         let doublings = ((beyond >> BITS) + 1).ilog2();

@@ -60,7 +60,7 @@ impl<K, V> Slab<K, V> {
         Opened { place: self.place(reading.slot()), reading }
     }
 
-    /// As [`open`](Self::open), if it lies in the first piece of memory.
+    /// As [`open`](Self::open); nothing if `reading` is of no slot.
     #[inline(always)]
     pub(super) fn open_near<'a>(&'a self, reading: Reading<'a>) -> Option<Opened<'a, K, V>> {
         Some(Opened { place: self.slots.get_near(reading.slot() as usize)?, reading })

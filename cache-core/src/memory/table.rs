@@ -2,7 +2,7 @@
 
 use super::limbo::{Limbo, Unlinked};
 use super::slab::Occupied;
-use super::{Bounds, expiry::Expiry};
+use super::{Bounds, PIECE, expiry::Expiry};
 use crate::eviction::{Eviction, Slot};
 
 /// Slots that may wait for readers to leave, in a tier that is not small.
@@ -75,7 +75,7 @@ impl Table {
     }
 
     pub(super) fn new_order(&self) -> Box<dyn Eviction> {
-        self.bounds.policy.build(self.bounds.maxsize.unwrap_or(0), self.seed)
+        self.bounds.policy.build(self.bounds.maxsize.unwrap_or(0).min(PIECE), self.seed)
     }
 
     /// Whether an entry of `weight` can ever fit.

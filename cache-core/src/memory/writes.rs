@@ -1,6 +1,7 @@
 //! What changes the memory tier: insertions, removals, and who has to leave for them.
 
 use super::departed::{Departed, When};
+use super::index::Place;
 use super::limbo::Unlinked;
 use super::slab::Occupied;
 use super::table::Table;
@@ -25,9 +26,9 @@ impl<K: Key, V: Value> Memory<K, V> {
         let Some((key, _)) = new.as_ref() else { return departed };
         // The user's code comes first: if it panics, nothing has changed.
         self.index.grow(table.len, |slot| self.hash_of(&table.occupied, slot));
-        let old = self.index.find(hash, |place| {
-            key.is(&self.slab.held(&table.occupied, place.slot()).0).then(|| (place, place.slot()))
-        });
+        let is = |place: Place<'_>| key.is(&self.slab.held(&table.occupied, place.slot()).0);
+        let find = || self.index.find(hash, |place| is(place).then(|| (place, place.slot())));
+        let old = if self.index.is_absent(hash) { None } else { find() };
         self.tell(table);
         let mut superseded = Cause::Replaced;
         if let Some((_, slot)) = old {
@@ -259,6 +260,9 @@ impl<K: Key, V: Value> Memory<K, V> {
         let Some(slot) = table.eviction.as_mut().and_then(|eviction| eviction.evict(self, incoming)) else {
             return false;
         };
+        if let Some(next) = table.eviction.as_ref().and_then(|eviction| eviction.next_to_leave()) {
+            self.index.prefetch(self.hash_of(&table.occupied, next));
+        }
         table.strike(slot);
         table.evicted += 1;
         let gone = self.unlink(table, slot);

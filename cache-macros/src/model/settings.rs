@@ -52,7 +52,7 @@ pub(crate) enum Version {
     Tokens(u64, Vec<TokenStream>),
 }
 
-const POLICIES: [&str; 8] = ["Lru", "Mru", "Fifo", "Lfu", "Random", "Sieve", "S3Fifo", "TinyLfu"];
+const POLICIES: [&str; 10] = ["Lru", "Mru", "Fifo", "Lfu", "Random", "Sieve", "S3Fifo", "TinyLfu", "Tenure", "Auto"];
 const WRITES: [&str; 2] = ["Through", "Behind"];
 const CODECS: [&str; 5] = ["Postcard", "Bincode", "Json", "MessagePack", "Cbor"];
 

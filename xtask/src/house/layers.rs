@@ -9,9 +9,9 @@ use std::path::Path;
 const LAYERS: &[&[&str]] = &[
     &["error", "time", "key", "sync", "system", "threads", "info", "instances", "offload"],
     &["eviction", "counts", "fault", "metrics", "timer", "waits"],
-    &["backend", "bytes", "memory", "flight", "flights", "dooms", "store", "behind"],
+    &["backend", "bytes", "memory", "simulate", "studies", "flight", "flights", "dooms", "store", "behind"],
     &["remote", "settings", "storing", "conformance"],
-    &["cache", "entries", "lease"],
+    &["cache", "entries", "lease", "study"],
     &["builder"],
     &["generated", "models"],
 ];

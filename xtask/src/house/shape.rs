@@ -5,8 +5,8 @@ use super::Source;
 const LONGEST_FILE: usize = 400;
 const LONGEST_EXAMPLE: usize = 39;
 
-/// Examples that are more than one idea: a whole program, and the jobs of the README.
-const PROGRAMS: &[&str] = &["examples/checksums", "examples/jobs.rs"];
+/// Examples that are more than one idea: whole programs, and the jobs of the README.
+const PROGRAMS: &[&str] = &["examples/checksums", "examples/jobs.rs", "examples/simulate"];
 
 /// Where `unsafe` may stand; each place has a reason in ARCHITECTURE.md.
 const UNSAFE_ROOMS: &[&str] = &[
