@@ -3,17 +3,19 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use memolith::{Cause, lru_cache};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-static TEXTS: Mutex<Vec<(String, usize, String, Cause)>> = Mutex::new(Vec::new());
+type Told = (String, usize, Arc<str>, Cause);
 
-fn told(key: &(String, usize), value: &String, cause: Cause) {
-    TEXTS.lock().unwrap().push((key.0.clone(), key.1, value.clone(), cause));
+static TEXTS: Mutex<Vec<Told>> = Mutex::new(Vec::new());
+
+fn told(key: &(String, usize), value: &Arc<str>, cause: Cause) {
+    TEXTS.lock().unwrap().push((key.0.clone(), key.1, Arc::clone(value), cause));
 }
 
 #[lru_cache(maxsize = 1, on_evict = told)]
-fn repeated(text: &str, times: usize) -> String {
-    text.repeat(times)
+fn repeated(text: &str, times: usize) -> Arc<str> {
+    text.repeat(times).into()
 }
 
 #[test]
