@@ -61,7 +61,7 @@ impl Race {
     #[must_use]
     pub fn new(measure: Measure, options: &Options) -> Self {
         // Threads that share cores take turns of a few milliseconds: a race of theirs has to last longer.
-        let factor = if measure == Measure::Together { 8 } else { 1 };
+        let factor = if measure == Measure::Together { 4 } else { 1 };
         Race { measure, rounds: options.rounds(), turn: options.turn() * factor }
     }
 

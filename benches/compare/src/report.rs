@@ -3,7 +3,7 @@
 use crate::{Chart, Options, Table, machine};
 use std::fmt::Write as _;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What a theme has to say.
 #[derive(Debug)]
@@ -11,6 +11,8 @@ pub struct Report {
     theme: String,
     folder: Option<PathBuf>,
     text: String,
+    /// Names of files and what goes into them.
+    plots: Vec<(String, String)>,
 }
 
 impl Report {
@@ -18,8 +20,7 @@ impl Report {
     #[must_use]
     pub fn new(theme: &str, options: &Options) -> Self {
         let folder = options.save.then(|| machine::workspace().join("benches/results"));
-        let mut report = Report { theme: theme.to_owned(), folder, text: String::new() };
-        report.clear();
+        let mut report = Report { theme: theme.to_owned(), folder, text: String::new(), plots: Vec::new() };
         report.say(&machine::described());
         report
     }
@@ -33,10 +34,9 @@ impl Report {
     /// The same, and its plot.
     pub fn plotted(&mut self, title: &str, note: &str, (table, chart): (&Table, &Chart)) {
         self.table(title, note, table);
-        let Some(folder) = &self.folder else { return };
         let name = format!("{}-{}.svg", self.theme, slug(title));
-        write(folder, &name, &chart.svg(title));
         let _ = writeln!(self.text, "![{title}]({name})\n");
+        self.plots.push((name, chart.svg(title)));
     }
 
     /// Text.
@@ -46,16 +46,16 @@ impl Report {
         self.text.push('\n');
     }
 
-    /// Writes the file, where that was asked for.
+    /// Writes the files, where that was asked for. A run that is broken off leaves those of the last one.
     pub fn save(self) {
-        if let Some(folder) = &self.folder {
-            write(folder, &format!("{}.md", self.theme), &self.text);
-        }
+        let Some(folder) = &self.folder else { return };
+        self.clear(folder);
+        write(folder, &format!("{}.md", self.theme), &self.text);
+        self.plots.iter().for_each(|(name, svg)| write(folder, name, svg));
     }
 
     /// Removes the plots of an earlier run, which may have had other titles.
-    fn clear(&self) {
-        let Some(folder) = &self.folder else { return };
+    fn clear(&self, folder: &Path) {
         let start = format!("{}-", self.theme);
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
@@ -66,7 +66,7 @@ impl Report {
     }
 }
 
-fn write(folder: &PathBuf, name: &str, text: &str) {
+fn write(folder: &Path, name: &str, text: &str) {
     let written = fs::create_dir_all(folder).and_then(|()| fs::write(folder.join(name), text));
     if let Err(error) = written {
         eprintln!("{name} cannot be written: {error}");

@@ -6,13 +6,17 @@ mod expiry;
 mod hits;
 mod index;
 mod limbo;
+#[cfg(all(test, loom))]
+mod loom_models;
 mod segments;
 mod slab;
 mod stripes;
 mod table;
+#[cfg(all(test, not(any(shuttle, loom))))]
+mod tests;
 mod writes;
 
-use crate::eviction::{EPOCH_BITS, Marks, Policy, Slot};
+use crate::eviction::{Marks, Policy, Slot};
 use crate::key::{Key, Value};
 use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Mutex};
 use hashbrown::DefaultHashBuilder;
@@ -22,7 +26,7 @@ use slab::Slab;
 use std::fmt;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
-use stripes::Stripes;
+use stripes::{Clock, Stripes};
 use table::Table;
 
 pub use cause::Cause;
@@ -63,7 +67,7 @@ pub(crate) struct Memory<K, V> {
     deadlines: Segments<AtomicU64>,
     /// Beyond which no use moves that; inverted too.
     limits: Segments<AtomicU64>,
-    clock: Line<AtomicU64>,
+    clock: Line<Clock>,
     table: Line<Mutex<Table>>,
 }
 
@@ -110,7 +114,7 @@ impl<K: Key, V: Value> Memory<K, V> {
             listener,
             deadlines: Segments::new(first),
             limits: Segments::new(first),
-            clock: Line(AtomicU64::new(1 << EPOCH_BITS)),
+            clock: Line(Clock::default()),
             table: Line(Mutex::new(table)),
         };
         memory.set_mode(&memory.table.0.lock());

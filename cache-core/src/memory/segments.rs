@@ -3,6 +3,7 @@
 #![expect(unsafe_code, reason = "zeroed memory that the system maps only when it is touched")]
 
 use crate::sync::{AtomicPtr, AtomicU64, AtomicUsize};
+use crate::system;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
 /// Elements in parts: a first one of any length, and then each twice as long as the one before.
@@ -94,7 +95,7 @@ impl<T: Zero> Segments<T> {
 impl<T: Zero> Drop for Segments<T> {
     fn drop(&mut self) {
         for part in 0..PARTS {
-            let first = *self.parts[part].get_mut();
+            let first = self.parts[part].load(Acquire);
             if !first.is_null() {
                 // SAFETY: made by `allocate` with this length, and dropped once.
                 drop(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(first, self.length(part))) });
@@ -117,6 +118,7 @@ pub(super) fn allocate<T: Zero>(length: usize) -> *mut T {
         if first.is_null() {
             std::alloc::handle_alloc_error(layout);
         }
+        system::advise_huge_pages(first, layout.size());
         // All zeroes is a value, as the trait promises; a box of a slice is freed with this layout.
         first.cast()
     }

@@ -6,7 +6,7 @@ use super::limbo::Unlinked;
 use super::slab::Occupied;
 use super::table::Table;
 use super::{BRIEF, Cause, Life, Memory, NEVER, later};
-use crate::eviction::{EPOCH_BITS, Marks, Slot, Trace};
+use crate::eviction::{Marks, Slot, Trace};
 use crate::key::{Key, KeyRef, Value};
 use std::hash::BuildHasher;
 use std::mem::needs_drop;
@@ -15,6 +15,8 @@ use std::sync::atomic::Ordering::Relaxed;
 
 /// Expired entries reclaimed by one insertion: more than one, so that none pile up; few, so that it stays short.
 const RECLAIM: usize = 4;
+/// Of a key whose hash is no more to be had: nobody finds it, and it leaves when its turn comes.
+const NO_HASH: u64 = 0;
 
 impl<K: Key, V: Value> Memory<K, V> {
     /// Stores or replaces what is in `new`, in the same step evicting what has to leave. What finds no room stays in `new`,
@@ -25,7 +27,7 @@ impl<K: Key, V: Value> Memory<K, V> {
         let table = &mut *locked;
         let Some((key, _)) = new.as_ref() else { return departed };
         // The user's code comes first: if it panics, nothing has changed.
-        self.index.grow(table.len, |slot| self.hash_of(&table.occupied, slot));
+        self.index.grow(table.len, |slot| self.hash_of(&table.occupied, slot).unwrap_or(NO_HASH));
         let is = |place: Place<'_>| key.is(&self.slab.held(&table.occupied, place.slot()).0);
         let find = || self.index.find(hash, |place| is(place).then(|| (place, place.slot())));
         let old = if self.index.is_absent(hash) { None } else { find() };
@@ -50,9 +52,7 @@ impl<K: Key, V: Value> Memory<K, V> {
         };
         let slot = self.vacancy(table, &mut departed);
         self.slab.put(&mut table.occupied, slot, entry);
-        // Not an atomic addition: hits add less than we do, so nothing is lost if ours overwrites theirs.
-        let now = ((self.clock.0.load(Relaxed) >> EPOCH_BITS) + 1) << EPOCH_BITS;
-        self.clock.0.store(now, Relaxed);
+        let _ = self.clock.0.tick();
         self.settle(table, slot, life, hash);
         match old {
             Some((place, old)) => {
@@ -203,10 +203,10 @@ impl<K: Key, V: Value> Memory<K, V> {
             table.expiry.set(slot, deadline);
         }
         let Some(eviction) = &mut table.eviction else {
-            Marks::set(self, slot, self.clock.0.load(Relaxed));
+            Marks::set(self, slot, self.clock.0.now());
             return;
         };
-        let mark = if let Trace::Count(_) = eviction.trace() { 0 } else { self.clock.0.load(Relaxed) };
+        let mark = if let Trace::Count(_) = eviction.trace() { 0 } else { self.clock.0.now() };
         Marks::set(self, slot, mark);
         eviction.insert(self, slot, hash);
     }
@@ -215,7 +215,8 @@ impl<K: Key, V: Value> Memory<K, V> {
     fn order(&self, table: &mut Table) {
         let mut held: Vec<_> = table.live.slots().map(|slot| (Marks::get(self, slot), slot)).collect();
         held.sort_unstable();
-        let hashes: Vec<_> = held.iter().map(|(_, slot)| self.hash_of(&table.occupied, *slot)).collect();
+        let hash_of = |slot| self.hash_of(&table.occupied, slot).unwrap_or(NO_HASH);
+        let hashes: Vec<_> = held.iter().map(|(_, slot)| hash_of(*slot)).collect();
         let Some(eviction) = &mut table.eviction else { return };
         for ((_, slot), hash) in held.into_iter().zip(hashes) {
             if let Trace::Count(_) = eviction.trace() {
@@ -228,7 +229,7 @@ impl<K: Key, V: Value> Memory<K, V> {
     /// Takes up to `most` entries whose time is over, and says how many it took.
     fn reap(&self, table: &mut Table, now: u64, most: usize, departed: &mut Departed<'_, K, V>) -> usize {
         let mut reaped = 0;
-        while reaped < most {
+        while reaped < most && !table.expiry.is_empty() {
             let Some(slot) = table.expiry.pop(now) else { break };
             let deadline = self.deadline(slot);
             if deadline > now {
@@ -260,8 +261,9 @@ impl<K: Key, V: Value> Memory<K, V> {
         let Some(slot) = table.eviction.as_mut().and_then(|eviction| eviction.evict(self, incoming)) else {
             return false;
         };
-        if let Some(next) = table.eviction.as_ref().and_then(|eviction| eviction.next_to_leave()) {
-            self.index.prefetch(self.hash_of(&table.occupied, next));
+        let next = table.eviction.as_ref().and_then(|eviction| eviction.next_to_leave());
+        if let Some(hash) = next.and_then(|next| self.hash_of(&table.occupied, next)) {
+            self.index.prefetch(hash);
         }
         table.strike(slot);
         table.evicted += 1;
@@ -278,9 +280,9 @@ impl<K: Key, V: Value> Memory<K, V> {
     }
 
     fn unlink(&self, table: &Table, slot: Slot) -> Unlinked {
-        // The key of another call may panic, or no longer hash as it did: then it is searched for.
-        let hash = catch_unwind(AssertUnwindSafe(|| self.hash_of(&table.occupied, slot)));
-        if !hash.is_ok_and(|hash| self.index.unlink(hash, slot)) {
+        let hash = self.hash_of(&table.occupied, slot);
+        // It may no longer hash as it did: then it is searched for.
+        if !hash.is_some_and(|hash| self.index.unlink(hash, slot)) {
             self.index.search_and_unlink(slot);
         }
         Unlinked::new(slot)
@@ -321,8 +323,10 @@ impl<K: Key, V: Value> Memory<K, V> {
         table.gone = 0;
     }
 
+    /// `None` if the key panics: it is the key of another call, which must not end this one.
     #[inline]
-    fn hash_of(&self, occupied: &Occupied, slot: Slot) -> u64 {
-        self.hasher.hash_one(&self.slab.held(occupied, slot).0)
+    fn hash_of(&self, occupied: &Occupied, slot: Slot) -> Option<u64> {
+        let key = &self.slab.held(occupied, slot).0;
+        catch_unwind(AssertUnwindSafe(|| self.hasher.hash_one(key))).ok()
     }
 }

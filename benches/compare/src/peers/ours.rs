@@ -12,6 +12,8 @@ pub const POLICIES: &[(&str, Policy)] = &[
     ("memolith Lfu", Policy::Lfu),
     ("memolith Random", Policy::Random),
     ("memolith Sieve", Policy::Sieve),
+    ("memolith S3Fifo", Policy::S3Fifo),
+    ("memolith TinyLfu", Policy::TinyLfu),
 ];
 
 /// A shared handle.
