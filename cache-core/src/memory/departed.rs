@@ -156,7 +156,7 @@ impl<T> Few<T> {
     }
 }
 
-#[cfg(all(test, not(shuttle)))]
+#[cfg(all(test, not(any(shuttle, loom))))]
 mod tests {
     use super::super::{Bounds, Life, NEVER};
     use super::*;
