@@ -7,9 +7,10 @@ use crate::flight::Outcome;
 use crate::flights::{Caller, Flights, Join};
 use crate::sync::plant;
 use crate::waits::{Node, wait_for};
+use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use shuttle::thread;
-use shuttle::{check_pct, check_random};
+use shuttle::{Config, Runner};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
@@ -21,12 +22,15 @@ const DEPTH: usize = 3;
 static ALONE: Mutex<()> = Mutex::new(());
 
 fn try_orders(model: fn()) {
-    check_random(model, ORDERS);
-    check_pct(model, ORDERS, DEPTH);
+    let mut config = Config::new();
+    // A cache is made in place, and the checker's atomics are large.
+    config.stack_size = 1 << 18;
+    Runner::new(RandomScheduler::new(ORDERS), config.clone()).run(model);
+    Runner::new(PctScheduler::new(DEPTH, ORDERS), config).run(model);
 }
 
 /// The model holds, and does not with any of `bugs`.
-fn check(model: fn(), bugs: &[&'static str]) {
+pub(crate) fn check(model: fn(), bugs: &[&'static str]) {
     let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     try_orders(model);
     for bug in bugs {
@@ -42,7 +46,7 @@ fn cache() -> Arc<Cache<u64, u64>> {
 }
 
 /// Runs `work` on as many threads, with their numbers, and waits for all.
-fn threads<T: Send + 'static>(number: u64, work: impl Fn(u64) -> T + Send + Sync + 'static) -> Vec<T> {
+pub(crate) fn threads<T: Send + 'static>(number: u64, work: impl Fn(u64) -> T + Send + Sync + 'static) -> Vec<T> {
     let work = Arc::new(work);
     let threads: Vec<_> = (0..number)
         .map(|thread| {

@@ -8,6 +8,8 @@ mod index;
 mod limbo;
 #[cfg(all(test, loom))]
 mod loom_models;
+#[cfg(all(test, shuttle))]
+mod models;
 mod segments;
 mod slab;
 mod stripes;
@@ -42,7 +44,7 @@ const PIECE: usize = 1 << 20;
 /// Lives of so many microseconds are measured exactly: of longer ones the cheap clock adds 4 % at most.
 const BRIEF: u64 = 250_000;
 /// Entries that the index of an unbounded tier begins with.
-const FEW: usize = 64;
+const FEW: usize = if cfg!(any(shuttle, loom)) { 1 } else { 64 };
 
 /// What is called with each entry that leaves, and why.
 pub(crate) type Listener<K, V> = Box<dyn Fn(&K, &V, Cause) + Send + Sync>;

@@ -49,11 +49,11 @@ pub(super) struct Clock {
 }
 
 /// Threads whose stripes are found at once.
-const NEAR: usize = if cfg!(loom) { 4 } else { 64 };
+const NEAR: usize = if cfg!(any(shuttle, loom)) { 4 } else { 64 };
 /// Reads within reads.
 const NESTED: usize = 4;
 /// Hits that a thread logs before it has to tell them.
-const LOG: usize = if cfg!(loom) { 2 } else { 256 };
+const LOG: usize = if cfg!(any(shuttle, loom)) { 2 } else { 256 };
 /// A thread that has hit so often since the last insertion shares its clock.
 const AHEAD: u64 = 1 << (EPOCH_BITS - 1);
 
