@@ -249,7 +249,8 @@ impl<K: Key, V: Value> Cache<K, V> {
     pub fn set_maxsize(&self, maxsize: impl Into<Option<usize>>) {
         let maxsize = maxsize.into();
         let bound = self.settings.memory_bound(maxsize, self.remote.is_some());
-        self.memory.set_maxsize(bound, || self.settings.set_maxsize(maxsize));
+        // The listener hears of it when the backend knows the bound too.
+        let _departed = self.memory.set_maxsize(bound, || self.now(), || self.settings.set_maxsize(maxsize));
         if let Some(remote) = &self.remote {
             let maxsize = || self.settings.maxsize().map(|maxsize| maxsize as u64);
             self.report(remote.store.set_maxsize(maxsize));
@@ -405,8 +406,8 @@ impl<K: Key, V: Value> Cache<K, V> {
     fn refresh_from(&self, remote: &Remote<K, V>) {
         let Some(news) = remote.store.news() else { return };
         self.flights.forget_all();
-        self.memory.clear();
-        remote.store.heed(news);
+        // Heeded before the listener hears of it, which may ask us again.
+        drop(self.memory.clear(|| remote.store.heed(news)));
     }
 
     /// The same as of the last tick of the system, which is cheap enough for a hit.

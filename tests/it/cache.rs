@@ -6,8 +6,8 @@ use crate::watchdog::within;
 use memolith::{Cache, Lookup, Policy};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Barrier};
 use std::thread;
 
 /// Calls of every kind from many threads, of which none may be lost or counted twice.
@@ -421,4 +421,39 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn more_threads_than_stripes_count_and_come_through() {
+    const THREADS: u64 = 300;
+    const CALLS: u64 = 60;
+    within(60, || {
+        for policy in [Policy::Lru, Policy::Lfu, Policy::Sieve] {
+            let cache = Cache::<u64, String>::builder().maxsize(64).policy(policy).build();
+            let together = Barrier::new(THREADS as usize);
+            for round in 1..=2 {
+                thread::scope(|scope| {
+                    for thread in 0..THREADS {
+                        let (cache, together) = (&cache, &together);
+                        scope.spawn(move || {
+                            // All are alive at once, so each has a number of its own.
+                            together.wait();
+                            for step in 0..CALLS / 2 {
+                                let key = (step * 7 + thread) % 100;
+                                assert_eq!(cache.get_or_insert_with(&key, || key.to_string()), key.to_string());
+                                let other = (step + thread * 3) % 130;
+                                let found = cache.get(&other);
+                                assert!(found.is_none_or(|found| found == other.to_string()));
+                                cache.insert(other, other.to_string());
+                            }
+                            together.wait();
+                        });
+                    }
+                });
+                let info = cache.info();
+                assert_eq!(info.hits + info.misses, round * THREADS * CALLS, "{policy:?}");
+                assert_eq!(info.currsize, 64);
+            }
+        }
+    });
 }

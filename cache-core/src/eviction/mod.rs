@@ -81,15 +81,15 @@ impl Policy {
         Policy::Tenure,
     ];
 
-    /// The algorithm, empty, for about so many entries. `seed` fixes the choices of one that makes any at random.
+    /// The algorithm, empty, for about so many slots. `seed` fixes the choices of one that makes any at random.
     pub(crate) fn build(self, expected: usize, seed: u64) -> Box<dyn Eviction> {
         match self {
             Policy::Lru => Box::new(lru::Lru::new(expected)),
-            Policy::Mru => Box::new(mru::Mru::default()),
-            Policy::Fifo => Box::new(fifo::Fifo::default()),
-            Policy::Lfu => Box::new(lfu::Lfu::default()),
+            Policy::Mru => Box::new(mru::Mru::new(expected)),
+            Policy::Fifo => Box::new(fifo::Fifo::new(expected)),
+            Policy::Lfu => Box::new(lfu::Lfu::new(expected)),
             Policy::Random => Box::new(random::Random::new(seed)),
-            Policy::Sieve => Box::new(sieve::Sieve::default()),
+            Policy::Sieve => Box::new(sieve::Sieve::new(expected)),
             Policy::S3Fifo => Box::new(s3_fifo::S3Fifo::new(expected)),
             Policy::TinyLfu => Box::new(tiny_lfu::TinyLfu::new(expected, seed)),
             Policy::Tenure | Policy::Auto => Box::new(tenure::Tenure::new(expected, seed)),

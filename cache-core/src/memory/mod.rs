@@ -1,5 +1,7 @@
 //! The typed in-process tier: values stay `V`, nothing is serialized, and a hit writes nothing that other threads read.
 
+mod cause;
+mod departed;
 mod expiry;
 mod hits;
 mod index;
@@ -31,8 +33,9 @@ use std::time::Duration;
 use stripes::{Clock, Stripes};
 use table::Table;
 
+pub use cause::Cause;
+pub(crate) use departed::Departed;
 pub(crate) use hits::Hit;
-pub use table::Cause;
 
 /// The deadline of what does not expire.
 pub(crate) const NEVER: u64 = u64::MAX;

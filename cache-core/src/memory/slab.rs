@@ -35,7 +35,7 @@ unsafe impl<K, V> Zero for Place<K, V> {}
 impl<K, V> Default for Place<K, V> {
     fn default() -> Self {
         let entry = UnsafeCell::new(MaybeUninit::uninit());
-        Place { mark: AtomicU64::new(0), entry, watched: Watched::default() }
+        Place { mark: AtomicU64::new(0), entry, watched: Default::default() }
     }
 }
 

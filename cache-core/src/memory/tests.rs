@@ -33,7 +33,7 @@ impl<K: Key, V: Value> Memory<K, V> {
 fn a_large_cache_of_plain_values_is_cleared() {
     let memory = memory::<u64, u64>(Some(10_000));
     (0..10_000).for_each(|key| memory.set(key, key));
-    memory.clear();
+    drop(memory.clear(|| {}));
     assert_eq!(memory.len(|| 0), 0);
     assert_eq!(memory.ask(&1), None);
 }
@@ -57,7 +57,7 @@ fn who_is_moved_while_a_predicate_looks_is_seen() {
     let memory = memory::<u64, u64>(None);
     (0..300).for_each(|key| memory.set(key, 1));
     let mut more = 1_000..5_000;
-    let removed = memory.remove_if(0, |_, value| {
+    let (removed, _departed) = memory.remove_if(0, |_, value| {
         // The index grows while it is walked through.
         more.by_ref().take(100).for_each(|key| memory.set(key, 2));
         *value == 1
@@ -92,7 +92,7 @@ fn a_key_that_cannot_be_hashed_any_more_harms_nobody_else() {
     let done = catch_unwind(AssertUnwindSafe(|| {
         (1_000..5_000).for_each(|key| memory.set(Bomb(key), key));
         assert_eq!(others(&memory, 0..5_000), 4_999);
-        memory.set_maxsize(Some(100), || ());
+        drop(memory.set_maxsize(Some(100), || 0, || ()));
         (5_000..5_100).for_each(|key| memory.set(Bomb(key), key));
     }));
     ARMED.set(false);

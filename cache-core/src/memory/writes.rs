@@ -1,10 +1,11 @@
 //! What changes the memory tier: insertions, removals, and who has to leave for them.
 
+use super::departed::{Departed, When};
 use super::index::Place;
 use super::limbo::Unlinked;
 use super::slab::Occupied;
-use super::table::{Cause, Table};
-use super::{BRIEF, Life, Memory, NEVER, later};
+use super::table::Table;
+use super::{BRIEF, Cause, Life, Memory, NEVER, later};
 use crate::eviction::{Marks, Slot, Trace};
 use crate::key::{Key, KeyRef, Value};
 use std::hash::BuildHasher;
@@ -14,72 +15,14 @@ use std::sync::atomic::Ordering::Relaxed;
 
 /// Expired entries reclaimed by one insertion: more than one, so that none pile up; few, so that it stays short.
 const RECLAIM: usize = 4;
-/// Entries dropped at a time when a cache is cleared.
-const BATCH: usize = 1024;
 /// Of a key whose hash is no more to be had: nobody finds it, and it leaves when its turn comes.
 const NO_HASH: u64 = 0;
-
-/// What has left a memory tier. Its drop tells the listener and drops the values: so it happens outside of all locks.
-#[must_use]
-pub(crate) struct Departed<'a, K: Key, V: Value> {
-    memory: &'a Memory<K, V>,
-    /// To be dropped. The common case is one, and needs no allocation.
-    first: Option<(K, V)>,
-    rest: Vec<(K, V)>,
-    /// To be told to the listener, where they lie.
-    untold: Vec<(Unlinked, Cause)>,
-}
-
-impl<'a, K: Key, V: Value> Departed<'a, K, V> {
-    fn new(memory: &'a Memory<K, V>) -> Self {
-        Departed { memory, first: None, rest: Vec::new(), untold: Vec::new() }
-    }
-
-    fn push(&mut self, entry: (K, V)) {
-        if !needs_drop::<(K, V)>() {
-            return;
-        }
-        match self.first {
-            None => self.first = Some(entry),
-            Some(_) => self.rest.push(entry),
-        }
-    }
-}
-
-impl<K: Key, V: Value> Drop for Departed<'_, K, V> {
-    fn drop(&mut self) {
-        if self.untold.is_empty() {
-            return;
-        }
-        let told = Told { memory: self.memory, slots: std::mem::take(&mut self.untold) };
-        let Some(listener) = self.memory.listener.as_ref().filter(|_| !std::thread::panicking()) else { return };
-        for (slot, cause) in &told.slots {
-            let (key, value) = self.memory.slab.unlinked(slot);
-            listener(key, value, *cause);
-        }
-    }
-}
-
-/// Gives slots to limbo, even if the listener panics.
-struct Told<'a, K: Key, V: Value> {
-    memory: &'a Memory<K, V>,
-    slots: Vec<(Unlinked, Cause)>,
-}
-
-impl<K: Key, V: Value> Drop for Told<'_, K, V> {
-    fn drop(&mut self) {
-        let mut departed = Departed::new(self.memory);
-        let mut table = self.memory.table.0.lock();
-        self.slots.drain(..).for_each(|(slot, _)| table.limbo.push(slot));
-        self.memory.drop_unread(&mut table, &mut departed);
-    }
-}
 
 impl<K: Key, V: Value> Memory<K, V> {
     /// Stores or replaces what is in `new`, in the same step evicting what has to leave. What finds no room stays in `new`,
     /// and the entry that it would have replaced leaves.
     pub(crate) fn insert(&self, hash: u64, new: &mut Option<(K, V)>, life: Life) -> Departed<'_, K, V> {
-        let mut departed = Departed::new(self);
+        let mut departed = Departed::new(self, When::Soon);
         let mut locked = self.table.0.lock();
         let table = &mut *locked;
         let Some((key, _)) = new.as_ref() else { return departed };
@@ -89,17 +32,21 @@ impl<K: Key, V: Value> Memory<K, V> {
         let find = || self.index.find(hash, |place| is(place).then(|| (place, place.slot())));
         let old = if self.index.is_absent(hash) { None } else { find() };
         self.tell(table);
+        let mut superseded = Cause::Replaced;
         if let Some((_, slot)) = old {
-            table.expired += u64::from(self.deadline(slot) <= life.now);
+            if self.deadline(slot) <= life.now {
+                table.expired += 1;
+                superseded = Cause::Expired;
+            }
             table.eviction.iter_mut().for_each(|eviction| eviction.remove(slot));
             table.strike(slot);
         }
         self.reap(table, life.now, RECLAIM, &mut departed);
-        let stays = life.limit > life.now && self.make_room(table, hash, life.weight, &mut departed);
+        let stays = life.limit > life.now && self.make_room(table, hash, life, &mut departed);
         let Some(entry) = new.take_if(|_| stays) else {
             if let Some((_, slot)) = old {
                 let gone = self.unlink(table, slot);
-                self.depart(table, gone, Cause::Replaced, &mut departed);
+                self.depart(table, gone, superseded, &mut departed);
             }
             return departed;
         };
@@ -110,7 +57,7 @@ impl<K: Key, V: Value> Memory<K, V> {
         match old {
             Some((place, old)) => {
                 place.replace(slot);
-                self.depart(table, Unlinked::new(old), Cause::Replaced, &mut departed);
+                self.depart(table, Unlinked::new(old), superseded, &mut departed);
             }
             None => self.index.link(hash, slot),
         }
@@ -120,26 +67,33 @@ impl<K: Key, V: Value> Memory<K, V> {
         departed
     }
 
-    pub(crate) fn remove<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, now: impl Fn() -> u64) -> bool {
-        let mut departed = Departed::new(self);
+    /// Whether `key` had a live value.
+    pub(crate) fn remove<Q: KeyRef<K> + ?Sized>(
+        &self,
+        hash: u64,
+        key: &Q,
+        now: impl Fn() -> u64,
+    ) -> (bool, Departed<'_, K, V>) {
+        let mut departed = Departed::new(self, When::Now);
         let mut locked = self.table.0.lock();
         let table = &mut *locked;
         let found = self
             .index
             .find(hash, |place| key.is(&self.slab.held(&table.occupied, place.slot()).0).then(|| place.slot()));
-        let Some(slot) = found else { return false };
+        let Some(slot) = found else { return (false, departed) };
         let deadline = self.deadline(slot);
         let live = deadline == NEVER || deadline > now();
         self.remove_slot(table, slot, if live { Cause::Removed } else { Cause::Expired }, &mut departed);
         table.expired += u64::from(!live);
         self.drop_unread(table, &mut departed);
         drop(locked);
-        live
+        (live, departed)
     }
 
     /// Removes the entries that `doomed` picks; it is asked outside of the lock, about entries where they lie.
-    pub(crate) fn remove_if(&self, now: u64, mut doomed: impl FnMut(&K, &V) -> bool) -> usize {
+    pub(crate) fn remove_if(&self, now: u64, mut doomed: impl FnMut(&K, &V) -> bool) -> (usize, Departed<'_, K, V>) {
         let mut removed = 0;
+        let mut untold = Departed::new(self, When::Now);
         self.stripes.with_mine(
             || self.table.0.lock(),
             |stripe| {
@@ -152,10 +106,10 @@ impl<K: Key, V: Value> Memory<K, V> {
                         return;
                     }
                     // It has no other tenant while we read.
-                    let mut departed = Departed::new(self);
+                    let mut departed = Departed::new(self, When::Now);
                     let mut table = self.table.0.lock();
                     if table.live.contains(opened.slot()) {
-                        self.remove_slot(&mut table, opened.slot(), Cause::Removed, &mut departed);
+                        self.remove_slot(&mut table, opened.slot(), Cause::Removed, &mut untold);
                         removed += 1;
                     }
                     drop(opened);
@@ -164,12 +118,12 @@ impl<K: Key, V: Value> Memory<K, V> {
                 });
             },
         );
-        removed
+        (removed, untold)
     }
 
-    /// Removes everything.
-    pub(crate) fn clear(&self) {
-        let mut departed = Departed::new(self);
+    /// Removes everything. `cleared` runs in the same step.
+    pub(crate) fn clear(&self, cleared: impl FnOnce()) -> Departed<'_, K, V> {
+        let mut departed = Departed::new(self, When::Now);
         let mut locked = self.table.0.lock();
         let table = &mut *locked;
         self.index.clear();
@@ -180,19 +134,15 @@ impl<K: Key, V: Value> Memory<K, V> {
         table.weights.clear();
         table.expiry = Default::default();
         table.eviction = table.eviction.is_some().then(|| table.new_order());
-        self.drop_unread(table, &mut departed);
-        while needs_drop::<(K, V)>() && !locked.limbo.is_settled() {
-            drop(locked);
-            drop(std::mem::replace(&mut departed, Departed::new(self)));
-            locked = self.table.0.lock();
-            self.drop_unread(&mut locked, &mut departed);
-        }
+        cleared();
         drop(locked);
+        self.drop_all_unread();
+        departed
     }
 
     /// Entries held and the bound on them, at one moment.
     pub(crate) fn len_and_maxsize(&self, now: impl Fn() -> u64) -> (usize, Option<usize>) {
-        let mut departed = Departed::new(self);
+        let mut departed = Departed::new(self, When::Now);
         let mut locked = self.table.0.lock();
         let table = &mut *locked;
         if !table.expiry.is_empty() {
@@ -206,8 +156,13 @@ impl<K: Key, V: Value> Memory<K, V> {
 
     /// Changes the bound; what has to leave has left when this returns. `changed` runs in the same step, so that of two
     /// changes at once the later one holds everywhere.
-    pub(crate) fn set_maxsize(&self, maxsize: Option<usize>, changed: impl FnOnce()) {
-        let mut departed = Departed::new(self);
+    pub(crate) fn set_maxsize(
+        &self,
+        maxsize: Option<usize>,
+        now: impl Fn() -> u64,
+        changed: impl FnOnce(),
+    ) -> Departed<'_, K, V> {
+        let mut departed = Departed::new(self, When::Now);
         let mut locked = self.table.0.lock();
         let table = &mut *locked;
         self.tell(table);
@@ -216,11 +171,15 @@ impl<K: Key, V: Value> Memory<K, V> {
             self.order(table);
         }
         self.set_mode(table);
+        if !table.expiry.is_empty() {
+            self.reap(table, now(), usize::MAX, &mut departed);
+        }
         while maxsize.is_some_and(|most| table.len > most) && self.evict(table, 0, &mut departed) {}
-        self.drop_unread(table, &mut departed);
         changed();
         self.off.store(maxsize == Some(0), Relaxed);
         drop(locked);
+        self.drop_all_unread();
+        departed
     }
 
     /// Enters the entry that was put into `slot`, everywhere but in the index.
@@ -267,11 +226,11 @@ impl<K: Key, V: Value> Memory<K, V> {
         }
     }
 
-    /// Takes up to `most` entries whose time is over.
-    fn reap(&self, table: &mut Table, now: u64, most: usize, departed: &mut Departed<'_, K, V>) {
+    /// Takes up to `most` entries whose time is over, and says how many it took.
+    fn reap(&self, table: &mut Table, now: u64, most: usize, departed: &mut Departed<'_, K, V>) -> usize {
         let mut reaped = 0;
-        while reaped < most {
-            let Some(slot) = table.expiry.pop(now) else { return };
+        while reaped < most && !table.expiry.is_empty() {
+            let Some(slot) = table.expiry.pop(now) else { break };
             let deadline = self.deadline(slot);
             if deadline > now {
                 // It was used since.
@@ -282,15 +241,16 @@ impl<K: Key, V: Value> Memory<K, V> {
             table.expired += 1;
             reaped += 1;
         }
+        reaped
     }
 
-    /// Evicts until one more entry of `weight` fits. `false` if it never will.
-    fn make_room(&self, table: &mut Table, hash: u64, weight: u64, departed: &mut Departed<'_, K, V>) -> bool {
-        if !table.can_hold(weight) {
+    /// Evicts until one more entry fits; before anybody who lives, those go whose time is over. `false` if it never will.
+    fn make_room(&self, table: &mut Table, hash: u64, life: Life, departed: &mut Departed<'_, K, V>) -> bool {
+        if !table.can_hold(life.weight) {
             return false;
         }
-        while !table.has_room(weight) {
-            if !self.evict(table, hash, departed) {
+        while !table.has_room(life.weight) {
+            if self.reap(table, life.now, 1, departed) == 0 && !self.evict(table, hash, departed) {
                 return false;
             }
         }
@@ -331,9 +291,9 @@ impl<K: Key, V: Value> Memory<K, V> {
     /// Sends an entry away: to the listener first, if there is one.
     fn depart(&self, table: &mut Table, gone: Unlinked, cause: Cause, departed: &mut Departed<'_, K, V>) {
         if self.listener.is_some() {
-            departed.untold.push((gone, cause));
+            departed.push_untold(gone, cause);
         } else {
-            table.limbo.push(gone);
+            table.bury(gone);
         }
     }
 
@@ -355,30 +315,7 @@ impl<K: Key, V: Value> Memory<K, V> {
         table.fresh - 1
     }
 
-    /// After an insertion: what has left is dropped at once where that costs no fence, else when enough has gathered.
-    fn drop_some(&self, table: &mut Table, departed: &mut Departed<'_, K, V>) {
-        let costs_no_fence = table.limbo.is_empty() || self.stripes.only_mine();
-        if table.is_limbo_full() || costs_no_fence {
-            self.drop_unread(table, departed);
-        }
-    }
-
-    /// After a removal: the values are gone when the call returns, unless somebody is reading them.
-    fn drop_unread(&self, table: &mut Table, departed: &mut Departed<'_, K, V>) {
-        if !needs_drop::<(K, V)>() && !table.limbo.is_full() {
-            return;
-        }
-        if !table.limbo.is_empty() {
-            self.sort_limbo(table);
-        }
-        for _ in 0..BATCH {
-            let Some(unread) = table.limbo.pop() else { return };
-            table.free.push(unread.slot());
-            departed.push(self.slab.take(&mut table.occupied, unread));
-        }
-    }
-
-    fn sort_limbo(&self, table: &mut Table) {
+    pub(super) fn sort_limbo(&self, table: &mut Table) {
         let mut limbo = std::mem::take(&mut table.limbo);
         // Hits on what is about to be used again are told, and so forgotten, while nobody is there.
         limbo.sort(&self.stripes, || self.tell(table));
