@@ -26,6 +26,8 @@ mod metrics;
 #[cfg(all(test, shuttle))]
 mod models;
 mod offload;
+#[cfg(all(test, shuttle))]
+mod orders;
 mod remote;
 mod settings;
 mod simulate;

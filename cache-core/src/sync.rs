@@ -26,7 +26,7 @@ mod os {
 
     /// Memory that is no atomic, for a model checker to watch; here it is nothing.
     #[derive(Debug, Default)]
-    pub(crate) struct Watched;
+    pub(crate) struct Watched(());
     impl Watched {
         #[inline(always)]
         pub(crate) fn read(&self) {}
@@ -79,7 +79,7 @@ mod shuttled {
 
     /// Memory that is no atomic, for a model checker to watch; here it is nothing.
     #[derive(Debug, Default)]
-    pub(crate) struct Watched;
+    pub(crate) struct Watched(());
     impl Watched {
         #[inline(always)]
         pub(crate) fn read(&self) {}

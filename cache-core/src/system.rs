@@ -42,6 +42,7 @@ fn membarrier(command: libc::c_int) -> bool {
 }
 
 /// Asks for large pages where there is much memory: who hits a million entries at random waits for page tables else.
+#[cfg(not(any(shuttle, loom)))]
 pub(crate) fn advise_huge_pages(first: *mut u8, size: usize) {
     #[cfg(all(target_os = "linux", not(miri)))]
     {

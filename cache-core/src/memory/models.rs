@@ -3,7 +3,7 @@
 use super::stripes::{Clock, Stripe, Stripes};
 use super::{Bounds, Life, Memory, NEVER};
 use crate::eviction::{Policy, Trace};
-use crate::models::{check, threads};
+use crate::orders::{check, threads};
 use crate::sync::{AtomicU64, Mutex};
 use shuttle::thread::yield_now;
 use std::hash::BuildHasher;
@@ -68,13 +68,13 @@ fn come_and_go(policy: Policy) {
         0 => (0..3).for_each(|key| _ = ask(&shared, key)),
         1 => (1..4).for_each(|key| put(&shared, key)),
         _ => {
-            shared.remove(shared.hasher.hash_one(0), &0, || 0);
+            drop(shared.remove(shared.hasher.hash_one(0), &0, || 0));
             put(&shared, 0);
-            shared.remove_if(0, |key, value| {
+            drop(shared.remove_if(0, |key, value| {
                 assert_eq!(*key, value.key);
                 *key == 2
-            });
-            shared.clear();
+            }));
+            drop(shared.clear(|| ()));
             put(&shared, 1);
         }
     });
@@ -118,7 +118,7 @@ fn a_predicate_sees_who_is_moved_meanwhile() {
             (0..4).for_each(|key| put(&tier, key));
             let shared = Arc::clone(&tier);
             threads(2, move |thread| match thread {
-                0 => assert_eq!(shared.remove_if(0, |key, _| *key < 4), 4),
+                0 => assert_eq!(shared.remove_if(0, |key, _| *key < 4).0, 4),
                 _ => (4..8).for_each(|key| put(&shared, key)),
             });
             assert!((0..8).all(|key| ask(&tier, key) == (key > 3)));

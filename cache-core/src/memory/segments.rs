@@ -3,6 +3,7 @@
 #![expect(unsafe_code, reason = "zeroed memory that the system maps only when it is touched")]
 
 use crate::sync::{AtomicPtr, AtomicU64, AtomicUsize};
+#[cfg(not(any(shuttle, loom)))]
 use crate::system;
 use std::sync::atomic::Ordering::{Acquire, Release};
 

@@ -100,7 +100,7 @@ impl Tier {
 
     fn remove(&self, key: u64) {
         let text = format!("key {key}");
-        self.memory.remove(self.memory.hasher.hash_one(&text), &text, || self.clock.load(SeqCst));
+        drop(self.memory.remove(self.memory.hasher.hash_one(&text), &text, || self.clock.load(SeqCst)));
     }
 
     /// One of all that can be done, as `dice` fall.
@@ -113,14 +113,14 @@ impl Tier {
             58 => self.remove(key),
             59 => _ = self.clock.fetch_add(1, SeqCst),
             60 => {
-                self.memory.remove_if(self.clock.load(SeqCst), |text, value| {
+                drop(self.memory.remove_if(self.clock.load(SeqCst), |text, value| {
                     assert_eq!(*text, format!("key {}", value.key));
                     *value.key % 5 == key % 5
-                });
+                }));
             }
-            61 => self.memory.set_maxsize(bounds[key as usize % bounds.len()], || ()),
+            61 => drop(self.memory.set_maxsize(bounds[key as usize % bounds.len()], || self.clock.load(SeqCst), || ())),
             62 => _ = self.memory.len(|| self.clock.load(SeqCst)),
-            _ if key == 0 => self.memory.clear(),
+            _ if key == 0 => drop(self.memory.clear(|| ())),
             _ => {
                 let hash = self.memory.hasher.hash_one(format!("key {key}"));
                 self.memory.contains(hash, &format!("key {key}"), || self.clock.load(SeqCst));
@@ -196,10 +196,10 @@ fn who_is_resident_is_found_while_the_tier_grows() {
         0 => (24..3_000).for_each(|key| tier.put(key, NEVER)),
         1 => {
             let mut seen = 0;
-            tier.memory.remove_if(0, |_, value| {
+            drop(tier.memory.remove_if(0, |_, value| {
                 seen += u64::from(*value.key < 24);
                 false
-            });
+            }));
             assert!(seen >= 24, "only {seen} are shown");
         }
         _ => (0..STEPS).for_each(|step| assert!(tier.ask(step % 24), "{} is overlooked", step % 24)),
