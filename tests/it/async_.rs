@@ -60,6 +60,17 @@ fn what_one_thread_has_put_there_a_task_on_any_other_finds() {
 }
 
 #[test]
+fn a_task_finds_all_that_its_thread_has_put_there() {
+    let cache = Cache::<u64, u64>::builder().maxsize(20_000).build();
+    (0..20_000).for_each(|key| cache.insert(key, key));
+    for key in 0..20_000 {
+        let mut call = pin!(cache.get_or_insert_async(&key, || ready(u64::MAX)));
+        assert_eq!(poll(call.as_mut()), Poll::Ready(key));
+    }
+    assert_eq!((cache.info().hits, cache.info().misses), (20_000, 0));
+}
+
+#[test]
 fn tasks_and_threads_of_one_key_compute_once() {
     within(20, || {
         let (runtime, cache) = (runtime(2), Arc::new(Cache::<u64, u64>::builder().build()));
