@@ -210,7 +210,7 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// The value if memory or the backend has it. Counts a hit or a miss, never computes, never waits for who does.
     pub fn get<Q: KeyRef<K> + ?Sized>(&self, key: &Q) -> Option<V> {
         let hash = self.settings.hasher.hash_one(key);
-        let value = self.find(hash, key).or_else(|| self.find_again(hash, key)).or_else(|| self.get_remote(hash, key));
+        let value = self.find(hash, key).or_else(|| self.get_remote(hash, key));
         if value.is_none() {
             self.memory.count_miss();
         }
@@ -299,13 +299,16 @@ impl<K: Key, V: Value> Cache<K, V> {
         self.memory.hit(hash, key, || self.coarse_now())
     }
 
-    /// As `hit`, and a copy.
+    /// As `hit` in every case, and a copy.
     #[inline]
     fn find<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
-        Some(V::clone(&*self.hit(hash, key)?))
+        match self.hit(hash, key) {
+            Some(hit) => Some(V::clone(&hit)),
+            None => self.find_again(hash, key),
+        }
     }
 
-    /// As `find` once more in the same call, away from the hot path.
+    /// Memory once more in the same call, in every case, away from the hot path.
     #[inline(never)]
     fn find_again<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
         if self.memory.is_off() { None } else { self.memory.get(hash, key, || self.coarse_now()) }

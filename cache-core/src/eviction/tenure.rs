@@ -31,6 +31,8 @@ pub(crate) struct Tenure {
     tick: usize,
     /// Evictions since it was learned last.
     unlearned: u64,
+    /// Evictions until it is learned next.
+    lesson: u64,
     random: u64,
 }
 
@@ -53,8 +55,10 @@ const AT_ONCE: usize = 1 << 20;
 /// After so many ticks without a use the frequency of an entry is halved, and again.
 const HALVE: u32 = 10 * TICKS as u32;
 
-/// It is learned after one eviction for each four entries, and after so many at least.
-const LEAST_LESSON: u64 = 2_048;
+/// It is learned after one eviction for each four entries, and after so many at least, for it takes 20 µs. A fresh cache
+/// learns sooner.
+const LESSON: u64 = 2_048;
+const FIRST_LESSON: u64 = 128;
 
 impl Tenure {
     /// For about `expected` entries. The same seed gives the same choices.
@@ -71,6 +75,7 @@ impl Tenure {
             now: 0,
             tick: 0,
             unlearned: 0,
+            lesson: FIRST_LESSON,
             random: seed,
         }
     }
@@ -101,9 +106,10 @@ impl Eviction for Tenure {
             self.count(seen.clone());
         }
         self.unlearned += 1;
-        if self.unlearned >= LEAST_LESSON.max(self.len as u64 / 4) {
+        if self.unlearned >= self.lesson {
             self.gittins.learn(self.len, self.unlearned);
             self.unlearned = 0;
+            self.lesson = (2 * self.lesson).min(LESSON.max(self.len as u64 / 4));
         }
         let slot = self.poorest(seen, marks).or_else(|| self.next(from))?;
         let (class, age) = self.standing(slot)?;
