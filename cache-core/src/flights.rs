@@ -4,7 +4,8 @@ mod board;
 
 use crate::flight::Flight;
 use crate::key::{Key, KeyRef, Value};
-use crate::sync::{AtomicU64, Mutex, planted};
+use crate::lock::Lock;
+use crate::sync::{AtomicU64, planted};
 use crate::waits::{Ticket, thread};
 use board::{Board, Posted, Stage};
 use std::sync::Arc;
@@ -25,7 +26,7 @@ pub(crate) struct Flights<K, V> {
 /// One cache line at least, which no other part shares.
 #[derive(Debug)]
 #[repr(align(64))]
-struct Part<K, V>(Mutex<Board<K, V>>);
+struct Part<K, V>(Lock<Board<K, V>>);
 
 /// Who would compute.
 #[derive(Clone, Copy, Debug)]
@@ -81,14 +82,14 @@ impl<V: Value> Drop for Landing<V> {
 
 impl<K, V> Default for Flights<K, V> {
     fn default() -> Self {
-        let part = || Part(Mutex::new(Board::default()));
+        let part = || Part(Lock::new(Board::default()));
         Flights { parts: (0..PARTS).map(|_| part()).collect(), sweeps: AtomicU64::new(0) }
     }
 }
 
 impl<K, V> Flights<K, V> {
     #[inline]
-    fn board(&self, hash: u64) -> &Mutex<Board<K, V>> {
+    fn board(&self, hash: u64) -> &Lock<Board<K, V>> {
         // Not the bits by which the tables choose a place.
         &self.parts[(hash >> 40) as usize % PARTS].0
     }

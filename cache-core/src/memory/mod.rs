@@ -12,7 +12,8 @@ mod writes;
 
 use crate::eviction::{EPOCH_BITS, Marks, Policy, Slot};
 use crate::key::{Key, Value};
-use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Mutex};
+use crate::lock::Lock;
+use crate::sync::{AtomicBool, AtomicU32, AtomicU64};
 use hashbrown::DefaultHashBuilder;
 use index::Index;
 use segments::Segments;
@@ -61,7 +62,7 @@ pub(crate) struct Memory<K, V> {
     /// Beyond which no use moves that; inverted too.
     limits: Segments<AtomicU64>,
     clock: Line<AtomicU64>,
-    table: Line<Mutex<Table>>,
+    table: Line<Lock<Table>>,
 }
 
 /// On cache lines of its own, because hits read what is beside it.
@@ -108,7 +109,7 @@ impl<K: Key, V: Value> Memory<K, V> {
             deadlines: Segments::new(first),
             limits: Segments::new(first),
             clock: Line(AtomicU64::new(1 << EPOCH_BITS)),
-            table: Line(Mutex::new(table)),
+            table: Line(Lock::new(table)),
         };
         memory.set_mode(&memory.table.0.lock());
         memory
