@@ -112,12 +112,10 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// Puts an entry into memory, and `storing` on the board if there is one, in one step.
     fn replace(&self, hash: u64, storing: Option<&Arc<Flight<V>>>, entry: (K, V), life: Life) {
         let (key, value) = entry;
-        let mut value = Some(value);
-        let mut new = None;
-        let keep = |key| {
-            new = value.take().map(|value| (key, value));
-            self.memory.insert(hash, &mut new, life)
-        };
-        drop(self.flights.replace(hash, key, storing, keep));
+        let mut exchange = self.memory.exchange();
+        self.flights.replace(hash, key, storing, |key| {
+            exchange.new = Some((key, value));
+            self.memory.insert(hash, life, &mut exchange);
+        });
     }
 }

@@ -182,12 +182,12 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
         self.ended();
         // Outside of the lock, so that all is dropped there: what leaves memory, what finds no room there, and the key
         // if a comparison of keys panics.
-        let (mut new, mut unkept, mut _displaced) = (None, None, None);
+        let (mut exchange, mut unkept) = (cache.memory.exchange(), None);
         let insert = |key| match copy {
             None => unkept = Some(key),
             Some(copy) => {
-                new = Some((key, copy));
-                _displaced = Some(cache.memory.insert(hash, &mut new, life));
+                exchange.new = Some((key, copy));
+                cache.memory.insert(hash, life, &mut exchange);
             }
         };
         // While the board is locked nobody can invalidate the key.

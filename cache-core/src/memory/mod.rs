@@ -185,11 +185,11 @@ impl<K, V> Marks for Memory<K, V> {
         if !self.stripes.has_stamps() {
             return mark;
         }
-        self.stripes.all().fold(mark, |latest, stripe| latest.max(stripe.stamped(slot)))
+        self.stripes.latest(slot, mark)
     }
 
     fn prefetch(&self, slot: Slot) {
-        index::prefetch(self.slab.mark(slot));
+        crate::system::prefetch(self.slab.mark(slot));
     }
 
     fn set(&self, slot: Slot, mark: u64) {

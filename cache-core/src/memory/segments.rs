@@ -44,6 +44,11 @@ impl<T: Zero> Segments<T> {
     /// The element `at`, unless nobody has reserved it.
     #[inline(always)]
     pub(super) fn get(&self, at: usize) -> Option<&T> {
+        self.get_near(at).or_else(|| self.get_far(at))
+    }
+
+    #[inline(never)]
+    fn get_far(&self, at: usize) -> Option<&T> {
         let (part, offset) = if at < self.first { (0, at) } else { self.beyond(at) };
         let part = self.parts.get(part)?.load(Acquire);
         if part.is_null() {
@@ -61,12 +66,20 @@ impl<T: Zero> Segments<T> {
         if at >= self.near.load(Acquire) {
             return None;
         }
-        // SAFETY: as in `get`; the first part is there, and longer than `at`.
+        // SAFETY: as in `get_far`; the first part is there, and longer than `at`.
         Some(unsafe { &*self.parts[0].load(Acquire).add(at) })
     }
 
     /// Makes `at` and those near it present. Not for two threads at once.
+    #[inline(always)]
     pub(super) fn reserve(&self, at: usize) {
+        if at >= self.near.load(Acquire) {
+            self.reserve_far(at);
+        }
+    }
+
+    #[inline(never)]
+    fn reserve_far(&self, at: usize) {
         let (part, _) = if at < self.first { (0, at) } else { self.beyond(at) };
         if self.parts[part].load(Acquire).is_null() {
             self.parts[part].store(allocate(self.length(part)), Release);
@@ -76,8 +89,6 @@ impl<T: Zero> Segments<T> {
         }
     }
 
-    // Away from the path of those who find everything in the first part.
-    #[inline(never)]
     fn beyond(&self, at: usize) -> (usize, usize) {
         let beyond = at - self.first;
         let doublings = ((beyond >> BITS) + 1).ilog2();

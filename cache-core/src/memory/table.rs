@@ -105,26 +105,36 @@ impl Table {
     }
 
     /// Enters an entry.
+    #[inline]
     pub(super) fn enter(&mut self, slot: Slot, weight: u64) {
         self.live.insert(slot);
         self.len += 1;
-        self.weight += weight;
-        if weight > 0 || self.weights.len() > slot as usize {
-            if self.weights.len() <= slot as usize {
-                self.weights.resize(slot as usize + 1, 0);
-            }
-            self.weights[slot as usize] = weight;
+        if weight > 0 || !self.weights.is_empty() {
+            self.weigh(slot, weight);
         }
     }
 
+    #[inline(never)]
+    fn weigh(&mut self, slot: Slot, weight: u64) {
+        if self.weights.len() <= slot as usize {
+            self.weights.resize(slot as usize + 1, 0);
+        }
+        self.weights[slot as usize] = weight;
+        self.weight += weight;
+    }
+
     /// Strikes out an entry that the order of eviction has let go.
+    #[inline]
     pub(super) fn strike(&mut self, slot: Slot) {
         self.live.remove(slot);
         self.len -= 1;
-        let weight = self.weights.get(slot as usize).copied().unwrap_or(0);
-        self.weight -= weight;
-        self.gone = self.gone.saturating_add(weight);
-        self.expiry.remove(slot);
+        if let Some(&weight) = self.weights.get(slot as usize) {
+            self.weight -= weight;
+            self.gone = self.gone.saturating_add(weight);
+        }
+        if !self.expiry.is_empty() {
+            self.expiry.remove(slot);
+        }
     }
 
     /// Whether what has left must be dropped before more of it gathers: a bound on weight is meant as one on memory.

@@ -17,9 +17,15 @@ const RECLAIM: usize = 4;
 /// Entries dropped at a time when a cache is cleared.
 const BATCH: usize = 1024;
 
+/// An entry that comes into a memory tier, and what leaves for it.
+pub(crate) struct Exchange<'a, K: Key, V: Value> {
+    /// To be put in place. What finds no room stays.
+    pub(crate) new: Option<(K, V)>,
+    departed: Departed<'a, K, V>,
+}
+
 /// What has left a memory tier. Its drop tells the listener and drops the values: so it happens outside of all locks.
-#[must_use]
-pub(crate) struct Departed<'a, K: Key, V: Value> {
+struct Departed<'a, K: Key, V: Value> {
     memory: &'a Memory<K, V>,
     /// To be dropped. The common case is one, and needs no allocation.
     first: Option<(K, V)>,
@@ -74,50 +80,54 @@ impl<K: Key, V: Value> Drop for Told<'_, K, V> {
 }
 
 impl<K: Key, V: Value> Memory<K, V> {
-    /// Stores or replaces what is in `new`, in the same step evicting what has to leave. What finds no room stays in `new`,
-    /// and the entry that it would have replaced leaves.
-    pub(crate) fn insert(&self, hash: u64, new: &mut Option<(K, V)>, life: Life) -> Departed<'_, K, V> {
-        let mut departed = Departed::new(self);
+    /// Nothing yet. To be made, and dropped, outside of all locks.
+    #[inline]
+    pub(crate) fn exchange(&self) -> Exchange<'_, K, V> {
+        Exchange { new: None, departed: Departed::new(self) }
+    }
+
+    /// Stores or replaces what is new, in the same step evicting what has to leave. If it finds no room, the entry that it
+    /// would have replaced leaves.
+    pub(crate) fn insert(&self, hash: u64, life: Life, exchange: &mut Exchange<'_, K, V>) {
+        let Exchange { new, departed } = exchange;
         let mut locked = self.table.0.lock();
         let table = &mut *locked;
-        let Some((key, _)) = new.as_ref() else { return departed };
+        let Some((key, _)) = new.as_ref() else { return };
         // The user's code comes first: if it panics, nothing has changed.
         self.index.grow(table.len, |slot| self.hash_of(&table.occupied, slot));
-        let is = |place: Place<'_>| key.is(&self.slab.held(&table.occupied, place.slot()).0);
-        let find = || self.index.find(hash, |place| is(place).then(|| (place, place.slot())));
-        let old = if self.index.is_absent(hash) { None } else { find() };
+        let old = if self.index.is_absent(hash) { None } else { self.place_of(table, hash, key) };
         self.tell(table);
-        if let Some((_, slot)) = old {
-            table.expired += u64::from(self.deadline(slot) <= life.now);
-            table.eviction.iter_mut().for_each(|eviction| eviction.remove(slot));
-            table.strike(slot);
+        if let Some(old) = old {
+            self.retire(table, old.slot(), life.now);
         }
-        self.reap(table, life.now, RECLAIM, &mut departed);
-        let stays = life.limit > life.now && self.make_room(table, hash, life.weight, &mut departed);
+        if !table.expiry.is_empty() {
+            self.reap(table, life.now, RECLAIM, departed);
+        }
+        let stays = life.limit > life.now && self.make_room(table, hash, life.weight, departed);
         let Some(entry) = new.take_if(|_| stays) else {
-            if let Some((_, slot)) = old {
-                let gone = self.unlink(table, slot);
-                self.depart(table, gone, Cause::Replaced, &mut departed);
+            if let Some(old) = old {
+                let gone = self.unlink(table, old.slot());
+                self.depart(table, gone, Cause::Replaced, departed);
             }
-            return departed;
+            return;
         };
-        let slot = self.vacancy(table, &mut departed);
+        let slot = self.vacancy(table, departed);
         self.slab.put(&mut table.occupied, slot, entry);
         // Not an atomic addition: hits add less than we do, so nothing is lost if ours overwrites theirs.
         let now = ((self.clock.0.load(Relaxed) >> EPOCH_BITS) + 1) << EPOCH_BITS;
         self.clock.0.store(now, Relaxed);
         self.settle(table, slot, life, hash);
         match old {
-            Some((place, old)) => {
+            Some(place) => {
+                let gone = place.slot();
                 place.replace(slot);
-                self.depart(table, Unlinked::new(old), Cause::Replaced, &mut departed);
+                self.depart(table, Unlinked::new(gone), Cause::Replaced, departed);
             }
             None => self.index.link(hash, slot),
         }
         if needs_drop::<(K, V)>() {
-            self.drop_some(table, &mut departed);
+            self.drop_some(table, departed);
         }
-        departed
     }
 
     pub(crate) fn remove<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, now: impl Fn() -> u64) -> bool {
@@ -223,6 +233,21 @@ impl<K: Key, V: Value> Memory<K, V> {
         drop(locked);
     }
 
+    /// Where the entry of `key` stands.
+    #[inline(never)]
+    fn place_of(&self, table: &Table, hash: u64, key: &K) -> Option<Place<'_>> {
+        let is = |place: Place<'_>| key.is(&self.slab.held(&table.occupied, place.slot()).0);
+        self.index.find(hash, |place| is(place).then_some(place))
+    }
+
+    /// Takes an entry that will be replaced out of everything but the index.
+    #[inline(never)]
+    fn retire(&self, table: &mut Table, slot: Slot, now: u64) {
+        table.expired += u64::from(self.deadline(slot) <= now);
+        table.eviction.iter_mut().for_each(|eviction| eviction.remove(slot));
+        table.strike(slot);
+    }
+
     /// Enters the entry that was put into `slot`, everywhere but in the index.
     fn settle(&self, table: &mut Table, slot: Slot, life: Life, hash: u64) {
         let deadline = self.tti.map_or(life.limit, |tti| later(life.now, tti).min(life.limit));
@@ -243,13 +268,11 @@ impl<K: Key, V: Value> Memory<K, V> {
         if deadline != NEVER {
             table.expiry.set(slot, deadline);
         }
-        let Some(eviction) = &mut table.eviction else {
-            Marks::set(self, slot, self.clock.0.load(Relaxed));
-            return;
-        };
-        let mark = if let Trace::Count(_) = eviction.trace() { 0 } else { self.clock.0.load(Relaxed) };
+        let mark = if self.counts() { 0 } else { self.clock.0.load(Relaxed) };
         Marks::set(self, slot, mark);
-        eviction.insert(self, slot, hash);
+        if let Some(eviction) = &mut table.eviction {
+            eviction.insert(slot, mark, hash);
+        }
     }
 
     /// Puts those who are there in the order in which they came, because nobody kept the order of uses.
@@ -258,15 +281,17 @@ impl<K: Key, V: Value> Memory<K, V> {
         held.sort_unstable();
         let hashes: Vec<_> = held.iter().map(|(_, slot)| self.hash_of(&table.occupied, *slot)).collect();
         let Some(eviction) = &mut table.eviction else { return };
-        for ((_, slot), hash) in held.into_iter().zip(hashes) {
+        for ((mut mark, slot), hash) in held.into_iter().zip(hashes) {
             if let Trace::Count(_) = eviction.trace() {
-                Marks::set(self, slot, 0);
+                mark = 0;
+                Marks::set(self, slot, mark);
             }
-            eviction.insert(self, slot, hash);
+            eviction.insert(slot, mark, hash);
         }
     }
 
     /// Takes up to `most` entries whose time is over.
+    #[inline(never)]
     fn reap(&self, table: &mut Table, now: u64, most: usize, departed: &mut Departed<'_, K, V>) {
         let mut reaped = 0;
         while reaped < most {
