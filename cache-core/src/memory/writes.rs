@@ -14,6 +14,8 @@ use std::sync::atomic::Ordering::Relaxed;
 
 /// Expired entries reclaimed by one insertion: more than one, so that none pile up; few, so that it stays short.
 const RECLAIM: usize = 4;
+/// Entries above which the index is too large to be near the processor, and is asked for in time.
+const FAR: usize = 1 << 18;
 /// Entries dropped at a time when a cache is cleared.
 const BATCH: usize = 1024;
 
@@ -325,7 +327,9 @@ impl<K: Key, V: Value> Memory<K, V> {
         let Some(slot) = table.eviction.as_mut().and_then(|eviction| eviction.evict(self, incoming)) else {
             return false;
         };
-        if let Some(next) = table.eviction.as_ref().and_then(|eviction| eviction.next_to_leave()) {
+        if table.len > FAR
+            && let Some(next) = table.eviction.as_ref().and_then(|eviction| eviction.next_to_leave())
+        {
             self.index.prefetch(self.hash_of(&table.occupied, next));
         }
         table.strike(slot);
