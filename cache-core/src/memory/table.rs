@@ -100,7 +100,7 @@ impl Table {
     /// Whether an entry of `weight` fits now.
     pub(super) fn has_room(&self, weight: u64) -> bool {
         let heaviest = self.bounds.max_weight.unwrap_or(u64::MAX);
-        let fits = self.weight.checked_add(weight).is_some_and(|weight| weight <= heaviest);
+        let fits = weight == 0 || self.weight.checked_add(weight).is_some_and(|weight| weight <= heaviest);
         fits && self.bounds.maxsize.is_none_or(|most| self.len < most)
     }
 
@@ -135,6 +135,20 @@ impl Table {
         if !self.expiry.is_empty() {
             self.expiry.remove(slot);
         }
+    }
+
+    /// A slot that holds nothing.
+    pub(super) fn vacancy(&mut self) -> Slot {
+        self.free.pop().unwrap_or_else(|| {
+            self.fresh += 1;
+            self.fresh - 1
+        })
+    }
+
+    /// Whether it is time to find out who of limbo can be replaced, rather than to take a slot that was never used.
+    pub(super) fn is_sort_due(&self) -> bool {
+        let enough = self.bounds.maxsize.map_or(usize::MAX, |maxsize| self.slots_for(maxsize));
+        self.is_limbo_full() || self.fresh as usize >= enough
     }
 
     /// Whether what has left must be dropped before more of it gathers: a bound on weight is meant as one on memory.

@@ -53,10 +53,17 @@ impl<'a, K: Key, V: Value> Departed<'a, K, V> {
 }
 
 impl<K: Key, V: Value> Drop for Departed<'_, K, V> {
+    #[inline]
     fn drop(&mut self) {
-        if self.untold.is_empty() {
-            return;
+        if !self.untold.is_empty() {
+            self.tell();
         }
+    }
+}
+
+impl<K: Key, V: Value> Departed<'_, K, V> {
+    #[inline(never)]
+    fn tell(&mut self) {
         let told = Told { memory: self.memory, slots: std::mem::take(&mut self.untold) };
         let Some(listener) = self.memory.listener.as_ref().filter(|_| !std::thread::panicking()) else { return };
         for (slot, cause) in &told.slots {
@@ -113,8 +120,7 @@ impl<K: Key, V: Value> Memory<K, V> {
             }
             return;
         };
-        let slot = self.vacancy(table, departed);
-        self.slab.put(&mut table.occupied, slot, entry);
+        let slot = self.put(table, entry, departed);
         // Not an atomic addition: hits add less than we do, so nothing is lost if ours overwrites theirs.
         let now = ((self.clock.0.load(Relaxed) >> EPOCH_BITS) + 1) << EPOCH_BITS;
         self.clock.0.store(now, Relaxed);
@@ -252,6 +258,20 @@ impl<K: Key, V: Value> Memory<K, V> {
 
     /// Enters the entry that was put into `slot`, everywhere but in the index.
     fn settle(&self, table: &mut Table, slot: Slot, life: Life, hash: u64) {
+        if life.limit != NEVER || self.tti.is_some() || self.mortal.load(Relaxed) {
+            self.set_deadline(table, slot, life);
+        }
+        table.enter(slot, life.weight);
+        let mark = if self.counts() { 0 } else { self.clock.0.load(Relaxed) };
+        Marks::set(self, slot, mark);
+        if let Some(eviction) = &mut table.eviction {
+            eviction.insert(slot, mark, hash);
+        }
+    }
+
+    /// Notes when the entry that was put into `slot` expires, if it does.
+    #[inline(never)]
+    fn set_deadline(&self, table: &mut Table, slot: Slot, life: Life) {
         let deadline = self.tti.map_or(life.limit, |tti| later(life.now, tti).min(life.limit));
         if deadline != NEVER && !self.mortal.load(Relaxed) {
             self.mortal.store(true, Relaxed);
@@ -266,14 +286,8 @@ impl<K: Key, V: Value> Memory<K, V> {
                 of.get(slot as usize).iter().for_each(|place| place.store(!time, Relaxed));
             }
         }
-        table.enter(slot, life.weight);
         if deadline != NEVER {
             table.expiry.set(slot, deadline);
-        }
-        let mark = if self.counts() { 0 } else { self.clock.0.load(Relaxed) };
-        Marks::set(self, slot, mark);
-        if let Some(eviction) = &mut table.eviction {
-            eviction.insert(slot, mark, hash);
         }
     }
 
@@ -364,22 +378,21 @@ impl<K: Key, V: Value> Memory<K, V> {
         }
     }
 
-    /// A slot for one more entry.
-    fn vacancy(&self, table: &mut Table, departed: &mut Departed<'_, K, V>) -> Slot {
-        if let Some(slot) = table.free.pop() {
-            return slot;
-        }
-        let enough = table.bounds.maxsize.map_or(usize::MAX, |maxsize| table.slots_for(maxsize));
-        if !table.limbo.has_unread() && (table.is_limbo_full() || table.fresh as usize >= enough) {
+    /// Puts one more entry into a slot.
+    fn put(&self, table: &mut Table, entry: (K, V), departed: &mut Departed<'_, K, V>) -> Slot {
+        if table.free.is_empty() && !table.limbo.has_unread() && table.is_sort_due() {
             self.sort_limbo(table);
         }
-        if let Some(unread) = table.limbo.pop() {
+        if table.free.is_empty()
+            && let Some(unread) = table.limbo.pop()
+        {
             let slot = unread.slot();
-            departed.push(self.slab.take(&mut table.occupied, unread));
+            departed.push(self.slab.exchange(&mut table.occupied, unread, entry));
             return slot;
         }
-        table.fresh += 1;
-        table.fresh - 1
+        let slot = table.vacancy();
+        self.slab.put(&mut table.occupied, slot, entry);
+        slot
     }
 
     /// After an insertion: what has left is dropped at once where that costs no fence, else when enough has gathered.
