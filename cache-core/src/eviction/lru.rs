@@ -61,14 +61,16 @@ impl Lru {
     }
 
     /// Puts `slot`, which is in no bucket, where `time` belongs.
+    #[inline]
     fn file(&mut self, slot: Slot, time: u64) {
         let last = self.low + self.heads.len() as u64 - 1;
-        let bucket = (time >> self.shift).clamp(self.low, last) as usize & self.mask();
+        let bucket = (time >> self.shift).max(self.low).min(last) as usize & self.mask();
         self.next[slot as usize] = std::mem::replace(&mut self.heads[bucket], slot);
         self.occupied[bucket / 64] |= 1 << (bucket % 64);
     }
 
     /// Sorts the slots of the first bucket with any into `ready`. `false` if there is none.
+    #[inline(never)]
     fn open_next(&mut self, marks: &dyn Marks) -> bool {
         let Some(due) = self.first_occupied() else { return false };
         self.low = due;
@@ -129,6 +131,13 @@ impl Lru {
         None
     }
 
+    /// Makes room for every slot up to `slot`.
+    #[cold]
+    fn grow(&mut self, slot: Slot) {
+        self.next.resize(slot as usize + 1, OUT);
+        self.members.resize(slot as usize / 64 + 1, 0);
+    }
+
     /// Of the number of a bucket, the bits that say where it begins: how many there are is a power of two.
     fn mask(&self) -> usize {
         self.heads.len() - 1
@@ -178,8 +187,7 @@ impl Eviction for Lru {
 
     fn insert(&mut self, slot: Slot, mark: u64, _: u64) {
         if self.next.len() <= slot as usize {
-            self.next.resize(slot as usize + 1, OUT);
-            self.members.resize(slot as usize / 64 + 1, 0);
+            self.grow(slot);
         }
         self.members[slot as usize / 64] |= 1 << (slot % 64);
         // One that was removed may still lie in an earlier bucket: it is found there.
