@@ -1,7 +1,7 @@
 //! Who leaves when a bound is reached: one algorithm, one file, each a plain value behind one trait.
 
+mod alumni;
 mod balance;
-mod departed;
 mod fifo;
 mod ghosts;
 mod gittins;
