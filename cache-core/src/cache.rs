@@ -27,8 +27,9 @@ use std::time::Duration;
 /// Every method takes `&self` and may be called from any thread. A hit is a clone of the value.
 /// Made by [`builder`](Self::builder); behind a function by `#[lru_cache]`.
 ///
-/// No lock is held while a function, a codec, a backend, a callback or the drop of a value runs; only `Eq` of the key
-/// and `Clone` of key and value do, and those must not call the cache they are in.
+/// No lock is held while a function, a codec, a backend, a callback, or the clone or the drop of a value runs; only `Eq`,
+/// `Hash` and `Clone` of the key may run under one, and those must not call the cache they are in: it would wait for
+/// itself. A clone of a value may; where clones look into the cache within one another, the fifth finds nothing.
 ///
 /// ```
 /// use memolith_core::Cache;
@@ -273,7 +274,7 @@ impl<K: Key, V: Value> Cache<K, V> {
             None => self.memory.len_and_maxsize(|| self.now()),
             Some(_) => (self.len(), self.settings.maxsize()),
         };
-        let (evictions, expired) = self.memory.departed();
+        let (evictions, expired) = self.memory.evicted_and_expired();
         CacheInfo {
             hits,
             misses,

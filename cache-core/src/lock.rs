@@ -30,7 +30,7 @@ pub(crate) struct Held<'a, T>(&'a Lock<T>);
 unsafe impl<T: Sync> Sync for Held<'_, T> {}
 
 impl<T> Lock<T> {
-    pub(crate) const fn new(value: T) -> Self {
+    pub(crate) fn new(value: T) -> Self {
         Lock { held: AtomicBool::new(false), value: UnsafeCell::new(value) }
     }
 
@@ -97,7 +97,7 @@ impl<T: fmt::Debug> fmt::Debug for Lock<T> {
     }
 }
 
-#[cfg(all(test, not(shuttle)))]
+#[cfg(all(test, not(any(shuttle, loom))))]
 mod tests {
     use super::Lock;
     use std::panic::{AssertUnwindSafe, catch_unwind};

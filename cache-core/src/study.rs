@@ -9,7 +9,7 @@ use crate::sync::Mutex;
 use std::fmt;
 use std::sync::Arc;
 
-/// The size that an unbounded, nearly empty cache is compared with.
+/// The least size that a cache without a bound is compared with.
 const LEAST: usize = 128;
 
 /// A running study of a cache, from [`Cache::study`] until it is dropped.
@@ -25,8 +25,8 @@ pub struct Study<'a> {
 impl<K: Key, V: Value> Cache<K, V> {
     /// Begins to estimate what every policy would give at half, once, twice and four times the bound on entries in memory.
     ///
-    /// An unbounded cache is compared with the entries that it holds now. Everything else is as in
-    /// [`study_of`](Self::study_of).
+    /// A cache without a bound, or with one of 0, is compared with the entries that it holds now, and with 128 at least.
+    /// Everything else is as in [`study_of`](Self::study_of), costs and errors among it.
     ///
     /// ```
     /// use memolith_core::{Cache, Policy};

@@ -107,6 +107,11 @@ mod loomed {
     pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
     pub(crate) use loom::thread::{Thread, current, park};
 
+    /// A model has no time: to wait is to let others go on.
+    pub(crate) fn pause(_round: u32) {
+        loom::thread::yield_now();
+    }
+
     /// Loom's lock with the interface of `parking_lot`.
     #[derive(Debug)]
     pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);

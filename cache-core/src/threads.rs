@@ -89,8 +89,9 @@ mod tests {
 
     #[test]
     fn living_threads_have_different_numbers_and_the_dead_return_theirs() {
+        const ROUNDS: usize = if cfg!(miri) { 20 } else { 250 };
         let mut highest = 0;
-        for _ in 0..20 {
+        for _ in 0..ROUNDS {
             let (seen, together) = (Mutex::new(HashSet::new()), Barrier::new(8));
             std::thread::scope(|scope| {
                 for _ in 0..8 {
@@ -104,8 +105,8 @@ mod tests {
             });
             highest = seen.into_inner().map_or(highest, |seen| seen.into_iter().fold(highest, usize::max));
         }
-        // Other tests run beside this one.
-        assert!(highest < 1000, "numbers are not used again: {highest}");
+        // Other tests run beside this one, on some threads.
+        assert!(highest < 8 * ROUNDS / 2, "numbers are not used again: {highest}");
     }
 
     #[test]

@@ -40,9 +40,13 @@ impl Timestamp {
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// Wall-clock time, comparable between processes. It may jump.
     fn now(&self) -> Timestamp;
-    /// Time since some fixed moment. It never goes back.
+    /// Time since some fixed moment. It never goes back. Deadlines in memory are microseconds on this scale.
     fn elapsed(&self) -> Duration;
-    /// The same, or a few milliseconds ago: asked at each hit on an entry that can expire, so it should be cheap.
+    /// The same, or what it was up to 10 ms ago; never more. It never goes back either.
+    ///
+    /// Asked at each hit on an entry that can expire, so it should be cheap; not in a cache where any entry was given less
+    /// than 250 ms to live, or to idle, which asks [`elapsed`](Self::elapsed). By as much as it is late, entries are
+    /// served beyond their end, and a use moves that less far. The default is `elapsed` itself.
     fn elapsed_coarse(&self) -> Duration {
         self.elapsed()
     }
@@ -73,7 +77,7 @@ impl Clock for SystemClock {
         self.origin.elapsed()
     }
 
-    /// Up to 4 ms late on Linux, for a fifth of the price.
+    /// On Linux as of the kernel's last tick: up to 4 ms late (10 ms where it ticks at 100 Hz), for a quarter of the price.
     fn elapsed_coarse(&self) -> Duration {
         match (system::coarse_clock(), self.fine) {
             (Some(now), Some(origin)) => now.saturating_sub(origin),

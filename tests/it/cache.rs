@@ -7,7 +7,7 @@ use memolith::{Cache, Lookup, Policy};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, LazyLock};
 use std::thread;
 
 /// Calls of every kind from many threads, of which none may be lost or counted twice.
@@ -424,7 +424,7 @@ proptest! {
 }
 
 #[test]
-fn more_threads_than_stripes_count_and_come_through() {
+fn hundreds_of_threads_count_and_come_through() {
     const THREADS: u64 = 300;
     const CALLS: u64 = 60;
     within(60, || {
@@ -455,5 +455,36 @@ fn more_threads_than_stripes_count_and_come_through() {
                 assert_eq!(info.currsize, 64);
             }
         }
+    });
+}
+
+/// A value whose clone asks the cache for the same key once more, and then fills it with others.
+#[derive(Debug)]
+struct Curious {
+    text: String,
+    depth: u64,
+}
+
+static CURIOUS: LazyLock<Cache<u64, Curious>> = LazyLock::new(|| Cache::builder().maxsize(2).build());
+
+impl Clone for Curious {
+    fn clone(&self) -> Self {
+        let inner = CURIOUS.get(&0);
+        if inner.is_none() {
+            (1..50).for_each(|key| CURIOUS.insert(key, Curious { text: "other".to_owned(), depth: 0 }));
+        }
+        // After all that, so that it would be seen if the place had another tenant.
+        Curious { text: self.text.clone(), depth: inner.map_or(1, |inner| inner.depth + 1) }
+    }
+}
+
+#[test]
+fn a_clone_may_call_its_cache_and_is_a_miss_where_it_never_ends() {
+    within(20, || {
+        CURIOUS.insert(0, Curious { text: "stays".repeat(100), depth: 0 });
+        let copy = CURIOUS.get(&0).expect("it was inserted");
+        assert_eq!((copy.text, copy.depth), ("stays".repeat(100), 4));
+        assert!(!CURIOUS.contains(&0), "it was evicted while it was copied");
+        assert_eq!((CURIOUS.info().hits, CURIOUS.info().misses), (4, 1));
     });
 }

@@ -27,4 +27,4 @@ pub use rate::rate;
 pub use report::Report;
 pub use standings::{Role, Standings, median};
 pub use table::{Table, grouped};
-pub use trace::{optimum, traces};
+pub use trace::traces;

@@ -1,7 +1,6 @@
-//! Traces: what programs asked for, and the best that any cache could have made of it.
+//! Traces: what programs asked for.
 
 use ruzstd::decoding::StreamingDecoder;
-use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -43,47 +42,4 @@ fn requests(path: &Path) -> Result<Vec<u64>, Box<dyn std::error::Error>> {
         requests.extend(first..first + count?);
     }
     Ok(requests)
-}
-
-/// The hit ratio of the optimum, which evicts what is needed again last (L. A. Belady, "A Study of Replacement
-/// Algorithms for a Virtual-Storage Computer", 1966).
-#[must_use]
-pub fn optimum(requests: &[u64], capacity: usize) -> f64 {
-    let next = next_uses(requests);
-    // Who is there, by when it is needed again; and when that is, by who it is.
-    let (mut there, mut until): (BTreeSet<(usize, u64)>, HashMap<u64, usize>) = Default::default();
-    let mut hits = 0;
-    for (&key, &next) in requests.iter().zip(&next) {
-        if let Some(now) = until.insert(key, next) {
-            hits += 1;
-            there.remove(&(now, key));
-        } else if there.len() == capacity {
-            let (_, victim) = there.pop_last().expect("a cache has room for one");
-            until.remove(&victim);
-        }
-        there.insert((next, key));
-    }
-    f64::from(hits) / requests.len() as f64
-}
-
-/// For each request, when its key is requested again.
-fn next_uses(requests: &[u64]) -> Vec<usize> {
-    let (mut last, mut next) = (HashMap::new(), vec![usize::MAX; requests.len()]);
-    for (at, key) in requests.iter().enumerate().rev() {
-        next[at] = last.insert(*key, at).unwrap_or(usize::MAX);
-    }
-    next
-}
-
-#[cfg(test)]
-mod tests {
-    use super::optimum;
-
-    #[test]
-    fn the_optimum_keeps_what_is_needed_soonest() {
-        // 3 is never needed again, and 1 is needed before 2.
-        assert_eq!(optimum(&[1, 2, 3, 1, 2, 1], 2), 2.0 / 6.0);
-        assert_eq!(optimum(&[1, 2, 1, 2], 2), 0.5);
-        assert_eq!(optimum(&[1, 2, 3], 1), 0.0);
-    }
 }

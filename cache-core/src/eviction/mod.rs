@@ -1,7 +1,7 @@
 //! Who leaves when a bound is reached: one algorithm, one file, each a plain value behind one trait.
 
+mod alumni;
 mod balance;
-mod departed;
 mod fifo;
 mod ghosts;
 mod gittins;
@@ -40,8 +40,23 @@ pub use score::{End, OnHit, Score};
 /// | `Auto` | as under the policy that keeps best whatever the requests are like: today `Tenure` | as that |
 ///
 /// Choose `Lru` where the order of hits and misses must be foreseeable, and `TinyLfu` where as many of them as possible
-/// should be hits: a miss costs about the same. Under `Tenure` more are, and a hit costs no more, but a miss costs 2.6 times
-/// as much, some 300 ns more: it is for what takes microseconds to compute.
+/// should be hits: a miss costs 1.5 times as much, some 40 ns more. Under `Tenure` more are, and a hit costs no more, but a
+/// miss costs 3.6 times as much, some 200 ns more: it is for what takes microseconds to compute.
+///
+/// Beside the entries a policy takes, for each of them, 4 bytes (`Lru`), 8 (`Mru`, `Fifo`, `Random`, `Sieve`), 12 (`Lfu`),
+/// 22 (`S3Fifo`), 40 (`TinyLfu`) or 32 (`Tenure`).
+///
+/// ```
+/// use memolith_core::{Cache, Policy};
+///
+/// let cache: Cache<u64, u64> = Cache::builder().maxsize(2).policy(Policy::Fifo).build();
+/// cache.insert(1, 1);
+/// cache.insert(2, 2);
+/// // Under `Lru` this use would keep it.
+/// assert_eq!(cache.get(&1), Some(1));
+/// cache.insert(3, 3);
+/// assert!(!cache.contains(&1));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Policy {

@@ -6,7 +6,7 @@
 //! the newest leaves, where recency counts the oldest does, and what is popular stays.
 //! The policy is memolith's own; `DESIGN.md` has its figures.
 
-use super::departed::Departed;
+use super::alumni::Alumni;
 use super::gittins::{Gittins, TICKS, class, frequency};
 use super::queues::{Print, print};
 use super::{Eviction, Marks, Slot, Trace};
@@ -21,7 +21,7 @@ pub(crate) struct Tenure {
     words: Vec<u32>,
     prints: Vec<Print>,
     len: usize,
-    departed: Departed,
+    alumni: Alumni,
     gittins: Gittins,
     /// Slots that were worth little when they were seen.
     poor: [Slot; POOR],
@@ -47,7 +47,7 @@ const POOR: usize = 4;
 const COUNTED: u64 = 8;
 
 /// As many who left are remembered for each entry.
-const DEPARTED: usize = 6;
+const ALUMNI: usize = 6;
 
 /// Room for so many slots is taken at once if they are expected.
 const AT_ONCE: usize = 1 << 20;
@@ -68,7 +68,7 @@ impl Tenure {
             words: Vec::with_capacity(expected.min(AT_ONCE)),
             prints: Vec::with_capacity(expected.min(AT_ONCE)),
             len: 0,
-            departed: Departed::default(),
+            alumni: Alumni::default(),
             gittins: Gittins::default(),
             poor: [Slot::MAX; POOR],
             newest: Slot::MAX,
@@ -90,12 +90,12 @@ impl Eviction for Tenure {
         if self.len == 0 {
             return None;
         }
-        self.departed.reserve(DEPARTED * self.len);
+        self.alumni.reserve(ALUMNI * self.len);
         self.tick += 1;
         if self.tick >= self.len / TICKS {
             self.tick = 0;
             self.now = (self.now + 1) & TIME;
-            self.departed.tick();
+            self.alumni.tick();
         }
         let from = self.below(self.words.len().saturating_sub(LOOK) + 1);
         let seen = from..self.words.len().min(from + LOOK);
@@ -113,7 +113,7 @@ impl Eviction for Tenure {
         }
         let slot = self.poorest(seen, marks).or_else(|| self.next(from))?;
         let (class, age) = self.standing(slot)?;
-        self.departed.put(self.prints[slot as usize], class, age, |class, age| self.gittins.worth(class, age));
+        self.alumni.put(self.prints[slot as usize], class, age, |class, age| self.gittins.worth(class, age));
         self.remove(slot);
         Some(slot)
     }
@@ -125,7 +125,7 @@ impl Eviction for Tenure {
         }
         debug_assert!(self.words[slot as usize] == 0, "a slot is inserted once");
         let print = print(hash);
-        let uses = self.departed.take(print).map_or(1, |(class, age)| {
+        let uses = self.alumni.take(print).map_or(1, |(class, age)| {
             self.gittins.used(class, age);
             faded(frequency(class), age) + 1
         });
@@ -168,10 +168,10 @@ impl Tenure {
                 self.gittins.waited(class, age, weight);
             }
         }
-        let sets = self.departed.sets();
+        let sets = self.alumni.sets();
         if sets > 0 {
             let set = self.below(sets);
-            for (class, age) in self.departed.of(set) {
+            for (class, age) in self.alumni.of(set) {
                 self.gittins.waited(class, age, (sets as u64 * COUNTED) as f64);
             }
         }

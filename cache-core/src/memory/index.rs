@@ -14,7 +14,8 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 /// The index of a memory tier. Entries never move within it, so that a reader cannot overlook one, except once when it
 /// grows: then each is in its new place before it leaves the old one, and readers look there last.
 ///
-/// Costs some 8 bytes an entry; what was outgrown is kept until the end, at most as much again.
+/// Costs some 8 bytes an entry in a large cache, and up to 21 in a small one; what was outgrown is kept until the end, at
+/// most as much again.
 pub(super) struct Index {
     groups: AtomicPtr<Groups>,
     /// How many groups of those before have been moved. Changed by who holds the lock.
@@ -23,7 +24,7 @@ pub(super) struct Index {
 
 struct Groups {
     groups: Box<[Group]>,
-    /// One less than their number, if that is a power of two, else 0.
+    /// One less than their number, if that is a power of two and at most half of the ways are taken, else 0.
     mask: usize,
     /// For so many entries.
     most: usize,
@@ -257,7 +258,7 @@ impl Groups {
         let length = groups_for(entries);
         // SAFETY: from `allocate`, with this length.
         let groups = unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(allocate::<Group>(length), length)) };
-        let mask = if length.is_power_of_two() { length - 1 } else { 0 };
+        let mask = if length.is_power_of_two() && entries <= MIDDLE { length - 1 } else { 0 };
         let most = if mask != 0 { length * WAYS / 2 } else { length * WAYS * 7 / 10 };
         let before = AtomicPtr::new(std::ptr::null_mut());
         Box::into_raw(Box::new(Groups { groups, mask, most, before, outgrown }))
@@ -431,4 +432,17 @@ fn tag(hash: u64) -> u64 {
 fn matches(tags: u64, tag: u64) -> u64 {
     let differs = tags ^ (tag * LOW);
     differs.wrapping_sub(LOW) & !differs & HIGH
+}
+
+#[cfg(all(test, not(any(shuttle, loom))))]
+mod tests {
+    use super::Index;
+
+    #[test]
+    fn what_it_is_made_for_fits() {
+        for entries in (0..10_000).chain((1 << 18) - 2..(1 << 18) + 2).chain(275_240..275_260).chain([1_000_000]) {
+            let most = Index::new(entries).groups().most;
+            assert!((entries..=4 * entries + 8).contains(&most), "{most} for {entries}");
+        }
+    }
 }

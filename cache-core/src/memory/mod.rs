@@ -150,7 +150,7 @@ impl<K: Key, V: Value> Memory<K, V> {
     }
 
     /// How many entries were evicted, and how many expired.
-    pub(crate) fn departed(&self) -> (u64, u64) {
+    pub(crate) fn evicted_and_expired(&self) -> (u64, u64) {
         let table = self.table.0.lock();
         (table.evicted, table.expired)
     }

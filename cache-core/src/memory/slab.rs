@@ -99,6 +99,7 @@ impl<K, V> Slab<K, V> {
     pub(super) fn exchange(&self, occupied: &mut Occupied, unread: Unread, entry: (K, V)) -> (K, V) {
         let slot = unread.slot();
         assert!(occupied.contains(slot), "slot {slot} holds no entry");
+        self.place(slot).watched.write();
         let place = self.place(slot).entry.get();
         // SAFETY: it held one until now; as in `take` nobody has a reference, and as in `put` we are the only writer.
         unsafe { std::mem::replace(&mut *place, MaybeUninit::new(entry)).assume_init() }

@@ -4,7 +4,8 @@
 //! Low Overhead Replacement Cache", FAST 03, which whoever uses them must cite.
 
 use compare::peers::{Store, Visitor, ranked};
-use compare::{Bar, Chart, Options, Report, Role, Table, grouped, optimum, patterns, traces};
+use compare::{Bar, Chart, Options, Report, Role, Table, grouped, patterns, traces};
+use memolith::optimum;
 use std::collections::HashSet;
 
 /// Sizes for the traces that have usual ones; others get a hundredth, a thirtieth and a tenth of their keys.
@@ -84,16 +85,8 @@ struct Simulated<'a> {
 
 impl<'a> Simulated<'a> {
     fn run(requests: &'a [u64], sizes: &[usize]) -> Self {
-        let best = std::thread::scope(|scope| {
-            let running = sizes.iter().map(|&size| scope.spawn(move || optimum(requests, size)));
-            running
-                .collect::<Vec<_>>()
-                .into_iter()
-                .map(|running| running.join().expect("counting does not panic"))
-                .collect()
-        });
-        let optimum = ("the optimum".to_owned(), Role::Floor, best);
-        let mut simulated = Simulated { requests, sizes: sizes.to_vec(), outcomes: vec![optimum] };
+        let best = ("the optimum".to_owned(), Role::Floor, optimum(requests, sizes));
+        let mut simulated = Simulated { requests, sizes: sizes.to_vec(), outcomes: vec![best] };
         ranked(&mut simulated);
         simulated
     }

@@ -14,6 +14,7 @@ pub const POLICIES: &[(&str, Policy)] = &[
     ("memolith Sieve", Policy::Sieve),
     ("memolith S3Fifo", Policy::S3Fifo),
     ("memolith TinyLfu", Policy::TinyLfu),
+    ("memolith Tenure", Policy::Tenure),
 ];
 
 /// A shared handle.

@@ -1,4 +1,4 @@
-//! quick_cache: Clock-PRO, sharded by locks.
+//! quick_cache: its variant of S3-FIFO, sharded by locks.
 
 use super::Store;
 use ::quick_cache::sync::{Cache, DefaultLifecycle};

@@ -6,7 +6,7 @@ use super::queues::Print;
 ///
 /// A table of sets, one cache line each. Who is worth least of four, in turn of the four quarters of a set, makes room.
 #[derive(Debug, Default)]
-pub(crate) struct Departed {
+pub(crate) struct Alumni {
     sets: Vec<Set>,
     /// How many sets there will be.
     planned: usize,
@@ -25,7 +25,7 @@ const WAYS: usize = 16;
 const QUARTER: usize = WAYS / 4;
 const SETS_AT_ONCE: usize = 16;
 
-impl Departed {
+impl Alumni {
     /// Makes room for `count`. If there was less so far, all are forgotten.
     pub(crate) fn reserve(&mut self, count: usize) {
         if count > self.room {
@@ -102,14 +102,14 @@ mod tests {
 
     #[test]
     fn those_who_are_worth_most_are_remembered() {
-        let mut departed = Departed::default();
-        departed.reserve(1_000);
+        let mut alumni = Alumni::default();
+        alumni.reserve(1_000);
         for hash in 0..20_000 {
             // One in two hundred is worth more than the others.
-            departed.put(print(hash), if hash % 200 == 0 { 7 } else { 1 }, 3, |class, age| class + u32::from(age == 3));
+            alumni.put(print(hash), if hash % 200 == 0 { 7 } else { 1 }, 3, |class, age| class + u32::from(age == 3));
         }
         let mut known = |rest: u64| -> Vec<(u32, u32)> {
-            (0..20_000).filter(|hash| hash % 200 == rest).filter_map(|hash| departed.take(print(hash))).collect()
+            (0..20_000).filter(|hash| hash % 200 == rest).filter_map(|hash| alumni.take(print(hash))).collect()
         };
         let (more, less) = (known(0), known(1));
         assert!(more.len() > 90, "{} of 100 are known", more.len());
@@ -119,17 +119,16 @@ mod tests {
 
     #[test]
     fn they_grow_older_and_are_taken_once() {
-        let mut departed = Departed::default();
-        assert_eq!(departed.take(print(1)), None);
-        departed.reserve(100);
+        let mut alumni = Alumni::default();
+        assert_eq!(alumni.take(print(1)), None);
+        alumni.reserve(100);
         // So that all sets are there.
-        (0..100).for_each(|hash| departed.put(print(1_000 + hash), 0, 0, |_, age| age));
-        departed.put(print(1), 5, 10, |_, _| 1);
-        (0..70_000).for_each(|_| departed.tick());
-        let all: usize = (0..departed.sets())
-            .map(|set| departed.of(set).filter(|known| *known == (5, 70_010 % 65_536)).count())
-            .sum();
+        (0..100).for_each(|hash| alumni.put(print(1_000 + hash), 0, 0, |_, age| age));
+        alumni.put(print(1), 5, 10, |_, _| 1);
+        (0..70_000).for_each(|_| alumni.tick());
+        let all: usize =
+            (0..alumni.sets()).map(|set| alumni.of(set).filter(|known| *known == (5, 70_010 % 65_536)).count()).sum();
         assert_eq!(all, 1);
-        assert_eq!((departed.take(print(1)), departed.take(print(1))), (Some((5, 70_010 % 65_536)), None));
+        assert_eq!((alumni.take(print(1)), alumni.take(print(1))), (Some((5, 70_010 % 65_536)), None));
     }
 }
