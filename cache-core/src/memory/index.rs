@@ -73,11 +73,10 @@ unsafe impl Zero for Group {}
 /// Groups for so many entries: up to half full, where memory is no matter a power of two, and in large ones more than two
 /// thirds, where in four groups one is full and every search for an entry of it goes on.
 fn groups_for(entries: usize) -> usize {
-    match entries {
-        0..=SMALL => (entries / 3 + 1).next_power_of_two(),
-        ..=MIDDLE => entries / 3 + 1,
-        _ => entries * 10 / (WAYS * 7) + 1,
+    if entries <= SMALL {
+        return (entries / 3 + 1).next_power_of_two();
     }
+    if entries <= MIDDLE { entries / 3 + 1 } else { entries * 10 / (WAYS * 7) + 1 }
 }
 
 impl Index {
