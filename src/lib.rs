@@ -18,6 +18,7 @@
 //! # A tour
 //!
 //! **How much is kept**: 128 results unless `maxsize` says otherwise, and the least recently used leaves first; [`Policy`] has other orders.
+//! `on_evict` is told who leaves and why ([`Cause`]).
 //! **For how long**: for ever, unless there is a `ttl` (since written) or a `tti` (since last used).
 //!
 //! ```

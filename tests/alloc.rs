@@ -5,6 +5,7 @@ use memolith::lru_cache;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 thread_local!(static COUNT: Cell<u64> = const { Cell::new(0) });
 
@@ -106,4 +107,17 @@ fn an_asynchronous_hit_allocates_nothing() {
     };
     assert!(poll().is_ready());
     assert_eq!(allocations(poll), 0);
+}
+
+#[test]
+fn who_leaves_with_a_listener_allocates_nothing() {
+    let value: Arc<str> = Arc::from("a value that is dropped");
+    let told = Arc::new(AtomicU64::new(0));
+    let tells = Arc::clone(&told);
+    let listener = move |_: &u64, value: &Arc<str>, _| _ = tells.fetch_add(value.len() as u64, Relaxed);
+    let cache = memolith::Cache::<u64, Arc<str>>::builder().maxsize(100).on_evict(listener).build();
+    (0..1_000).for_each(|key| cache.insert(key, Arc::clone(&value)));
+    let steady = allocations(|| (1_000..2_000).for_each(|key| cache.insert(key, Arc::clone(&value))));
+    assert_eq!(steady, 0);
+    assert_eq!(told.load(Relaxed), 1_900 * value.len() as u64);
 }

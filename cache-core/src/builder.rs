@@ -10,7 +10,7 @@ use crate::eviction::Policy;
 use crate::fault::Report;
 use crate::flights::Flights;
 use crate::key::{Key, Value};
-use crate::memory::{Bounds, Memory};
+use crate::memory::{Bounds, Cause, Listener, Memory};
 use crate::remote::Remote;
 use crate::settings::{Settings, Weigher};
 use crate::store::Store;
@@ -43,6 +43,7 @@ pub struct CacheBuilder<K, V> {
     tti: Option<Duration>,
     max_bytes: Option<u64>,
     weigher: Option<Weigher<K, V>>,
+    listener: Option<Listener<K, V>>,
     memory: Option<usize>,
     writes: Writes,
     clock: Option<Arc<dyn Clock>>,
@@ -73,6 +74,7 @@ impl<K: Key, V: Value> CacheBuilder<K, V> {
             tti: None,
             max_bytes: None,
             weigher: None,
+            listener: None,
             memory: None,
             writes: Writes::default(),
             clock: None,
@@ -108,14 +110,56 @@ impl<K: Key, V: Value> CacheBuilder<K, V> {
 
     /// Weight at most: in memory what [`weigher`](Self::weigher) says, in a backend the bytes of keys and records.
     /// Without a weigher the memory tier is not bounded by weight.
+    ///
+    /// Exact to the entry: as many leave as must, one by one in the order of the policy, and one that is heavier than the
+    /// bound is not kept. What has left is dropped when the call ends, unless another thread is reading it; where several
+    /// threads use the cache, up to a 64th of the weight, and 128 entries, may wait for one more to leave.
     pub fn max_bytes(mut self, max_bytes: u64) -> Self {
         self.max_bytes = Some(max_bytes);
         self
     }
 
-    /// The weight of an entry in memory, in bytes or any other unit. Called once per entry, outside of all locks.
+    /// The weight of an entry in memory, in bytes or any other unit. Called once per entry, outside of all locks, where
+    /// there is a [`max_bytes`](Self::max_bytes) to hold it against.
     pub fn weigher(mut self, weigher: impl Fn(&K, &V) -> u64 + Send + Sync + 'static) -> Self {
         self.weigher = Some(Box::new(weigher));
+        self
+    }
+
+    /// Called with each entry that leaves memory, and why: it was evicted, has expired, was replaced or removed.
+    ///
+    /// On the thread that made it leave, outside of all locks, when the change is visible in memory and, where it was
+    /// one of the caller's, in the backend. So it may call the cache; one that inserts into a full cache whenever
+    /// something is evicted from it evicts again, and so never ends. Callers who wait for a computed value have it
+    /// before. Of a call that makes several leave it hears in the order in which they left; of several calls at once in
+    /// any. That an entry has expired is noticed by later insertions, a few at a time, and by `len`, `info`,
+    /// `set_maxsize` and whatever else meets it.
+    ///
+    /// It does not hear of what was never kept (too heavy, without time to live, invalidated while it was computed), of
+    /// what is there when the cache is dropped, and of what leaves the backend alone. An entry that leaves memory may
+    /// stay in the backend.
+    ///
+    /// Its panics are those of the call, which has done its work by then, and has told of all others that left with it;
+    /// a computed value may then not have been written to the backend. While a thread unwinds they are swallowed.
+    ///
+    /// Costs nothing where there is none; with one, an entry that leaves takes the lock once more, and nothing is cloned.
+    ///
+    /// ```
+    /// use memolith_core::{Cache, Cause};
+    /// use std::sync::mpsc::channel;
+    ///
+    /// let (left, who) = channel();
+    /// let cache = Cache::<u64, u64>::builder()
+    ///     .maxsize(2)
+    ///     .on_evict(move |key, value, cause| _ = left.send((*key, *value, cause)))
+    ///     .build();
+    /// (1..=3).for_each(|key| cache.insert(key, key * key));
+    /// cache.remove(&3)?;
+    /// assert_eq!(who.try_iter().collect::<Vec<_>>(), [(1, 1, Cause::Evicted), (3, 9, Cause::Removed)]);
+    /// # Ok::<(), memolith_core::Error>(())
+    /// ```
+    pub fn on_evict(mut self, on_evict: impl Fn(&K, &V, Cause) + Send + Sync + 'static) -> Self {
+        self.listener = Some(Box::new(on_evict));
         self
     }
 
@@ -179,7 +223,8 @@ impl<K: Key, V: Value> CacheBuilder<K, V> {
             memory: self.memory,
             ttl: self.ttl,
             tti: self.tti,
-            weigher: self.weigher,
+            // Without a bound nothing has to be weighed.
+            weigher: self.weigher.filter(|_| self.max_bytes.is_some()),
             clock,
             hasher,
             report,
@@ -190,7 +235,7 @@ impl<K: Key, V: Value> CacheBuilder<K, V> {
             policy: self.policy,
             tti: self.tti,
         };
-        let memory = Memory::new(bounds, settings.hasher.clone(), None, settings.hasher.hash_one(0));
+        let memory = Memory::new(bounds, settings.hasher.clone(), self.listener, settings.hasher.hash_one(0));
         let (flights, studies) = (Arc::new(Flights::default()), Studies::default());
         Cache { memory, flights, remote, counts, studies, settings }
     }

@@ -210,7 +210,7 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// The value if memory or the backend has it. Counts a hit or a miss, never computes, never waits for who does.
     pub fn get<Q: KeyRef<K> + ?Sized>(&self, key: &Q) -> Option<V> {
         let hash = self.settings.hasher.hash_one(key);
-        let value = self.find(hash, key).or_else(|| self.find_again(hash, key)).or_else(|| self.get_remote(hash, key));
+        let value = self.find(hash, key).or_else(|| self.get_remote(hash, key));
         if value.is_none() {
             self.memory.count_miss();
         }
@@ -249,7 +249,8 @@ impl<K: Key, V: Value> Cache<K, V> {
     pub fn set_maxsize(&self, maxsize: impl Into<Option<usize>>) {
         let maxsize = maxsize.into();
         let bound = self.settings.memory_bound(maxsize, self.remote.is_some());
-        self.memory.set_maxsize(bound, || self.settings.set_maxsize(maxsize));
+        // The listener hears of it when the backend knows the bound too.
+        let _departed = self.memory.set_maxsize(bound, || self.now(), || self.settings.set_maxsize(maxsize));
         if let Some(remote) = &self.remote {
             let maxsize = || self.settings.maxsize().map(|maxsize| maxsize as u64);
             self.report(remote.store.set_maxsize(maxsize));
@@ -298,13 +299,16 @@ impl<K: Key, V: Value> Cache<K, V> {
         self.memory.hit(hash, key, || self.coarse_now())
     }
 
-    /// As `hit`, and a copy.
+    /// As `hit` in every case, and a copy.
     #[inline]
     fn find<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
-        Some(V::clone(&*self.hit(hash, key)?))
+        match self.hit(hash, key) {
+            Some(hit) => Some(V::clone(&hit)),
+            None => self.find_again(hash, key),
+        }
     }
 
-    /// As `find` once more in the same call, away from the hot path.
+    /// Memory once more in the same call, in every case, away from the hot path.
     #[inline(never)]
     fn find_again<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
         if self.memory.is_off() { None } else { self.memory.get(hash, key, || self.coarse_now()) }
@@ -405,8 +409,8 @@ impl<K: Key, V: Value> Cache<K, V> {
     fn refresh_from(&self, remote: &Remote<K, V>) {
         let Some(news) = remote.store.news() else { return };
         self.flights.forget_all();
-        self.memory.clear();
-        remote.store.heed(news);
+        // Heeded before the listener hears of it, which may ask us again.
+        drop(self.memory.clear(|| remote.store.heed(news)));
     }
 
     /// The same as of the last tick of the system, which is cheap enough for a hit.

@@ -5,7 +5,7 @@ use crate::cache::Cache;
 use crate::error::{ErrorKind, Result};
 use crate::flight::Flight;
 use crate::key::{Key, KeyRef, Value};
-use crate::memory::Life;
+use crate::memory::{Departed, Life};
 use crate::remote::stamp;
 use crate::settings::shorter;
 use crate::storing::{Posted, Storing};
@@ -35,12 +35,17 @@ impl<K: Key, V: Value> Cache<K, V> {
         let hash = self.settings.hasher.hash_one(key);
         let Some(remote) = &self.remote else {
             self.flights.forget(hash, key);
-            return Ok(self.memory.remove(hash, key, || self.now()));
+            let (here, _departed) = self.memory.remove(hash, key, || self.now());
+            return Ok(here);
         };
-        let _invalidation = self.flights.invalidate(hash, key);
-        let here = self.memory.remove(hash, key, || self.now());
+        let invalidation = self.flights.invalidate(hash, key);
+        let (here, departed) = self.memory.remove(hash, key, || self.now());
         let there = remote.key(&key.to_key()).and_then(|key| remote.store.remove(&key.bytes));
-        Ok(self.counted(there)? || here)
+        let there = self.counted(there);
+        drop(invalidation);
+        // The listener hears of it when the backend has forgotten it too.
+        drop(departed);
+        Ok(there? || here)
     }
 
     /// Removes the entries that `doomed` picks, and returns how many. It is asked outside of all locks, about copies.
@@ -51,18 +56,21 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// # Errors
     /// Those of the backend.
     pub fn remove_if(&self, mut doomed: impl FnMut(&K, &V) -> bool) -> Result<usize> {
-        let _invalidation = self.flights.invalidate_all();
-        let here = self.memory.remove_if(self.now(), &mut doomed);
+        let invalidation = self.flights.invalidate_all();
+        let (here, departed) = self.memory.remove_if(self.now(), &mut doomed);
         let Some(remote) = &self.remote else { return Ok(here) };
-        match remote.remove_if(self.settings.clock.now(), doomed) {
-            Err(error) if error.kind() == ErrorKind::Unsupported => {
-                let all = self.counted(remote.store.len())?;
-                self.counted(remote.store.clear())?;
-                self.memory.clear();
+        let there = match remote.remove_if(self.settings.clock.now(), doomed) {
+            Err(error) if error.kind() == ErrorKind::Unsupported => remote.store.len().and_then(|all| {
+                remote.store.clear()?;
+                drop(self.memory.clear(|| {}));
                 Ok(usize::try_from(all).unwrap_or(usize::MAX))
-            }
-            there => Ok(self.counted(there)?.max(here)),
-        }
+            }),
+            there => there.map(|there| there.max(here)),
+        };
+        let there = self.counted(there);
+        drop(invalidation);
+        drop(departed);
+        there
     }
 
     /// Forgets every entry of this cache, in memory and in its space of the backend, and every counter.
@@ -71,12 +79,15 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// Those of the backend, where the values may then still be for other processes; this one does not serve them, and
     /// the next operations try again.
     pub fn clear(&self) -> Result<()> {
-        let _invalidation = self.flights.invalidate_all();
-        self.memory.clear();
+        let invalidation = self.flights.invalidate_all();
+        let departed = self.memory.clear(|| {});
         let cleared = self.remote.as_ref().map_or(Ok(()), |remote| remote.store.clear());
         self.counts.clear(|| self.memory.calls());
         self.memory.reset_counters();
-        self.counted(cleared)
+        let cleared = self.counted(cleared);
+        drop(invalidation);
+        drop(departed);
+        cleared
     }
 
     fn store(&self, key: K, value: V, own: Option<Duration>) {
@@ -87,7 +98,7 @@ impl<K: Key, V: Value> Cache<K, V> {
         let ttl = own.or(self.settings.ttl);
         let life = self.life(ttl, self.settings.weigh(&key, &value));
         let Some(remote) = &self.remote else {
-            return self.replace(hash, None, (key, value), life);
+            return drop(self.replace(hash, None, (key, value), life));
         };
         let bytes = self.report(remote.key(&key));
         let stamp = stamp(self.settings.clock.now(), shorter(ttl, self.settings.tti), Duration::ZERO);
@@ -99,23 +110,26 @@ impl<K: Key, V: Value> Cache<K, V> {
                 // It cannot be stored, and what is stored belongs to the value before.
                 let _invalidation = self.flights.invalidate(hash, &key);
                 bytes.map(|bytes| self.report(remote.store.remove(&bytes.bytes)));
-                return self.replace(hash, None, (key, value), life);
+                return drop(self.replace(hash, None, (key, value), life));
             }
         };
         let flight = Flight::landed(value.clone());
-        self.replace(hash, Some(&flight), (key, value), life);
         let posted = Posted { flights: Arc::clone(&self.flights), hash, ticket: flight.ticket() };
         let storing = Storing::new(posted, Arc::clone(&remote.store), bytes.bytes, record, stamp.created);
+        // The listener hears of it when the backend has the new value too: it may panic.
+        let _departed = self.replace(hash, Some(&flight), (key, value), life);
         self.report(storing.replace());
     }
 
     /// Puts an entry into memory, and `storing` on the board if there is one, in one step.
-    fn replace(&self, hash: u64, storing: Option<&Arc<Flight<V>>>, entry: (K, V), life: Life) {
+    fn replace(&self, hash: u64, storing: Option<&Arc<Flight<V>>>, entry: (K, V), life: Life) -> Departed<'_, K, V> {
         let (key, value) = entry;
-        let mut exchange = self.memory.exchange();
-        self.flights.replace(hash, key, storing, |key| {
-            exchange.new = Some((key, value));
-            self.memory.insert(hash, life, &mut exchange);
-        });
+        let mut value = Some(value);
+        let mut new = None;
+        let keep = |key| {
+            new = value.take().map(|value| (key, value));
+            self.memory.insert(hash, &mut new, life)
+        };
+        self.flights.replace(hash, key, storing, keep)
     }
 }

@@ -20,7 +20,7 @@ pub use std::sync::OnceLock;
 
 use crate::key::KeyRef;
 use crate::memory::Hit;
-use crate::{Backend, Cache, IntoBackend, Key, Lookup, Result, Value};
+use crate::{Backend, Cache, Cause, IntoBackend, Key, Lookup, Result, Value};
 use std::fmt::{self, Write};
 use std::sync::Arc;
 
@@ -88,6 +88,13 @@ pub fn weigher<K: Key, V: Value>(
     weigh: impl Fn(&V) -> u64 + Send + Sync + 'static,
 ) -> impl Fn(&K, &V) -> u64 + Send + Sync + 'static {
     move |_, value| weigh(value)
+}
+
+/// The user's listener, as the builder wants it. It tells a closure the types of its arguments.
+pub fn listener<K: Key, V: Value>(
+    on_evict: impl Fn(&K, &V, Cause) + Send + Sync + 'static,
+) -> impl Fn(&K, &V, Cause) + Send + Sync + 'static {
+    on_evict
 }
 
 /// Whether there is a value to keep.

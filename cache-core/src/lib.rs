@@ -20,6 +20,7 @@ mod info;
 mod instances;
 mod key;
 mod lease;
+#[cfg(not(any(shuttle, loom)))]
 mod lock;
 mod memory;
 #[cfg(feature = "metrics")]
@@ -27,6 +28,8 @@ mod metrics;
 #[cfg(all(test, shuttle))]
 mod models;
 mod offload;
+#[cfg(all(test, shuttle))]
+mod orders;
 mod remote;
 mod settings;
 mod simulate;

@@ -5,52 +5,14 @@
 use crate::cache::{Cache, Lookup};
 use crate::flight::Outcome;
 use crate::flights::{Caller, Flights, Join};
-use crate::sync::plant;
+use crate::orders::{check, threads};
 use crate::waits::{Node, wait_for};
 use shuttle::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use shuttle::thread;
-use shuttle::{check_pct, check_random};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
-
-/// Orders tried at random, and as many again with few changes of thread, each at a random step.
-const ORDERS: usize = 2_000;
-/// Changes of thread that a bug may need.
-const DEPTH: usize = 3;
-/// One model at a time, because the planted bug is one for all.
-static ALONE: Mutex<()> = Mutex::new(());
-
-fn try_orders(model: fn()) {
-    check_random(model, ORDERS);
-    check_pct(model, ORDERS, DEPTH);
-}
-
-/// The model holds, and does not with any of `bugs`.
-fn check(model: fn(), bugs: &[&'static str]) {
-    let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    try_orders(model);
-    for bug in bugs {
-        plant(bug);
-        let found = catch_unwind(AssertUnwindSafe(|| try_orders(model)));
-        plant("");
-        assert!(found.is_err(), "the planted bug \"{bug}\" is not seen");
-    }
-}
+use std::sync::Arc;
 
 fn cache() -> Arc<Cache<u64, u64>> {
     Arc::new(Cache::builder().build())
-}
-
-/// Runs `work` on as many threads, with their numbers, and waits for all.
-fn threads<T: Send + 'static>(number: u64, work: impl Fn(u64) -> T + Send + Sync + 'static) -> Vec<T> {
-    let work = Arc::new(work);
-    let threads: Vec<_> = (0..number)
-        .map(|thread| {
-            let work = Arc::clone(&work);
-            thread::spawn(move || work(thread))
-        })
-        .collect();
-    threads.into_iter().map(|thread| thread.join().expect("a panic ends the model")).collect()
 }
 
 #[test]

@@ -63,7 +63,8 @@ impl<K: Key, V: Value> Cache<K, V> {
     ///
     /// Expect errors of one point of a hundred, up to three. `Lfu`, and at times `Sieve`, keep a newcomer for one miss
     /// only, which cannot be scaled down: among scans they look up to ten points better than they are. `Mru` may be
-    /// further off, because few keys, in the sample or not, decide how it does.
+    /// further off, because few keys, in the sample or not, decide how it does. `Tenure` learns from evictions, of which a
+    /// miniature has fewer: until it had some thousands it looks up to fifteen points worse than it is.
     ///
     /// Several studies may run at once. While one does, calls for sampled keys take a lock, and every 32nd of them plays
     /// the last 32 in every miniature, one thread at a time, 20 to 40 ns for each of them: with all policies and four

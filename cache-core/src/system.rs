@@ -45,6 +45,24 @@ fn membarrier(command: libc::c_int) -> bool {
     unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) == 0 }
 }
 
+/// Asks for large pages where there is much memory: who hits a million entries at random waits for page tables else.
+#[cfg(not(any(shuttle, loom)))]
+pub(crate) fn advise_huge_pages(first: *mut u8, size: usize) {
+    #[cfg(all(target_os = "linux", not(miri)))]
+    {
+        const HUGE: usize = 2 << 20;
+        let start = first.addr().next_multiple_of(HUGE);
+        let end = (first.addr() + size) / HUGE * HUGE;
+        if end > start {
+            // SAFETY: the range lies within an allocation of the caller, and the advice changes nothing that a program can
+            // see but time. Where it is refused, nothing happens.
+            unsafe { libc::madvise(first.wrapping_add(start - first.addr()).cast(), end - start, libc::MADV_HUGEPAGE) };
+        }
+    }
+    #[cfg(not(all(target_os = "linux", not(miri))))]
+    let _ = (first, size);
+}
+
 /// The steady clock of [`Instant`](std::time::Instant) as of its last tick, up to 4 ms ago (10 ms where the kernel ticks
 /// at 100 Hz), for a quarter of the price. `None` where there is none.
 #[inline]

@@ -35,6 +35,7 @@ pub(crate) struct Arguments {
     pub(crate) tti: Option<Argument<Expr>>,
     pub(crate) max_bytes: Option<Argument<Expr>>,
     pub(crate) weigh: Option<Argument<Expr>>,
+    pub(crate) on_evict: Option<Argument<Expr>>,
     pub(crate) backend: Option<Argument<Expr>>,
     pub(crate) memory: Option<Argument<Expr>>,
     pub(crate) writes: Option<Argument<Expr>>,
@@ -53,13 +54,14 @@ pub(crate) struct Arguments {
 }
 
 /// For the suggestion at an unknown name.
-const NAMES: [&str; 21] = [
+const NAMES: [&str; 22] = [
     "maxsize",
     "policy",
     "ttl",
     "tti",
     "max_bytes",
     "weigh",
+    "on_evict",
     "backend",
     "memory",
     "writes",
@@ -106,6 +108,7 @@ impl Arguments {
             "tti" => set(&mut self.tti, name, after_equals(input)?),
             "max_bytes" => set(&mut self.max_bytes, name, after_equals(input)?),
             "weigh" => set(&mut self.weigh, name, after_equals(input)?),
+            "on_evict" => set(&mut self.on_evict, name, after_equals(input)?),
             "backend" => set(&mut self.backend, name, after_equals(input)?),
             "memory" => set(&mut self.memory, name, after_equals(input)?),
             "writes" => set(&mut self.writes, name, after_equals(input)?),

@@ -83,11 +83,16 @@ use proc_macro::TokenStream;
 /// Of the cache:
 ///
 /// - `maxsize = N` or `maxsize = None`: entries at most, 128 by default; `None` is unbounded, and 0 keeps nothing.
-/// - `policy = Lru`: who leaves when it is full, a variant of `memolith::Policy`: `Lru`, `Mru`, `Fifo`, `Lfu`, `Random`, `Sieve`, `S3Fifo`, `TinyLfu`.
+/// - `policy = Lru`: who leaves when it is full, a variant of `memolith::Policy`: `Lru`, `Mru`, `Fifo`, `Lfu`, `Random`, `Sieve`, `S3Fifo`, `TinyLfu`, `Tenure`,
+///   `Auto`.
 /// - `ttl = "5m"`: time to live since written. Text with the units `ms s m h d`, as in `"1h30m"`, or a `Duration`.
 /// - `tti = "30s"`: time to live since last used.
 /// - `max_bytes = "64MiB"` with `weigh = |value| ..`: a bound on weight. Text with `B KB MB GB TB` or `KiB MiB GiB TiB`,
 ///   or a number. `weigh` takes a reference to the value and returns a `u64`.
+/// - `on_evict = |key, value, cause| ..`: called, outside of all locks, with each result that leaves memory, and why
+///   (`memolith::Cause`). The key is a tuple of the arguments that count, owned: `&(u64,)` of one `u64`,
+///   `&(String, usize)` of a `&str` and a `usize`; or what `key: T = ..` gives. The value is what is kept, so of a
+///   `Result` what is in `Ok`. `CacheBuilder::on_evict` says what it hears of, and when.
 ///
 /// Of the key:
 ///

@@ -7,7 +7,7 @@ use proc_macro2::{Group, TokenStream, TokenTree};
 const SAMPLES: [(&str, &str); 8] = [
     ("", "pub fn area(kind: &str, r: u64) -> u64 { r }"),
     (
-        "maxsize = 10_000, policy = Sieve, ttl = \"1h\", tti = T, max_bytes = \"64MiB\", weigh = |v| v.len(), cache_if = |v| true",
+        "maxsize = 10_000, policy = Sieve, ttl = \"1h\", tti = T, max_bytes = \"64MiB\", weigh = |v| v.len(), on_evict = told, cache_if = |v| true",
         "fn f((a, b): (u8, u8), _: Option<&Id>, mut c: Id) -> X { #[cfg(unix)] a }",
     ),
     (

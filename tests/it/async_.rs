@@ -35,6 +35,42 @@ async fn breaths(mut polls: u32) {
 }
 
 #[test]
+fn what_one_thread_has_put_there_a_task_on_any_other_finds() {
+    for ttl in [None, Some(Duration::from_secs(600))] {
+        let mut builder = Cache::<u64, u64>::builder();
+        if let Some(ttl) = ttl {
+            builder = builder.ttl(ttl);
+        }
+        let cache = builder.build();
+        cache.insert(1, 7);
+        for _ in 0..3 {
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    for _ in 0..3 {
+                        let mut call = pin!(cache.get_or_insert_async(&1, || ready(8)));
+                        assert_eq!(poll(call.as_mut()), Poll::Ready(7));
+                        assert_eq!(cache.get_or_insert_with(&1, || 8), 7);
+                        assert_eq!(cache.get(&1), Some(7));
+                    }
+                });
+            });
+        }
+        assert_eq!((cache.info().hits, cache.info().misses), (27, 0));
+    }
+}
+
+#[test]
+fn a_task_finds_all_that_its_thread_has_put_there() {
+    let cache = Cache::<u64, u64>::builder().maxsize(20_000).build();
+    (0..20_000).for_each(|key| cache.insert(key, key));
+    for key in 0..20_000 {
+        let mut call = pin!(cache.get_or_insert_async(&key, || ready(u64::MAX)));
+        assert_eq!(poll(call.as_mut()), Poll::Ready(key));
+    }
+    assert_eq!((cache.info().hits, cache.info().misses), (20_000, 0));
+}
+
+#[test]
 fn tasks_and_threads_of_one_key_compute_once() {
     within(20, || {
         let (runtime, cache) = (runtime(2), Arc::new(Cache::<u64, u64>::builder().build()));

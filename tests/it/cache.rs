@@ -6,8 +6,8 @@ use crate::watchdog::within;
 use memolith::{Cache, Lookup, Policy};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Barrier};
 use std::thread;
 
 /// Calls of every kind from many threads, of which none may be lost or counted twice.
@@ -144,9 +144,13 @@ fn a_working_set_of_the_size_of_the_bound_never_thrashes() {
 
 #[test]
 fn a_scan_does_not_push_out_what_is_popular() {
-    for (policy, stays) in
-        [(Policy::Lru, false), (Policy::Sieve, true), (Policy::S3Fifo, true), (Policy::TinyLfu, true)]
-    {
+    for (policy, stays) in [
+        (Policy::Lru, false),
+        (Policy::Sieve, true),
+        (Policy::S3Fifo, true),
+        (Policy::TinyLfu, true),
+        (Policy::Tenure, true),
+    ] {
         let cache = Cache::<u64, u64>::builder().maxsize(200).policy(policy).build();
         let use_all = |keys: std::ops::Range<u64>| keys.for_each(|key| _ = cache.get_or_insert_with(&key, || key));
         // Popular keys are used among others until the policy has noticed.
@@ -417,4 +421,39 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn more_threads_than_stripes_count_and_come_through() {
+    const THREADS: u64 = 300;
+    const CALLS: u64 = 60;
+    within(60, || {
+        for policy in [Policy::Lru, Policy::Lfu, Policy::Sieve] {
+            let cache = Cache::<u64, String>::builder().maxsize(64).policy(policy).build();
+            let together = Barrier::new(THREADS as usize);
+            for round in 1..=2 {
+                thread::scope(|scope| {
+                    for thread in 0..THREADS {
+                        let (cache, together) = (&cache, &together);
+                        scope.spawn(move || {
+                            // All are alive at once, so each has a number of its own.
+                            together.wait();
+                            for step in 0..CALLS / 2 {
+                                let key = (step * 7 + thread) % 100;
+                                assert_eq!(cache.get_or_insert_with(&key, || key.to_string()), key.to_string());
+                                let other = (step + thread * 3) % 130;
+                                let found = cache.get(&other);
+                                assert!(found.is_none_or(|found| found == other.to_string()));
+                                cache.insert(other, other.to_string());
+                            }
+                            together.wait();
+                        });
+                    }
+                });
+                let info = cache.info();
+                assert_eq!(info.hits + info.misses, round * THREADS * CALLS, "{policy:?}");
+                assert_eq!(info.currsize, 64);
+            }
+        }
+    });
 }

@@ -106,6 +106,28 @@ fn what_has_expired_leaves_before_what_lives() {
 }
 
 #[test]
+fn however_many_have_expired_they_leave_before_one_who_lives() {
+    for bound in [None, Some(50)] {
+        let clock = clock();
+        let cache = Cache::<u64, u64>::builder()
+            .maxsize(None)
+            .max_bytes(100)
+            .weigher(|_, value| *value)
+            .clock(clock.clone())
+            .build();
+        (0..50).for_each(|key| cache.insert(key, 1));
+        (50..100).for_each(|key| cache.insert_with_ttl(key, 1, SECOND));
+        clock.advance(SECOND);
+        match bound {
+            Some(_) => cache.set_maxsize(bound),
+            None => cache.insert(100, 50),
+        }
+        assert!((0..50).all(|key| cache.contains(&key)));
+        assert_eq!((cache.info().evictions, cache.info().expired), (0, 50));
+    }
+}
+
+#[test]
 fn values_computed_without_a_time_reclaim_those_with_one() {
     let (clock, live) = (clock(), Arc::new(AtomicI64::new(100)));
     let cache = Cache::<u64, Counted>::builder().maxsize(None).clock(clock.clone()).build();

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use crate::watchdog::{until, within};
-use memolith::{Cache, Lookup, Policy};
+use memolith::{Cache, CacheBuilder, Lookup, Policy};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::cell::Cell;
@@ -325,23 +325,56 @@ impl Drop for Caller {
     }
 }
 
+/// Every way to leave a cache, with values that call it then.
+fn calls_back(builder: CacheBuilder<u64, Caller>) {
+    let place = Arc::new(Place::new());
+    assert!(place.set(builder.build()).is_ok());
+    let cache = place.get().unwrap();
+    let caller = |number| Caller(Arc::clone(&place), number);
+    for round in 0..200u64 {
+        cache.insert(round % 11, caller(round));
+        cache.insert_with_ttl(round % 7, caller(round + 1), Duration::from_nanos(1));
+        cache.insert_with_ttl(round % 5, caller(round + 2), Duration::ZERO);
+        cache.get_or_insert_with(&(round % 5), || caller(round + 3));
+        cache.remove(&(round % 3)).unwrap();
+        cache.remove_if(|key, _| key % 2 == 0).unwrap();
+        cache.len();
+        cache.set_maxsize(round as usize % 4);
+        cache.insert(round % 2, caller(round + 4));
+        cache.set_maxsize(3);
+        (0..5).for_each(|key| cache.insert(key, caller(round + key)));
+        if round % 3 == 0 {
+            cache.clear().unwrap();
+        }
+    }
+    cache.clear().unwrap();
+}
+
 #[test]
 fn values_are_dropped_where_they_may_call_the_cache() {
+    within(60, || {
+        let builder = || Calling::builder().maxsize(3);
+        calls_back(builder());
+        // One heavy value in the place of several, and some that find no room.
+        calls_back(builder().max_bytes(20).weigher(|key, _| key * 3));
+        calls_back(builder().tti(Duration::from_micros(20)));
+        calls_back(builder().policy(Policy::S3Fifo));
+        calls_back(builder().on_evict(|_, _, _| {}));
+    });
+}
+
+#[test]
+fn values_are_dropped_with_their_cache_where_they_may_call_another() {
     within(20, || {
         let place = Arc::new(Place::new());
         assert!(place.set(Calling::builder().maxsize(3).build()).is_ok());
-        let cache = place.get().unwrap();
-        for round in 0..200u64 {
-            cache.insert(round % 11, Caller(Arc::clone(&place), round));
-            cache.insert_with_ttl(round % 7, Caller(Arc::clone(&place), round + 1), Duration::from_nanos(1));
-            cache.get_or_insert_with(&(round % 5), || Caller(Arc::clone(&place), round + 2));
-            cache.remove(&(round % 3)).unwrap();
-            cache.remove_if(|key, _| key % 2 == 0).unwrap();
-            cache.len();
-            cache.set_maxsize(round as usize % 4);
-            cache.set_maxsize(3);
+        for round in 0..200 {
+            let other = Calling::builder().maxsize(100).build();
+            (0..round).for_each(|key| other.insert(key, Caller(Arc::clone(&place), key)));
+            // Under a key that no caller asks for, because it would get another caller.
+            place.get().unwrap().insert(round + 1_000, Caller(Arc::clone(&place), round));
         }
-        cache.clear().unwrap();
+        place.get().unwrap().clear().unwrap();
     });
 }
 

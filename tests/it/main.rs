@@ -6,6 +6,7 @@ mod behind;
 mod cache;
 #[cfg(all(feature = "sqlite", feature = "postcard"))]
 mod damage;
+mod departures;
 #[cfg(feature = "postcard")]
 mod dooms;
 mod expiry;

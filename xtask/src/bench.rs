@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: measurements, a program or a file of benchmarks for each theme.
 
-use crate::{Outcome, workspace};
+use crate::{Outcome, tables, workspace};
 use std::path::PathBuf;
 
 /// A theme, and the arguments of cargo that run it.
@@ -10,13 +10,12 @@ struct Theme {
 }
 
 /// Runs all themes, or the one named first; what follows is for the theme itself.
+///
+/// With `--save` the themes write their tables to `benches/results`, and BENCHMARKS.md gets them.
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     let themes = themes(&workspace::files(&[".rs"]));
     let names: Vec<_> = themes.iter().map(|theme| theme.name.clone()).collect();
-    let (wanted, rest) = match arguments.split_first() {
-        None => (None, &[][..]),
-        Some((name, rest)) => (Some(name), rest),
-    };
+    let (wanted, rest) = split(arguments);
     if wanted.is_some_and(|name| !names.contains(name)) || names.is_empty() {
         let name = wanted.map_or("all", String::as_str);
         return Err(format!("there is no theme `{name}`; the themes are {}", names.join(", ")));
@@ -29,7 +28,19 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
             return Err(format!("the theme `{}` ended with {status}", theme.name));
         }
     }
-    Ok(())
+    if rest.iter().any(|word| word == "--save") { tables::renew() } else { Ok(()) }
+}
+
+/// The theme, if the first word is one and no option, and what it is told; a `--` between them may stand or be left out.
+fn split(arguments: &[String]) -> (Option<&String>, &[String]) {
+    let (wanted, rest) = match arguments.split_first() {
+        Some((name, rest)) if !name.starts_with("--") => (Some(name), rest),
+        _ => (None, arguments),
+    };
+    match rest.split_first() {
+        Some((dashes, rest)) if dashes == "--" => (wanted, rest),
+        _ => (wanted, rest),
+    }
 }
 
 /// The programs of `benches/compare`, which race us against others, and what stands in other `benches` directories.
@@ -54,6 +65,21 @@ fn words(words: &[&str]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_theme_comes_first_and_options_need_none() {
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        for (line, theme, rest) in [
+            ("hits --quick", Some("hits"), "--quick"),
+            ("hits -- --quick", Some("hits"), "--quick"),
+            ("--save --quick", None, "--save --quick"),
+            ("-- --save", None, "--save"),
+        ] {
+            let line = words(line);
+            let (found, told) = split(&line);
+            assert_eq!((found.map(String::as_str), told.join(" ").as_str()), (theme, rest));
+        }
+    }
 
     #[test]
     fn a_theme_is_a_race_or_a_bench() {

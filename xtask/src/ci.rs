@@ -34,7 +34,8 @@ fn steps() -> Result<Vec<Step>, String> {
     }
     steps.extend(test::steps());
     if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
-        steps.push(Step::here("thread sanitizer", sanitizer::run));
+        steps.push(Step::here("thread sanitizer", sanitizer::threads));
+        steps.push(Step::here("address sanitizer", sanitizer::addresses));
     }
     Ok(steps)
 }

@@ -10,6 +10,7 @@ mod loc;
 mod report;
 mod sanitizer;
 mod step;
+mod tables;
 mod tally;
 mod test;
 mod workspace;
@@ -30,7 +31,12 @@ struct Command {
 const COMMANDS: &[Command] = &[
     Command { name: "test", arguments: "[STEP..]", about: "every test there is, or the steps named", run: test::run },
     Command { name: "ci", arguments: "[STEP..]", about: "all that a change must pass; contains `test`", run: ci::run },
-    Command { name: "bench", arguments: "[THEME]", about: "benchmarks, all or one theme", run: bench::run },
+    Command {
+        name: "bench",
+        arguments: "[THEME] [--save] [--quick]",
+        about: "benchmarks, all or one theme",
+        run: bench::run,
+    },
     Command {
         name: "house",
         arguments: "",

@@ -10,8 +10,8 @@ pub(crate) fn run(wanted: &[String]) -> Outcome {
 
 /// All that is run, in order.
 pub(crate) fn steps() -> Vec<Step> {
-    // Everything is compiled anew for the model checker: in a directory of its own, so that the next step finds its own.
-    let shuttle = workspace::target().join("shuttle").to_string_lossy().into_owned();
+    // Everything is compiled anew for a model checker: in a directory of its own, so that the next step finds its own.
+    let [shuttle, loom] = ["shuttle", "loom"].map(|name| workspace::target().join(name).to_string_lossy().into_owned());
     vec![
         Step::cargo("default features", "test --no-fail-fast"),
         Step::cargo("all features", "test --no-fail-fast --all-features"),
@@ -20,7 +20,11 @@ pub(crate) fn steps() -> Vec<Step> {
         Step::cargo("models", "test --no-fail-fast -p memolith-core --lib models")
             .with("RUSTFLAGS", "--cfg shuttle")
             .with("CARGO_TARGET_DIR", shuttle),
+        Step::cargo("loom models", "test --no-fail-fast -p memolith-core --lib loom_models")
+            .with("RUSTFLAGS", "--cfg loom")
+            .with("CARGO_TARGET_DIR", loom),
         Step::cargo("xtask", "test --no-fail-fast -p xtask"),
+        Step::cargo("races", "test --no-fail-fast -p compare --lib"),
         Step::here("examples", examples::run),
     ]
 }

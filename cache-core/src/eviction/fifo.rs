@@ -7,9 +7,16 @@ use super::list::List;
 use super::{Eviction, Marks, Slot, Trace};
 
 /// The order of insertions, the last one in front. Costs 8 bytes a slot.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Fifo {
     order: List,
+}
+
+impl Fifo {
+    /// Nobody yet, and about `expected` entries to come.
+    pub(crate) fn new(expected: usize) -> Self {
+        Fifo { order: List::new(expected) }
+    }
 }
 
 impl Eviction for Fifo {

@@ -3,7 +3,7 @@
 //! Shah, Mitra and Matani, "An O(1) algorithm for implementing the LFU cache eviction scheme", 2010,
 //! <https://arxiv.org/abs/2110.11602>.
 
-use super::list::List;
+use super::list::{AT_ONCE, List};
 use super::{Eviction, Marks, Slot, Trace};
 
 /// Uses are counted since insertion; among the least used the least recently used leaves.
@@ -11,7 +11,7 @@ use super::{Eviction, Marks, Slot, Trace};
 /// The buckets of the paper, one list for each count, lie end to end in one list: the back of it leaves,
 /// and the bucket of the next count begins where one's own ends.
 /// Costs 12 bytes a slot, and 16 to 20 for each count that occurs.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Lfu {
     order: List,
     /// The bucket of each slot, as an index of `buckets`.
@@ -28,6 +28,18 @@ struct Bucket {
     /// The most recently used of them.
     front: Slot,
     len: u32,
+}
+
+impl Lfu {
+    /// Nobody yet, and about `expected` entries to come.
+    pub(crate) fn new(expected: usize) -> Self {
+        Lfu {
+            order: List::new(expected),
+            bucket: Vec::with_capacity(expected.min(AT_ONCE)),
+            buckets: Vec::new(),
+            free: Vec::new(),
+        }
+    }
 }
 
 impl Eviction for Lfu {
@@ -130,7 +142,7 @@ mod tests {
 
     #[test]
     fn buckets_are_used_again() {
-        let mut lfu = Lfu::default();
+        let mut lfu = Lfu::new(0);
         (0..5).for_each(|slot| lfu.insert(slot, 0, 0));
         for round in 0..100_000u32 {
             lfu.touch(round * 7 % 5);

@@ -23,13 +23,17 @@ struct Link {
 /// The node before the front and behind the back.
 const ENDS: u32 = 0;
 
-impl Default for List {
-    fn default() -> Self {
-        List { ring: vec![Link { prev: ENDS, next: ENDS }] }
-    }
-}
+/// Slots for which room is made at once: more would be taken even if it is never used.
+pub(crate) const AT_ONCE: usize = 1 << 20;
 
 impl List {
+    /// An empty list; room for about `expected` slots is made at once, so that it need not be moved as it grows.
+    pub(crate) fn new(expected: usize) -> Self {
+        let mut ring = Vec::with_capacity(1 + expected.min(AT_ONCE));
+        ring.push(Link { prev: ENDS, next: ENDS });
+        List { ring }
+    }
+
     /// The slot at the front.
     pub(crate) fn front(&self) -> Option<Slot> {
         slot(self.ring[ENDS as usize].next)
@@ -155,7 +159,7 @@ mod tests {
     proptest! {
         #[test]
         fn keeps_the_order_of_a_deque(operations in vec((0..6u8, 0..12 as Slot, 0..12 as Slot), 0..400)) {
-            let (mut list, mut deque) = (List::default(), VecDeque::new());
+            let (mut list, mut deque) = (List::new(0), VecDeque::new());
             for (what, slot, at) in operations {
                 let place = deque.iter().position(|&s| s == slot);
                 let beside = deque.iter().position(|&s| s == at);
@@ -201,7 +205,7 @@ mod tests {
     #[cfg(debug_assertions)]
     #[should_panic(expected = "a slot is linked once")]
     fn notices_a_slot_linked_twice() {
-        let mut list = List::default();
+        let mut list = List::new(0);
         list.push_front(3);
         list.push_front(4);
         list.push_back(3);
@@ -211,7 +215,7 @@ mod tests {
     #[cfg(debug_assertions)]
     #[should_panic(expected = "a slot is unlinked once")]
     fn notices_a_slot_unlinked_twice() {
-        let mut list = List::default();
+        let mut list = List::new(0);
         list.push_front(3);
         list.unlink(3);
         list.unlink(3);

@@ -7,9 +7,16 @@ use super::list::List;
 use super::{Eviction, Marks, Slot, Trace};
 
 /// The order of uses and insertions, the last one in front: it leaves. Costs 8 bytes a slot.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Mru {
     order: List,
+}
+
+impl Mru {
+    /// Nobody yet, and about `expected` entries to come.
+    pub(crate) fn new(expected: usize) -> Self {
+        Mru { order: List::new(expected) }
+    }
 }
 
 impl Eviction for Mru {

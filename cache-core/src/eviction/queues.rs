@@ -32,14 +32,17 @@ pub(crate) fn print(hash: u64) -> Print {
     ((hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as Print
 }
 
-impl<const N: usize> Default for Queues<N> {
-    fn default() -> Self {
-        let ends = (0..N as u32).map(|at| Node { prev: at, next: at, print: 0, queue: at as u8 });
-        Queues { ring: ends.collect(), len: [0; N] }
-    }
-}
+/// Room for so many slots is taken at once if they are expected: to move them while the cache fills would take milliseconds.
+const AT_ONCE: usize = 1 << 20;
 
 impl<const N: usize> Queues<N> {
+    /// Empty queues for about `expected` slots.
+    pub(crate) fn new(expected: usize) -> Self {
+        let mut ring = Vec::with_capacity(N + expected.min(AT_ONCE));
+        ring.extend((0..N as u32).map(|at| Node { prev: at, next: at, print: 0, queue: at as u8 }));
+        Queues { ring, len: [0; N] }
+    }
+
     /// How many slots are in `queue`.
     pub(crate) fn len(&self, queue: usize) -> usize {
         self.len[queue]
@@ -124,7 +127,7 @@ mod tests {
     proptest! {
         #[test]
         fn keep_the_orders_of_deques(operations in vec((0..3u8, 0..3usize, 0..12 as Slot), 0..400)) {
-            let (mut queues, mut deques) = (Queues::<3>::default(), [const { VecDeque::<Slot>::new() }; 3]);
+            let (mut queues, mut deques) = (Queues::<3>::new(4), [const { VecDeque::<Slot>::new() }; 3]);
             for (what, queue, slot) in operations {
                 let home = deques.iter().position(|deque| deque.contains(&slot));
                 if let (1.., Some(home)) = (what, home) {

@@ -8,7 +8,7 @@ use super::queues::{Queues, print};
 use super::{Eviction, LONGEST_WALK, Marks, Slot, Trace};
 
 /// Two queues, and the ghosts of those that left from the small one. Costs 16 bytes a slot, and 6 for a ghost.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct S3Fifo {
     queues: Queues<2>,
     ghosts: Ghosts,
@@ -19,6 +19,13 @@ pub(crate) struct S3Fifo {
 /// Of newcomers, a tenth of the capacity.
 const SMALL: usize = 0;
 const MAIN: usize = 1;
+
+impl S3Fifo {
+    /// For about `expected` entries.
+    pub(crate) fn new(expected: usize) -> Self {
+        S3Fifo { queues: Queues::new(expected), ghosts: Ghosts::default(), remembered: None }
+    }
+}
 
 impl Eviction for S3Fifo {
     fn trace(&self) -> Trace {

@@ -40,7 +40,9 @@ impl Policy {
     /// in memory it is itself.
     pub fn score(self) -> Score {
         let (on_hit, leaves) = match self {
-            Policy::Lru | Policy::Sieve | Policy::S3Fifo | Policy::TinyLfu => (OnHit::Now, End::Lowest),
+            Policy::Lru | Policy::Sieve | Policy::S3Fifo | Policy::TinyLfu | Policy::Tenure | Policy::Auto => {
+                (OnHit::Now, End::Lowest)
+            }
             Policy::Mru => (OnHit::Now, End::Highest),
             Policy::Fifo => (OnHit::Keep, End::Lowest),
             Policy::Lfu => (OnHit::Count, End::Lowest),

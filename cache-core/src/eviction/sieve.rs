@@ -7,11 +7,18 @@ use super::list::List;
 use super::{Eviction, LONGEST_WALK, Marks, Slot, Trace};
 
 /// The order of insertions, the last one in front. Costs 8 bytes a slot.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Sieve {
     order: List,
     /// Where the walk goes on; `None` is at the back.
     hand: Option<Slot>,
+}
+
+impl Sieve {
+    /// Nobody yet, and about `expected` entries to come.
+    pub(crate) fn new(expected: usize) -> Self {
+        Sieve { order: List::new(expected), hand: None }
+    }
 }
 
 impl Eviction for Sieve {

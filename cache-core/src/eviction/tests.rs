@@ -146,6 +146,11 @@ proptest! {
     }
 
     #[test]
+    fn tenure_evicts_members(game in games()) {
+        agrees(Policy::Tenure, game);
+    }
+
+    #[test]
     fn tiny_lfu_evicts_as_its_model(game in games()) {
         agrees(Policy::TinyLfu, game);
     }
@@ -227,7 +232,7 @@ impl Marks for Busy {
 
 #[test]
 fn somebody_leaves_however_many_hits_there_are() {
-    for policy in [Policy::Sieve, Policy::S3Fifo, Policy::TinyLfu] {
+    for policy in [Policy::Sieve, Policy::S3Fifo, Policy::TinyLfu, Policy::Tenure] {
         let mut policy = policy.build(0, 0);
         (0..100).for_each(|slot| policy.insert(slot, 3, u64::from(slot)));
         for left in (0..100).rev() {

@@ -41,10 +41,10 @@ const PERIOD: u64 = 20;
 const SHRINK: usize = 8;
 
 impl TinyLfu {
-    /// The same seed gives the same choices.
-    pub(crate) fn new(seed: u64) -> Self {
+    /// For about `expected` entries. The same seed gives the same choices.
+    pub(crate) fn new(expected: usize, seed: u64) -> Self {
         TinyLfu {
-            queues: Queues::default(),
+            queues: Queues::new(expected),
             sketch: Sketch::default(),
             balance: Balance::default(),
             full: false,

@@ -59,6 +59,7 @@ impl<K: Key, V: Value> Memory<K, V> {
         // Before the reading ends, so that the slot has no new tenant yet.
         let noted = match mode {
             Mode::STAMP => stripe.stamp(opened.slot(), opened.mark(), &self.clock.0),
+            Mode::NOTHING => true,
             _ => self.note(stripe, opened.slot(), mode, now),
         };
         if !noted {

@@ -7,7 +7,7 @@
 
 use super::segments::{Zero, allocate};
 use crate::eviction::Slot;
-use crate::sync::{AtomicPtr, AtomicU32, AtomicU64};
+use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, planted};
 use crate::system::prefetch;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
@@ -95,7 +95,7 @@ impl Index {
             let found = found.or_else(|| groups.find(hash, &mut is));
             // They may have been exchanged meanwhile, and the entry moved.
             let now = self.groups();
-            if found.is_some() || std::ptr::eq(now, groups) {
+            if found.is_some() || std::ptr::eq(now, groups) || planted("no look at what has grown") {
                 return found;
             }
             groups = now;
@@ -117,8 +117,12 @@ impl Index {
     #[inline]
     pub(super) fn is_absent(&self, hash: u64) -> bool {
         let groups = self.groups();
-        // Before they are exchanged, and while none is being moved.
-        !groups.may_have(hash) && groups.before.load(Acquire).is_null() && std::ptr::eq(groups, self.groups())
+        // Load-bearing order: whoever is moved here after the look at the tags was, until then, where nobody has looked.
+        if groups.before().is_some() && !planted("looked too early") {
+            return false;
+        }
+        // They may have been exchanged meanwhile, and the entry moved.
+        !groups.may_have(hash) && std::ptr::eq(groups, self.groups())
     }
 
     /// Asks for the memory that a search for `hash` will look at.
@@ -150,14 +154,19 @@ impl Index {
 
     /// Shows the ways that are in use, perhaps twice if it grows meanwhile.
     pub(super) fn visit<'a>(&'a self, mut see: impl FnMut(Place<'a>)) {
-        let groups = self.groups();
-        for groups in groups.before().into_iter().chain([groups]) {
-            for group in &groups.groups {
-                (0..WAYS)
-                    .map(|way| Place { group, way })
-                    .filter(|place| place.word().load(Relaxed) != 0)
-                    .for_each(&mut see);
+        let mut groups = self.groups();
+        loop {
+            for groups in groups.before().into_iter().chain([groups]) {
+                let places = groups.groups.iter().flat_map(|group| (0..WAYS).map(move |way| Place { group, way }));
+                // Acquire pairs with the Release in `free`: whoever was moved away is seen where it is now.
+                places.filter(|place| place.word().load(Acquire) != 0).for_each(&mut see);
             }
+            // They may have been exchanged meanwhile, and entries moved.
+            let now = self.groups();
+            if std::ptr::eq(now, groups) || planted("no look at what has grown") {
+                return;
+            }
+            groups = now;
         }
     }
 
@@ -208,6 +217,9 @@ impl Index {
             for way in 0..WAYS {
                 let place = Place { group, way };
                 if let Some(slot) = place.word().load(Relaxed).checked_sub(1) {
+                    if planted("freed before it is linked") {
+                        place.free();
+                    }
                     groups.link(hash_of(slot), slot);
                     place.free();
                 }
@@ -390,6 +402,9 @@ impl<'a> Place<'a> {
 
     /// Puts another slot in its place, in one step for readers. For who holds the lock.
     pub(super) fn replace(self, slot: Slot) {
+        if planted("replaced in two steps") {
+            self.word().store(0, Release);
+        }
         self.word().store(slot + 1, Release);
     }
 

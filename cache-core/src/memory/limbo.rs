@@ -2,7 +2,7 @@
 
 use super::stripes::Stripes;
 use crate::eviction::Slot;
-use crate::sync::fence;
+use crate::sync::{fence, planted};
 use crate::system;
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -88,12 +88,15 @@ impl Limbo {
     /// Called by who holds the lock, without which no thread comes by a stripe. It waits for nobody: a slot that is read,
     /// however long, stays.
     pub(super) fn sort(&mut self, stripes: &Stripes, between: impl FnOnce()) {
-        if !stripes.only_mine() {
+        if !stripes.only_mine() && !planted("no fence of the writer") {
             // Pairs with the fence in `Hazard::protect`.
             if system::has_asymmetric_fence() { system::fence_everywhere() } else { fence(SeqCst) }
         }
         self.hazards.clear();
         self.hazards.extend(stripes.all().flat_map(|stripe| stripe.hazards()));
+        if planted("hazards unseen") {
+            self.hazards.clear();
+        }
         between();
         let (hazards, unread) = (&self.hazards, &mut self.unread);
         if hazards.is_empty() {

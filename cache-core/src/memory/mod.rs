@@ -1,19 +1,28 @@
 //! The typed in-process tier: values stay `V`, nothing is serialized, and a hit writes nothing that other threads read.
 
+mod cause;
+mod departed;
 mod expiry;
 mod hits;
 mod index;
 mod limbo;
+#[cfg(all(test, loom))]
+mod loom_models;
+#[cfg(all(test, shuttle))]
+mod models;
 mod segments;
 mod slab;
+#[cfg(all(test, not(any(shuttle, loom))))]
+mod stress;
 mod stripes;
 mod table;
+#[cfg(all(test, not(any(shuttle, loom))))]
+mod tests;
 mod writes;
 
-use crate::eviction::{EPOCH_BITS, Marks, Policy, Slot};
+use crate::eviction::{Marks, Policy, Slot};
 use crate::key::{Key, Value};
-use crate::lock::Lock;
-use crate::sync::{AtomicBool, AtomicU32, AtomicU64};
+use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Lock};
 use hashbrown::DefaultHashBuilder;
 use index::Index;
 use segments::Segments;
@@ -21,11 +30,12 @@ use slab::Slab;
 use std::fmt;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
-use stripes::Stripes;
+use stripes::{Clock, Stripes};
 use table::Table;
 
+pub use cause::Cause;
+pub(crate) use departed::Departed;
 pub(crate) use hits::Hit;
-pub use table::Cause;
 
 /// The deadline of what does not expire.
 pub(crate) const NEVER: u64 = u64::MAX;
@@ -36,7 +46,7 @@ const PIECE: usize = 1 << 20;
 /// Lives of so many microseconds are measured exactly: of longer ones the cheap clock adds 4 % at most.
 const BRIEF: u64 = 250_000;
 /// Entries that the index of an unbounded tier begins with.
-const FEW: usize = 64;
+const FEW: usize = if cfg!(any(shuttle, loom)) { 1 } else { 64 };
 
 /// What is called with each entry that leaves, and why.
 pub(crate) type Listener<K, V> = Box<dyn Fn(&K, &V, Cause) + Send + Sync>;
@@ -61,7 +71,7 @@ pub(crate) struct Memory<K, V> {
     deadlines: Segments<AtomicU64>,
     /// Beyond which no use moves that; inverted too.
     limits: Segments<AtomicU64>,
-    clock: Line<AtomicU64>,
+    clock: Line<Clock>,
     table: Line<Lock<Table>>,
 }
 
@@ -108,7 +118,7 @@ impl<K: Key, V: Value> Memory<K, V> {
             listener,
             deadlines: Segments::new(first),
             limits: Segments::new(first),
-            clock: Line(AtomicU64::new(1 << EPOCH_BITS)),
+            clock: Line(Clock::default()),
             table: Line(Lock::new(table)),
         };
         memory.set_mode(&memory.table.0.lock());

@@ -3,6 +3,8 @@
 #![expect(unsafe_code, reason = "zeroed memory that the system maps only when it is touched")]
 
 use crate::sync::{AtomicPtr, AtomicU64, AtomicUsize};
+#[cfg(not(any(shuttle, loom)))]
+use crate::system;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
 /// Elements in parts: a first one of any length, and then each twice as long as the one before.
@@ -44,11 +46,6 @@ impl<T: Zero> Segments<T> {
     /// The element `at`, unless nobody has reserved it.
     #[inline(always)]
     pub(super) fn get(&self, at: usize) -> Option<&T> {
-        self.get_near(at).or_else(|| self.get_far(at))
-    }
-
-    #[inline(never)]
-    fn get_far(&self, at: usize) -> Option<&T> {
         let (part, offset) = if at < self.first { (0, at) } else { self.beyond(at) };
         let part = self.parts.get(part)?.load(Acquire);
         if part.is_null() {
@@ -59,14 +56,14 @@ impl<T: Zero> Segments<T> {
         Some(unsafe { &*part.add(offset) })
     }
 
-    /// As [`get`](Self::get) within the first part; nothing beyond it.
+    /// As [`get`](Self::get), quickest within the first part.
     #[inline(always)]
     pub(super) fn get_near(&self, at: usize) -> Option<&T> {
         // Acquire pairs with the Release in `reserve`: the pointer is seen.
         if at >= self.near.load(Acquire) {
-            return None;
+            return self.get(at);
         }
-        // SAFETY: as in `get_far`; the first part is there, and longer than `at`.
+        // SAFETY: as in `get`; the first part is there, and longer than `at`.
         Some(unsafe { &*self.parts[0].load(Acquire).add(at) })
     }
 
@@ -89,6 +86,7 @@ impl<T: Zero> Segments<T> {
         }
     }
 
+    #[inline(always)]
     fn beyond(&self, at: usize) -> (usize, usize) {
         let beyond = at - self.first;
         let doublings = ((beyond >> BITS) + 1).ilog2();
@@ -106,7 +104,7 @@ impl<T: Zero> Segments<T> {
 impl<T: Zero> Drop for Segments<T> {
     fn drop(&mut self) {
         for part in 0..PARTS {
-            let first = *self.parts[part].get_mut();
+            let first = self.parts[part].load(Acquire);
             if !first.is_null() {
                 // SAFETY: made by `allocate` with this length, and dropped once.
                 drop(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(first, self.length(part))) });
@@ -129,6 +127,7 @@ pub(super) fn allocate<T: Zero>(length: usize) -> *mut T {
         if first.is_null() {
             std::alloc::handle_alloc_error(layout);
         }
+        system::advise_huge_pages(first, layout.size());
         // All zeroes is a value, as the trait promises; a box of a slice is freed with this layout.
         first.cast()
     }

@@ -6,7 +6,7 @@ use super::limbo::{Unlinked, Unread};
 use super::segments::{Segments, Zero};
 use super::stripes::Reading;
 use crate::eviction::Slot;
-use crate::sync::AtomicU64;
+use crate::sync::{AtomicU64, Watched};
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 
@@ -20,6 +20,7 @@ struct Place<K, V> {
     mark: AtomicU64,
     /// Initialised from `put` to `take`.
     entry: UnsafeCell<MaybeUninit<(K, V)>>,
+    watched: Watched,
 }
 
 /// Which slots hold an entry: changed by whoever holds the lock of the memory tier that the slab belongs to.
@@ -28,12 +29,13 @@ pub(super) struct Occupied {
     bits: Vec<u64>,
 }
 
-// SAFETY: the mark is zero, the entry is uninitialised, and neither needs a drop here.
+// SAFETY: the mark is zero, the entry is uninitialised, what is watched is of no size, and none needs a drop here.
 unsafe impl<K, V> Zero for Place<K, V> {}
 
 impl<K, V> Default for Place<K, V> {
     fn default() -> Self {
-        Place { mark: AtomicU64::new(0), entry: UnsafeCell::new(MaybeUninit::uninit()) }
+        let entry = UnsafeCell::new(MaybeUninit::uninit());
+        Place { mark: AtomicU64::new(0), entry, watched: Default::default() }
     }
 }
 
@@ -60,7 +62,7 @@ impl<K, V> Slab<K, V> {
         Opened { place: self.place(reading.slot()), reading }
     }
 
-    /// As [`open`](Self::open), if it lies in the first piece of memory.
+    /// As [`open`](Self::open); nothing if `reading` is of no slot.
     #[inline(always)]
     pub(super) fn open_near<'a>(&'a self, reading: Reading<'a>) -> Option<Opened<'a, K, V>> {
         Some(Opened { place: self.slots.get_near(reading.slot() as usize)?, reading })
@@ -70,6 +72,7 @@ impl<K, V> Slab<K, V> {
     #[inline]
     pub(super) fn held<'a>(&'a self, occupied: &'a Occupied, slot: Slot) -> &'a (K, V) {
         assert!(occupied.contains(slot), "slot {slot} holds no entry");
+        self.place(slot).watched.read();
         // SAFETY: it holds one, and who could take it needs `&mut Occupied`.
         unsafe { (*self.place(slot).entry.get()).assume_init_ref() }
     }
@@ -86,6 +89,7 @@ impl<K, V> Slab<K, V> {
     pub(super) fn put(&self, occupied: &mut Occupied, slot: Slot, entry: (K, V)) {
         self.slots.reserve(slot as usize);
         assert!(occupied.insert(slot), "slot {slot} holds an entry");
+        self.place(slot).watched.write();
         // SAFETY: it holds none, so nobody has a reference into it; `&mut Occupied` makes us the only writer.
         unsafe { (*self.place(slot).entry.get()).write(entry) };
     }
@@ -95,6 +99,7 @@ impl<K, V> Slab<K, V> {
     pub(super) fn exchange(&self, occupied: &mut Occupied, unread: Unread, entry: (K, V)) -> (K, V) {
         let slot = unread.slot();
         assert!(occupied.contains(slot), "slot {slot} holds no entry");
+        self.place(slot).watched.write();
         let place = self.place(slot).entry.get();
         // SAFETY: it held one until now; as in `take` nobody has a reference, and as in `put` we are the only writer.
         unsafe { std::mem::replace(&mut *place, MaybeUninit::new(entry)).assume_init() }
@@ -105,6 +110,7 @@ impl<K, V> Slab<K, V> {
     pub(super) fn take(&self, occupied: &mut Occupied, unread: Unread) -> (K, V) {
         let slot = unread.slot();
         assert!(occupied.remove(slot), "slot {slot} holds no entry");
+        self.place(slot).watched.write();
         // SAFETY: it held one until now. `Unread` is of a slot that was out of the index before all hazards were looked
         // at, and was in none of them: nobody has a reference, nor comes by one.
         unsafe { (*self.place(slot).entry.get()).assume_init_read() }
@@ -120,7 +126,7 @@ impl<K, V> Slab<K, V> {
 
     #[inline(always)]
     fn place(&self, slot: Slot) -> &Place<K, V> {
-        self.slots.get(slot as usize).expect("a slot in use was reserved")
+        self.slots.get_near(slot as usize).expect("a slot in use was reserved")
     }
 }
 
@@ -143,6 +149,7 @@ impl<K, V> Opened<'_, K, V> {
 
     #[inline(always)]
     pub(super) fn entry(&self) -> &(K, V) {
+        self.place.watched.read();
         // SAFETY: `Reading` exists only for a slot that was in the index after its hazard was visible to who empties
         // slots: `put` came before (the index is read with Acquire), and `take` comes only after it is dropped.
         unsafe { (*self.place.entry.get()).assume_init_ref() }

@@ -4,7 +4,7 @@
 
 use super::segments::{Segments, allocate};
 use crate::eviction::{EPOCH_BITS, Slot, Trace};
-use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, fence};
+use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, fence, planted};
 use crate::system;
 use crate::threads;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
@@ -40,12 +40,20 @@ pub(super) struct Stripe {
     told: AtomicU32,
 }
 
+/// The clock of a memory tier: it moves with every insertion, and hits run at most [`AHEAD`] before it.
+#[derive(Debug)]
+pub(super) struct Clock {
+    now: AtomicU64,
+    /// How far hits have moved it: an insertion at the same instant may overwrite `now`, but not this.
+    caught_up: AtomicU64,
+}
+
 /// Threads whose stripes are found at once.
-const NEAR: usize = 64;
+const NEAR: usize = if cfg!(any(shuttle, loom)) { 4 } else { 64 };
 /// Reads within reads.
 const NESTED: usize = 4;
 /// Hits that a thread logs before it has to tell them.
-const LOG: usize = 256;
+const LOG: usize = if cfg!(any(shuttle, loom)) { 2 } else { 256 };
 /// A thread that has hit so often since the last insertion shares its clock.
 const AHEAD: u64 = 1 << (EPOCH_BITS - 1);
 
@@ -53,6 +61,38 @@ const AHEAD: u64 = 1 << (EPOCH_BITS - 1);
 #[inline(always)]
 pub(super) fn add(counter: &AtomicU64) {
     counter.store(counter.load(Relaxed).wrapping_add(1), Relaxed);
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Clock { now: AtomicU64::new(1 << EPOCH_BITS), caught_up: AtomicU64::new(0) }
+    }
+}
+
+impl Clock {
+    #[inline(always)]
+    pub(super) fn now(&self) -> u64 {
+        // Acquire pairs with the Release in `catch_up`.
+        self.now.load(Acquire)
+    }
+
+    /// Moves on to the time of an insertion, which is later than every hit before it: this one. For who holds the lock.
+    #[inline]
+    pub(super) fn tick(&self) -> u64 {
+        let caught_up = if planted("lost clock") { 0 } else { self.caught_up.load(Relaxed) };
+        let now = self.now.load(Relaxed).max(caught_up);
+        let lead = if planted("clock without a lead") { 0 } else { AHEAD };
+        let next = (((now + lead) >> EPOCH_BITS) + 1) << EPOCH_BITS;
+        self.now.store(next, Relaxed);
+        next
+    }
+
+    /// Moves to the clock of a thread that has hit so often since the last insertion.
+    fn catch_up(&self, clock: u64) {
+        self.caught_up.fetch_max(clock, Relaxed);
+        // Release pairs with the Acquire in `now`: after a hit that this allows, an insertion sees the one above.
+        self.now.fetch_max(clock, Release);
+    }
 }
 
 impl Stripes {
@@ -211,8 +251,8 @@ impl Stripe {
 
     /// Notes that `slot` was hit now. `false` if the shared clock is so far behind that it must be moved first.
     #[inline(always)]
-    pub(super) fn stamp(&self, slot: Slot, mark: &AtomicU64, shared: &AtomicU64) -> bool {
-        let epoch = shared.load(Relaxed);
+    pub(super) fn stamp(&self, slot: Slot, mark: &AtomicU64, shared: &Clock) -> bool {
+        let epoch = shared.now();
         let tick = self.clock.load(Relaxed).max(epoch) + 1;
         if tick - epoch >= AHEAD {
             return false;
@@ -224,9 +264,9 @@ impl Stripe {
 
     /// As [`stamp`](Self::stamp); moves the shared clock where it must, so that the next insertion is later than every hit of
     /// this thread.
-    pub(super) fn stamp_and_share(&self, slot: Slot, mark: &AtomicU64, shared: &AtomicU64) {
+    pub(super) fn stamp_and_share(&self, slot: Slot, mark: &AtomicU64, shared: &Clock) {
         while !self.stamp(slot, mark, shared) {
-            shared.fetch_max(self.clock.load(Relaxed), Relaxed);
+            shared.catch_up(self.clock.load(Relaxed));
         }
     }
 
@@ -243,6 +283,9 @@ impl Stripe {
         if logged.wrapping_sub(self.told.load(Acquire)) as usize >= self.log.len() {
             return false;
         }
+        if planted("logged too early") {
+            self.logged.store(logged.wrapping_add(1), Release);
+        }
         self.log[logged as usize % LOG].store(slot, Relaxed);
         // Release pairs with the Acquire in `tell`.
         self.logged.store(logged.wrapping_add(1), Release);
@@ -254,6 +297,9 @@ impl Stripe {
     pub(super) fn tell(&self, mut touch: impl FnMut(Slot)) {
         let (mut told, logged) = (self.told.load(Relaxed), self.logged.load(Acquire));
         while told != logged {
+            if planted("told too early") {
+                self.told.store(logged, Release);
+            }
             touch(self.log[told as usize % LOG].load(Relaxed));
             told = told.wrapping_add(1);
         }
@@ -271,7 +317,8 @@ pub(super) struct Hazard<'a> {
 impl<'a> Hazard<'a> {
     /// Protects the slot that `way` names; `None` if there is none any more.
     pub(super) fn protect(&self, way: &AtomicU32) -> Option<Reading<'a>> {
-        while way.load(Relaxed) != 0 {
+        // Acquire pairs with the Release in `Place::free`: whoever was moved away is seen where it is now.
+        while way.load(if planted("stale way") { Relaxed } else { Acquire }) != 0 {
             if let Some(reading) = self.try_protect(way)
                 && reading.word != 0
             {
@@ -285,19 +332,20 @@ impl<'a> Hazard<'a> {
     #[inline(always)]
     pub(super) fn try_protect(&self, way: &AtomicU32) -> Option<Reading<'a>> {
         let word = way.load(Relaxed);
-        self.hazard.store(word, Relaxed);
+        // Release, here and below: who sees this and not the end of our last reading must still see that over.
+        self.hazard.store(word, if planted("hidden end") { Relaxed } else { Release });
         // Pairs with the fence in `Limbo::sort`: either our hazard is seen there, or we see that the slot is out of the
         // index. Where that one fences all threads, ours only has to keep the compiler from reordering.
-        if self.fenced {
+        if self.fenced && !planted("no fence") {
             fence(SeqCst);
         } else {
             compiler_fence(SeqCst);
         }
         // Acquire pairs with the Release in `Index::link`: the entry is there.
-        if way.load(Acquire) == word {
+        if way.load(Acquire) == word || planted("no second look") {
             return Some(Reading { hazard: self.hazard, word });
         }
-        self.hazard.store(0, Relaxed);
+        self.hazard.store(0, Release);
         None
     }
 }

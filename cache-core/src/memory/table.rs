@@ -1,8 +1,8 @@
 //! The books of a memory tier: what is kept under its lock.
 
-use super::limbo::Limbo;
+use super::limbo::{Limbo, Unlinked};
 use super::slab::Occupied;
-use super::{Bounds, expiry::Expiry};
+use super::{Bounds, PIECE, expiry::Expiry};
 use crate::eviction::{Eviction, Slot};
 
 /// Slots that may wait for readers to leave, in a tier that is not small.
@@ -33,20 +33,6 @@ pub(super) struct Table {
     pub(super) evicted: u64,
     pub(super) expired: u64,
     seed: u64,
-}
-
-/// Why an entry left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Cause {
-    /// A bound was reached, and the policy chose it.
-    Evicted,
-    /// Its time was over.
-    Expired,
-    /// Another value took its place.
-    Replaced,
-    /// It was invalidated, or the cache was cleared.
-    Removed,
 }
 
 impl Table {
@@ -89,7 +75,9 @@ impl Table {
     }
 
     pub(super) fn new_order(&self) -> Box<dyn Eviction> {
-        self.bounds.policy.build(self.bounds.maxsize.unwrap_or(0), self.seed)
+        // Places for those in limbo too: to move what was kept of a million entries takes milliseconds.
+        let slots = self.bounds.maxsize.map_or(0, |maxsize| self.slots_for(maxsize).min(PIECE));
+        self.bounds.policy.build(slots, self.seed)
     }
 
     /// Whether an entry of `weight` can ever fit.
@@ -128,13 +116,17 @@ impl Table {
     pub(super) fn strike(&mut self, slot: Slot) {
         self.live.remove(slot);
         self.len -= 1;
-        if let Some(&weight) = self.weights.get(slot as usize) {
-            self.weight -= weight;
-            self.gone = self.gone.saturating_add(weight);
-        }
+        self.weight -= self.weights.get(slot as usize).copied().unwrap_or(0);
         if !self.expiry.is_empty() {
             self.expiry.remove(slot);
         }
+    }
+
+    /// Sends a slot that was struck out to limbo.
+    pub(super) fn bury(&mut self, gone: Unlinked) {
+        let weight = self.weights.get(gone.slot() as usize).copied().unwrap_or(0);
+        self.gone = self.gone.saturating_add(weight);
+        self.limbo.push(gone);
     }
 
     /// A slot that holds nothing.

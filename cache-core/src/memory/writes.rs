@@ -1,11 +1,12 @@
 //! What changes the memory tier: insertions, removals, and who has to leave for them.
 
+use super::departed::{Departed, When};
 use super::index::Place;
 use super::limbo::Unlinked;
 use super::slab::Occupied;
-use super::table::{Cause, Table};
-use super::{BRIEF, Life, Memory, NEVER, later};
-use crate::eviction::{EPOCH_BITS, Marks, Slot, Trace};
+use super::table::Table;
+use super::{BRIEF, Cause, Life, Memory, NEVER, later};
+use crate::eviction::{Marks, Slot, Trace};
 use crate::key::{Key, KeyRef, Value};
 use std::hash::BuildHasher;
 use std::mem::needs_drop;
@@ -16,148 +17,77 @@ use std::sync::atomic::Ordering::Relaxed;
 const RECLAIM: usize = 4;
 /// Entries above which the index is too large to be near the processor, and is asked for in time.
 const FAR: usize = 1 << 18;
-/// Entries dropped at a time when a cache is cleared.
-const BATCH: usize = 1024;
-
-/// An entry that comes into a memory tier, and what leaves for it.
-pub(crate) struct Exchange<'a, K: Key, V: Value> {
-    /// To be put in place. What finds no room stays.
-    pub(crate) new: Option<(K, V)>,
-    departed: Departed<'a, K, V>,
-}
-
-/// What has left a memory tier. Its drop tells the listener and drops the values: so it happens outside of all locks.
-struct Departed<'a, K: Key, V: Value> {
-    memory: &'a Memory<K, V>,
-    /// To be dropped. The common case is one, and needs no allocation.
-    first: Option<(K, V)>,
-    rest: Vec<(K, V)>,
-    /// To be told to the listener, where they lie.
-    untold: Vec<(Unlinked, Cause)>,
-}
-
-impl<'a, K: Key, V: Value> Departed<'a, K, V> {
-    fn new(memory: &'a Memory<K, V>) -> Self {
-        Departed { memory, first: None, rest: Vec::new(), untold: Vec::new() }
-    }
-
-    fn push(&mut self, entry: (K, V)) {
-        if !needs_drop::<(K, V)>() {
-            return;
-        }
-        match self.first {
-            None => self.first = Some(entry),
-            Some(_) => self.rest.push(entry),
-        }
-    }
-}
-
-impl<K: Key, V: Value> Drop for Departed<'_, K, V> {
-    #[inline]
-    fn drop(&mut self) {
-        if !self.untold.is_empty() {
-            self.tell();
-        }
-    }
-}
-
-impl<K: Key, V: Value> Departed<'_, K, V> {
-    #[inline(never)]
-    fn tell(&mut self) {
-        let told = Told { memory: self.memory, slots: std::mem::take(&mut self.untold) };
-        let Some(listener) = self.memory.listener.as_ref().filter(|_| !std::thread::panicking()) else { return };
-        for (slot, cause) in &told.slots {
-            let (key, value) = self.memory.slab.unlinked(slot);
-            listener(key, value, *cause);
-        }
-    }
-}
-
-/// Gives slots to limbo, even if the listener panics.
-struct Told<'a, K: Key, V: Value> {
-    memory: &'a Memory<K, V>,
-    slots: Vec<(Unlinked, Cause)>,
-}
-
-impl<K: Key, V: Value> Drop for Told<'_, K, V> {
-    fn drop(&mut self) {
-        let mut departed = Departed::new(self.memory);
-        let mut table = self.memory.table.0.lock();
-        self.slots.drain(..).for_each(|(slot, _)| table.limbo.push(slot));
-        self.memory.drop_unread(&mut table, &mut departed);
-    }
-}
+/// Of a key whose hash is no more to be had: nobody finds it, and it leaves when its turn comes.
+const NO_HASH: u64 = 0;
 
 impl<K: Key, V: Value> Memory<K, V> {
-    /// Nothing yet. To be made, and dropped, outside of all locks.
-    #[inline]
-    pub(crate) fn exchange(&self) -> Exchange<'_, K, V> {
-        Exchange { new: None, departed: Departed::new(self) }
-    }
-
-    /// Stores or replaces what is new, in the same step evicting what has to leave. If it finds no room, the entry that it
-    /// would have replaced leaves.
-    pub(crate) fn insert(&self, hash: u64, life: Life, exchange: &mut Exchange<'_, K, V>) {
-        let Exchange { new, departed } = exchange;
+    /// Stores or replaces what is in `new`, in the same step evicting what has to leave. What finds no room stays in `new`,
+    /// and the entry that it would have replaced leaves.
+    pub(crate) fn insert(&self, hash: u64, new: &mut Option<(K, V)>, life: Life) -> Departed<'_, K, V> {
+        let mut departed = Departed::new(self, When::Soon);
         let mut locked = self.table.0.lock();
         let table = &mut *locked;
-        let Some((key, _)) = new.as_ref() else { return };
+        let Some((key, _)) = new.as_ref() else { return departed };
         // The user's code comes first: if it panics, nothing has changed.
-        self.index.grow(table.len, |slot| self.hash_of(&table.occupied, slot));
+        self.index.grow(table.len, |slot| self.hash_of(&table.occupied, slot).unwrap_or(NO_HASH));
         let old = if self.index.is_absent(hash) { None } else { self.place_of(table, hash, key) };
         self.tell(table);
-        if let Some(old) = old {
-            self.retire(table, old.slot(), life.now);
-        }
+        let superseded = old.map_or(Cause::Replaced, |old| self.retire(table, old.slot(), life.now));
         if !table.expiry.is_empty() {
-            self.reap(table, life.now, RECLAIM, departed);
+            self.reap(table, life.now, RECLAIM, &mut departed);
         }
-        let stays = life.limit > life.now && self.make_room(table, hash, life.weight, departed);
+        let stays = life.limit > life.now && self.make_room(table, hash, life, &mut departed);
         let Some(entry) = new.take_if(|_| stays) else {
             if let Some(old) = old {
                 let gone = self.unlink(table, old.slot());
-                self.depart(table, gone, Cause::Replaced, departed);
+                self.depart(table, gone, superseded, &mut departed);
             }
-            return;
+            return departed;
         };
-        let slot = self.put(table, entry, departed);
-        // Not an atomic addition: hits add less than we do, so nothing is lost if ours overwrites theirs.
-        let now = ((self.clock.0.load(Relaxed) >> EPOCH_BITS) + 1) << EPOCH_BITS;
-        self.clock.0.store(now, Relaxed);
+        let slot = self.put(table, entry, &mut departed);
+        let _ = self.clock.0.tick();
         self.settle(table, slot, life, hash);
         match old {
             Some(place) => {
                 let gone = place.slot();
                 place.replace(slot);
-                self.depart(table, Unlinked::new(gone), Cause::Replaced, departed);
+                self.depart(table, Unlinked::new(gone), superseded, &mut departed);
             }
             None => self.index.link(hash, slot),
         }
         if needs_drop::<(K, V)>() {
-            self.drop_some(table, departed);
+            self.drop_some(table, &mut departed);
         }
+        departed
     }
 
-    pub(crate) fn remove<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, now: impl Fn() -> u64) -> bool {
-        let mut departed = Departed::new(self);
+    /// Whether `key` had a live value.
+    pub(crate) fn remove<Q: KeyRef<K> + ?Sized>(
+        &self,
+        hash: u64,
+        key: &Q,
+        now: impl Fn() -> u64,
+    ) -> (bool, Departed<'_, K, V>) {
+        let mut departed = Departed::new(self, When::Now);
         let mut locked = self.table.0.lock();
         let table = &mut *locked;
         let found = self
             .index
             .find(hash, |place| key.is(&self.slab.held(&table.occupied, place.slot()).0).then(|| place.slot()));
-        let Some(slot) = found else { return false };
+        let Some(slot) = found else { return (false, departed) };
         let deadline = self.deadline(slot);
         let live = deadline == NEVER || deadline > now();
         self.remove_slot(table, slot, if live { Cause::Removed } else { Cause::Expired }, &mut departed);
         table.expired += u64::from(!live);
         self.drop_unread(table, &mut departed);
         drop(locked);
-        live
+        (live, departed)
     }
 
     /// Removes the entries that `doomed` picks; it is asked outside of the lock, about entries where they lie.
-    pub(crate) fn remove_if(&self, now: u64, mut doomed: impl FnMut(&K, &V) -> bool) -> usize {
+    pub(crate) fn remove_if(&self, now: u64, mut doomed: impl FnMut(&K, &V) -> bool) -> (usize, Departed<'_, K, V>) {
         let mut removed = 0;
+        let mut untold = Departed::new(self, When::Now);
         self.stripes.with_mine(
             || self.table.0.lock(),
             |stripe| {
@@ -170,10 +100,10 @@ impl<K: Key, V: Value> Memory<K, V> {
                         return;
                     }
                     // It has no other tenant while we read.
-                    let mut departed = Departed::new(self);
+                    let mut departed = Departed::new(self, When::Now);
                     let mut table = self.table.0.lock();
                     if table.live.contains(opened.slot()) {
-                        self.remove_slot(&mut table, opened.slot(), Cause::Removed, &mut departed);
+                        self.remove_slot(&mut table, opened.slot(), Cause::Removed, &mut untold);
                         removed += 1;
                     }
                     drop(opened);
@@ -182,12 +112,12 @@ impl<K: Key, V: Value> Memory<K, V> {
                 });
             },
         );
-        removed
+        (removed, untold)
     }
 
-    /// Removes everything.
-    pub(crate) fn clear(&self) {
-        let mut departed = Departed::new(self);
+    /// Removes everything. `cleared` runs in the same step.
+    pub(crate) fn clear(&self, cleared: impl FnOnce()) -> Departed<'_, K, V> {
+        let mut departed = Departed::new(self, When::Now);
         let mut locked = self.table.0.lock();
         let table = &mut *locked;
         self.index.clear();
@@ -198,19 +128,15 @@ impl<K: Key, V: Value> Memory<K, V> {
         table.weights.clear();
         table.expiry = Default::default();
         table.eviction = table.eviction.is_some().then(|| table.new_order());
-        self.drop_unread(table, &mut departed);
-        while !locked.limbo.is_settled() {
-            drop(locked);
-            drop(std::mem::replace(&mut departed, Departed::new(self)));
-            locked = self.table.0.lock();
-            self.drop_unread(&mut locked, &mut departed);
-        }
+        cleared();
         drop(locked);
+        self.drop_all_unread();
+        departed
     }
 
     /// Entries held and the bound on them, at one moment.
     pub(crate) fn len_and_maxsize(&self, now: impl Fn() -> u64) -> (usize, Option<usize>) {
-        let mut departed = Departed::new(self);
+        let mut departed = Departed::new(self, When::Now);
         let mut locked = self.table.0.lock();
         let table = &mut *locked;
         if !table.expiry.is_empty() {
@@ -224,8 +150,13 @@ impl<K: Key, V: Value> Memory<K, V> {
 
     /// Changes the bound; what has to leave has left when this returns. `changed` runs in the same step, so that of two
     /// changes at once the later one holds everywhere.
-    pub(crate) fn set_maxsize(&self, maxsize: Option<usize>, changed: impl FnOnce()) {
-        let mut departed = Departed::new(self);
+    pub(crate) fn set_maxsize(
+        &self,
+        maxsize: Option<usize>,
+        now: impl Fn() -> u64,
+        changed: impl FnOnce(),
+    ) -> Departed<'_, K, V> {
+        let mut departed = Departed::new(self, When::Now);
         let mut locked = self.table.0.lock();
         let table = &mut *locked;
         self.tell(table);
@@ -234,11 +165,15 @@ impl<K: Key, V: Value> Memory<K, V> {
             self.order(table);
         }
         self.set_mode(table);
+        if !table.expiry.is_empty() {
+            self.reap(table, now(), usize::MAX, &mut departed);
+        }
         while maxsize.is_some_and(|most| table.len > most) && self.evict(table, 0, &mut departed) {}
-        self.drop_unread(table, &mut departed);
         changed();
         self.off.store(maxsize == Some(0), Relaxed);
         drop(locked);
+        self.drop_all_unread();
+        departed
     }
 
     /// Where the entry of `key` stands.
@@ -248,12 +183,16 @@ impl<K: Key, V: Value> Memory<K, V> {
         self.index.find(hash, |place| is(place).then_some(place))
     }
 
-    /// Takes an entry that will be replaced out of everything but the index.
+    /// Takes an entry that another will replace out of everything but the index, and says why it leaves.
     #[inline(never)]
-    fn retire(&self, table: &mut Table, slot: Slot, now: u64) {
-        table.expired += u64::from(self.deadline(slot) <= now);
+    fn retire(&self, table: &mut Table, slot: Slot, now: u64) -> Cause {
         table.eviction.iter_mut().for_each(|eviction| eviction.remove(slot));
         table.strike(slot);
+        if self.deadline(slot) > now {
+            return Cause::Replaced;
+        }
+        table.expired += 1;
+        Cause::Expired
     }
 
     /// Enters the entry that was put into `slot`, everywhere but in the index.
@@ -262,7 +201,7 @@ impl<K: Key, V: Value> Memory<K, V> {
             self.set_deadline(table, slot, life);
         }
         table.enter(slot, life.weight);
-        let mark = if self.counts() { 0 } else { self.clock.0.load(Relaxed) };
+        let mark = if self.counts() { 0 } else { self.clock.0.now() };
         Marks::set(self, slot, mark);
         if let Some(eviction) = &mut table.eviction {
             eviction.insert(slot, mark, hash);
@@ -295,7 +234,8 @@ impl<K: Key, V: Value> Memory<K, V> {
     fn order(&self, table: &mut Table) {
         let mut held: Vec<_> = table.live.slots().map(|slot| (Marks::get(self, slot), slot)).collect();
         held.sort_unstable();
-        let hashes: Vec<_> = held.iter().map(|(_, slot)| self.hash_of(&table.occupied, *slot)).collect();
+        let hash_of = |slot| self.hash_of(&table.occupied, slot).unwrap_or(NO_HASH);
+        let hashes: Vec<_> = held.iter().map(|(_, slot)| hash_of(*slot)).collect();
         let Some(eviction) = &mut table.eviction else { return };
         for ((mut mark, slot), hash) in held.into_iter().zip(hashes) {
             if let Trace::Count(_) = eviction.trace() {
@@ -306,12 +246,12 @@ impl<K: Key, V: Value> Memory<K, V> {
         }
     }
 
-    /// Takes up to `most` entries whose time is over.
+    /// Takes up to `most` entries whose time is over, and says how many it took.
     #[inline(never)]
-    fn reap(&self, table: &mut Table, now: u64, most: usize, departed: &mut Departed<'_, K, V>) {
+    fn reap(&self, table: &mut Table, now: u64, most: usize, departed: &mut Departed<'_, K, V>) -> usize {
         let mut reaped = 0;
-        while reaped < most {
-            let Some(slot) = table.expiry.pop(now) else { return };
+        while reaped < most && !table.expiry.is_empty() {
+            let Some(slot) = table.expiry.pop(now) else { break };
             let deadline = self.deadline(slot);
             if deadline > now {
                 // It was used since.
@@ -322,15 +262,17 @@ impl<K: Key, V: Value> Memory<K, V> {
             table.expired += 1;
             reaped += 1;
         }
+        reaped
     }
 
-    /// Evicts until one more entry of `weight` fits. `false` if it never will.
-    fn make_room(&self, table: &mut Table, hash: u64, weight: u64, departed: &mut Departed<'_, K, V>) -> bool {
-        if !table.can_hold(weight) {
+    /// Evicts until one more entry fits; before anybody who lives, those go whose time is over. `false` if it never will.
+    fn make_room(&self, table: &mut Table, hash: u64, life: Life, departed: &mut Departed<'_, K, V>) -> bool {
+        if !table.can_hold(life.weight) {
             return false;
         }
-        while !table.has_room(weight) {
-            if !self.evict(table, hash, departed) {
+        while !table.has_room(life.weight) {
+            let reaped = if table.expiry.is_empty() { 0 } else { self.reap(table, life.now, 1, departed) };
+            if reaped == 0 && !self.evict(table, hash, departed) {
                 return false;
             }
         }
@@ -341,10 +283,9 @@ impl<K: Key, V: Value> Memory<K, V> {
         let Some(slot) = table.eviction.as_mut().and_then(|eviction| eviction.evict(self, incoming)) else {
             return false;
         };
-        if table.len > FAR
-            && let Some(next) = table.eviction.as_ref().and_then(|eviction| eviction.next_to_leave())
-        {
-            self.index.prefetch(self.hash_of(&table.occupied, next));
+        let next = table.eviction.as_ref().filter(|_| table.len > FAR).and_then(|eviction| eviction.next_to_leave());
+        if let Some(hash) = next.and_then(|next| self.hash_of(&table.occupied, next)) {
+            self.index.prefetch(hash);
         }
         table.strike(slot);
         table.evicted += 1;
@@ -361,9 +302,9 @@ impl<K: Key, V: Value> Memory<K, V> {
     }
 
     fn unlink(&self, table: &Table, slot: Slot) -> Unlinked {
-        // The key of another call may panic, or no longer hash as it did: then it is searched for.
-        let hash = catch_unwind(AssertUnwindSafe(|| self.hash_of(&table.occupied, slot)));
-        if !hash.is_ok_and(|hash| self.index.unlink(hash, slot)) {
+        let hash = self.hash_of(&table.occupied, slot);
+        // It may no longer hash as it did: then it is searched for.
+        if !hash.is_some_and(|hash| self.index.unlink(hash, slot)) {
             self.index.search_and_unlink(slot);
         }
         Unlinked::new(slot)
@@ -372,9 +313,9 @@ impl<K: Key, V: Value> Memory<K, V> {
     /// Sends an entry away: to the listener first, if there is one.
     fn depart(&self, table: &mut Table, gone: Unlinked, cause: Cause, departed: &mut Departed<'_, K, V>) {
         if self.listener.is_some() {
-            departed.untold.push((gone, cause));
+            departed.push_untold(gone, cause);
         } else {
-            table.limbo.push(gone);
+            table.bury(gone);
         }
     }
 
@@ -395,30 +336,7 @@ impl<K: Key, V: Value> Memory<K, V> {
         slot
     }
 
-    /// After an insertion: what has left is dropped at once where that costs no fence, else when enough has gathered.
-    fn drop_some(&self, table: &mut Table, departed: &mut Departed<'_, K, V>) {
-        let costs_no_fence = table.limbo.is_empty() || self.stripes.only_mine();
-        if table.is_limbo_full() || costs_no_fence {
-            self.drop_unread(table, departed);
-        }
-    }
-
-    /// After a removal: the values are gone when the call returns, unless somebody is reading them.
-    fn drop_unread(&self, table: &mut Table, departed: &mut Departed<'_, K, V>) {
-        if !needs_drop::<(K, V)>() && !table.limbo.is_full() {
-            return;
-        }
-        if !table.limbo.is_empty() {
-            self.sort_limbo(table);
-        }
-        for _ in 0..BATCH {
-            let Some(unread) = table.limbo.pop() else { return };
-            table.free.push(unread.slot());
-            departed.push(self.slab.take(&mut table.occupied, unread));
-        }
-    }
-
-    fn sort_limbo(&self, table: &mut Table) {
+    pub(super) fn sort_limbo(&self, table: &mut Table) {
         let mut limbo = std::mem::take(&mut table.limbo);
         // Hits on what is about to be used again are told, and so forgotten, while nobody is there.
         limbo.sort(&self.stripes, || self.tell(table));
@@ -426,8 +344,10 @@ impl<K: Key, V: Value> Memory<K, V> {
         table.gone = 0;
     }
 
+    /// `None` if the key panics: it is the key of another call, which must not end this one.
     #[inline]
-    fn hash_of(&self, occupied: &Occupied, slot: Slot) -> u64 {
-        self.hasher.hash_one(&self.slab.held(occupied, slot).0)
+    fn hash_of(&self, occupied: &Occupied, slot: Slot) -> Option<u64> {
+        let key = &self.slab.held(occupied, slot).0;
+        catch_unwind(AssertUnwindSafe(|| self.hasher.hash_one(key))).ok()
     }
 }

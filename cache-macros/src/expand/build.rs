@@ -36,6 +36,9 @@ pub(super) fn build(model: &Model) -> TokenStream {
     if let Some(weigh) = &settings.weigh {
         calls.push(quote!(.weigher(#root::weigher::<#key, #value>(#weigh))));
     }
+    if let Some(on_evict) = &settings.on_evict {
+        calls.push(quote!(.on_evict(#root::listener::<#key, #value>(#on_evict))));
+    }
     if let Some(store) = &settings.store {
         calls.extend(persistent(model, store));
     }

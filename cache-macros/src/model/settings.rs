@@ -1,11 +1,11 @@
 //! The bounds of the cache and the backend behind it.
 
 use super::literal::{Bytes, Time, text};
-use crate::attr::{Argument, Arguments, nearest};
+use crate::attr::{Argument, Arguments, KeyExpr, nearest};
 use crate::tokens::{Fingerprint, predicates};
 use proc_macro2::{Group, Ident, Span, TokenStream};
 use quote::ToTokens;
-use syn::{Attribute, Error, Expr, ExprLit, Lit, Signature};
+use syn::{Attribute, Error, Expr, ExprLit, Lit, Pat, Signature};
 
 /// How the cache is built.
 pub(crate) struct Settings {
@@ -15,6 +15,7 @@ pub(crate) struct Settings {
     pub(crate) tti: Option<Time>,
     pub(crate) max_bytes: Option<Bytes>,
     pub(crate) weigh: Option<Expr>,
+    pub(crate) on_evict: Option<Expr>,
     pub(crate) store: Option<Store>,
 }
 
@@ -51,7 +52,7 @@ pub(crate) enum Version {
     Tokens(u64, Vec<TokenStream>),
 }
 
-const POLICIES: [&str; 8] = ["Lru", "Mru", "Fifo", "Lfu", "Random", "Sieve", "S3Fifo", "TinyLfu"];
+const POLICIES: [&str; 10] = ["Lru", "Mru", "Fifo", "Lfu", "Random", "Sieve", "S3Fifo", "TinyLfu", "Tenure", "Auto"];
 const WRITES: [&str; 2] = ["Through", "Behind"];
 const CODECS: [&str; 5] = ["Postcard", "Bincode", "Json", "MessagePack", "Cbor"];
 
@@ -77,6 +78,7 @@ impl Settings {
             tti: arguments.tti.and_then(|given| kept(Time::new(given.value, "tti"), errors)),
             max_bytes: arguments.max_bytes.and_then(|given| kept(Bytes::new(given.value), errors)),
             weigh: arguments.weigh.map(|given| given.value),
+            on_evict: arguments.on_evict.and_then(|given| kept(listener(given, &arguments.key), errors)),
             store: store(
                 arguments.backend,
                 Persistence {
@@ -145,6 +147,22 @@ fn bound(maxsize: Option<Argument<Expr>>, errors: &mut Vec<Error>) -> Bound {
         errors.push(Error::new_spanned(lit, "`maxsize` is a number of entries, or `None`"));
     }
     Bound::Given(maxsize.value)
+}
+
+/// What is called with each entry that leaves; as far as it can be seen, with as many arguments as it takes.
+fn listener(on_evict: Argument<Expr>, key: &Option<Argument<KeyExpr>>) -> Result<Expr, Error> {
+    let inferred = key.as_ref().is_some_and(|key| key.value.ty.is_none());
+    let message = match &on_evict.value {
+        Expr::Lit(_) => "`on_evict` is a function: write `|key, value, cause| ..`, or its path",
+        Expr::Closure(closure) if closure.inputs.len() != 3 => {
+            "`on_evict` is called with three arguments: write `|key, value, cause| ..`"
+        }
+        // The cache is built where the type of an inferred key has no name.
+        Expr::Closure(closure) if matches!(closure.inputs[0], Pat::Wild(_)) => return Ok(on_evict.value),
+        _ if inferred => "`on_evict` is called with the key, whose type must be said: write `key: T = ..`",
+        _ => return Ok(on_evict.value),
+    };
+    Err(Error::new_spanned(&on_evict.value, message))
 }
 
 fn codec(expr: Expr) -> Codec {

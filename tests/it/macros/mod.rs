@@ -1,6 +1,7 @@
 //! `#[lru_cache]`: what each argument does, and that nothing else about a function changes.
 
 mod bounds;
+mod departures;
 mod entries;
 mod futures;
 mod generics;

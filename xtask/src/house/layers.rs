@@ -7,7 +7,7 @@ use std::path::Path;
 /// The modules of the core from the bottom up. A module imports from its own layer and from those before it.
 /// A submodule stands with its parent, unless it is named itself.
 const LAYERS: &[&[&str]] = &[
-    &["error", "time", "key", "sync", "lock", "system", "threads", "info", "instances", "offload"],
+    &["error", "time", "key", "sync", "lock", "system", "threads", "info", "instances", "offload", "orders"],
     &["eviction", "counts", "fault", "metrics", "timer", "waits"],
     &["backend", "bytes", "memory", "simulate", "studies", "flight", "flights", "dooms", "store", "behind"],
     &["remote", "settings", "storing", "conformance"],

@@ -2,29 +2,42 @@
 //!
 //! `sqlite [DIR [gets|puts|threads|log]]`: DIR is where the files lie, on a disk or a tmpfs.
 
-use compare::{Contender, race, rate};
+use compare::{Contender, Measure, Options, Race, Report, Role, Standings, Table, median, rate};
 use memolith::backends::Sqlite;
 use memolith::{Backend as _, Cache, Writes};
 use rusqlite::{Connection, params};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 type Rows = Cache<(u64,), String>;
 
 const ROWS: u64 = 100_000;
+const SELECT: &str = "SELECT value FROM entries WHERE key = ?1";
+const INSERT: &str = "INSERT OR REPLACE INTO entries VALUES (?1, ?2)";
+
+/// A part of the theme; it puts its files into the directory.
+type Part = fn(&mut Report, &Options, &Path);
 
 fn main() {
-    let place = std::env::args().nth(1).unwrap_or_else(|| std::env::temp_dir().display().to_string());
-    let place = Path::new(&place).join(format!("memolith-bench-{}", std::process::id()));
+    let options = Options::from_args();
+    let place = options.words.first().map_or_else(std::env::temp_dir, PathBuf::from);
+    let place = place.join(format!("memolith-bench-{}", std::process::id()));
     std::fs::create_dir_all(&place).expect("the directory can be made");
-    let only = std::env::args().nth(2);
-    for (name, theme) in [("gets", gets as fn(&Path)), ("puts", puts), ("threads", threads), ("log", log)] {
-        if only.as_deref().is_none_or(|only| only == name) {
-            theme(&place);
+    let mut report = Report::new("sqlite", &options);
+    let only = options.words.get(1);
+    for (name, part) in [("gets", gets as Part), ("puts", puts), ("threads", threads), ("log", log)] {
+        if only.is_none_or(|only| only == name) {
+            part(&mut report, &options, &place);
         }
     }
     let _ = std::fs::remove_dir_all(&place);
+    report.save();
+}
+
+/// Time of day, because a write waits for the disk or for another thread; turns are long enough for a few batches.
+fn race(options: &Options, contenders: Vec<Contender<'_>>) -> Standings {
+    Race::new(Measure::Together, options).run(contenders)
 }
 
 fn value(key: u64) -> String {
@@ -58,7 +71,7 @@ fn keys(bound: u64) -> impl FnMut() -> u64 {
     }
 }
 
-fn gets(place: &Path) {
+fn gets(report: &mut Report, options: &Options, place: &Path) {
     let bare = raw(&place.join("raw.db"));
     bare.execute_batch("BEGIN").expect("nobody else is here");
     for key in 0..ROWS {
@@ -70,14 +83,12 @@ fn gets(place: &Path) {
     (0..ROWS).for_each(|key| cache.insert((key,), value(key)));
     cache.flush().expect("the disk has room");
     for (title, hot) in [("get, 100,000 rows of 64 B", ROWS), ("get, 1,000 of them", 1_000)] {
-        let mut statement = bare.prepare("SELECT value FROM entries WHERE key = ?1").expect("the table is there");
-        let (mut theirs, mut mine) = (keys(hot), keys(hot));
-        race(
-            title,
-            15,
-            20_000,
-            &mut [
-                Contender::new("raw rusqlite, prepared, its own read transaction", |times| {
+        let (bare, mut theirs, mut mine) = (raw(&place.join("raw.db")), keys(hot), keys(hot));
+        let standings = race(
+            options,
+            vec![
+                Contender::single("raw rusqlite, prepared, its own read transaction", Role::Floor, move |times| {
+                    let mut statement = bare.prepare(SELECT).expect("the table is there");
                     for _ in 0..times {
                         let key = theirs();
                         let found: Vec<u8> = statement
@@ -88,19 +99,19 @@ fn gets(place: &Path) {
                         assert_eq!(found.len(), 64);
                     }
                 }),
-                Contender::new("memolith, memory = 0", |times| {
+                Contender::single("memolith, memory = 0", Role::Ours, |times| {
                     for _ in 0..times {
                         assert!(cache.get(&(mine(),)).is_some_and(|found| found.len() == 64));
                     }
                 }),
             ],
         );
+        report.plotted(title, "", (&standings.table(), &standings.chart("ns per get")));
     }
 }
 
-fn puts(place: &Path) {
+fn puts(report: &mut Report, options: &Options, place: &Path) {
     let bare = raw(&place.join("raw-put.db"));
-    let mut insert = bare.prepare("INSERT OR REPLACE INTO entries VALUES (?1, ?2)").expect("the table is there");
     let roomy = ours(&place.join("roomy.db"), Some(100_000_000), Writes::Through);
     let full = ours(&place.join("full.db"), Some(10_000), Writes::Through);
     let behind = ours(&place.join("behind.db"), Some(100_000_000), Writes::Behind);
@@ -111,29 +122,30 @@ fn puts(place: &Path) {
         *n += 1;
         n.wrapping_mul(0x9e37_79b9_7f4a_7c15)
     };
-    race(
-        "put, a new key of 64 B each, committed one by one",
-        9,
-        5_000,
-        &mut [
-            Contender::new("raw rusqlite, prepared", |times| {
+    let standings = race(
+        options,
+        vec![
+            Contender::single("raw rusqlite, prepared", Role::Floor, move |times| {
+                let mut insert = bare.prepare(INSERT).expect("the table is there");
                 for _ in 0..times {
                     let key = next(&mut a);
                     insert.execute(params![key.to_le_bytes(), value(key)]).expect("the disk has room");
                 }
             }),
-            Contender::new("memolith, bounded and not full", |times| {
+            Contender::single("memolith, bounded and not full", Role::Ours, |times| {
                 (0..times).for_each(|_| insert_next(&roomy, next(&mut b)));
             }),
-            Contender::new("memolith, full: each put evicts one", |times| {
+            Contender::single("memolith, full: each put evicts one", Role::Ours, |times| {
                 (0..times).for_each(|_| insert_next(&full, next(&mut c)));
             }),
-            Contender::new("memolith, writes = Behind, until all is committed", |times| {
+            Contender::single("memolith, writes = Behind, until all is committed", Role::Ours, |times| {
                 (0..times).for_each(|_| insert_next(&behind, next(&mut d)));
                 behind.flush().expect("the disk has room");
             }),
         ],
     );
+    let title = "put, a new key of 64 B each, committed one by one";
+    report.plotted(title, "", (&standings.table(), &standings.chart("ns per put")));
 }
 
 fn insert_next(cache: &Rows, key: u64) {
@@ -141,21 +153,20 @@ fn insert_next(cache: &Rows, key: u64) {
 }
 
 /// Puts per second until everything is committed.
-fn put_rate(cache: &Rows, threads: usize) -> f64 {
+fn put_rate(options: &Options, cache: &Rows, threads: usize) -> f64 {
     let start = Instant::now();
-    let rate = rate(threads, Duration::from_millis(1_500), |thread, n| {
+    let rate = rate(threads, Duration::from_millis(options.scaled(1_500) as u64), |thread, n| {
         insert_next(cache, ((thread as u64) << 48 | n).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     });
     let (before, _) = (start.elapsed(), cache.flush());
     rate * before.as_secs_f64() / start.elapsed().as_secs_f64()
 }
 
-fn threads(place: &Path) {
-    println!("\n### puts of several threads, thousand per second until all is committed\n");
-    println!("| | 1 thread, Through | 8 threads, Through | x | 8 threads, Behind | x |\n|---|---|---|---|---|---|");
+fn threads(report: &mut Report, options: &Options, place: &Path) {
+    let mut table = Table::new(["", "1 thread, Through", "8 threads, Through", "x", "8 threads, Behind", "x"]);
     for (name, maxsize) in [("bounded, not full", 100_000_000), ("full", 10_000)] {
         let mut rates = [vec![], vec![], vec![]];
-        for round in 0..5 {
+        for round in 0..if options.quick { 1 } else { 5 } {
             let path = place.join(format!("threads-{maxsize}-{round}.db"));
             let through = ours(&path, Some(maxsize), Writes::Through);
             let behind = ours(&path, Some(maxsize), Writes::Behind);
@@ -163,26 +174,20 @@ fn threads(place: &Path) {
                 (0..10_000).for_each(|key| behind.insert((u64::MAX - key,), value(key)));
                 behind.flush().expect("the disk has room");
             }
-            rates[0].push(put_rate(&through, 1));
-            rates[1].push(put_rate(&through, 8));
-            rates[2].push(put_rate(&behind, 8));
+            rates[0].push(put_rate(options, &through, 1));
+            rates[1].push(put_rate(options, &through, 8));
+            rates[2].push(put_rate(options, &behind, 8));
         }
-        let ratio =
-            |of: usize| compare::median(rates[of].iter().zip(&rates[0]).map(|(many, one)| many / one).collect());
-        let thousands = |of: usize| compare::median(rates[of].clone()) / 1e3;
-        println!(
-            "| {name} | {:.0} | {:.0} | {:.2} | {:.0} | {:.2} |",
-            thousands(0),
-            thousands(1),
-            ratio(1),
-            thousands(2),
-            ratio(2)
-        );
+        let ratio = |of: usize| median(rates[of].iter().zip(&rates[0]).map(|(many, one)| many / one).collect());
+        let thousands = |of: usize| format!("{:.0}", median(rates[of].clone()) / 1e3);
+        let over = |of: usize| format!("{:.2}", ratio(of));
+        table.row(name, Role::Ours, [thousands(0), thousands(1), over(1), thousands(2), over(2)]);
     }
+    report.table("puts of several threads", "Thousand per second until all is committed.", &table);
 }
 
-fn log(place: &Path) {
-    let path = place.join("log.db");
+fn log(report: &mut Report, options: &Options, place: &Path) {
+    let (path, puts) = (place.join("log.db"), options.scaled(100_000));
     let cache = Arc::new(ours(&path, None, Writes::Through));
     cache.insert((0,), value(0));
     let stop = std::sync::atomic::AtomicBool::new(false);
@@ -193,7 +198,7 @@ fn log(place: &Path) {
                 cache.get(&(0,));
             }
         });
-        for key in 0..100_000u64 {
+        for key in 0..puts as u64 {
             cache.insert((key.wrapping_mul(0x9e37_79b9_7f4a_7c15),), value(key));
             if key % 500 == 0 {
                 largest = largest.max(std::fs::metadata(place.join("log.db-wal")).map_or(0, |found| found.len()));
@@ -201,6 +206,6 @@ fn log(place: &Path) {
         }
         stop.store(true, std::sync::atomic::Ordering::Relaxed);
     });
-    println!("\nlog file beside a busy reader, 100,000 puts: {} KiB at most", largest / 1024);
+    report.say(&format!("### log file beside a busy reader\n\n{puts} puts: {} KiB at most.\n", largest / 1024));
     let _ = Sqlite::open(&path).map(|backend| backend.flush());
 }

@@ -21,7 +21,7 @@ pub(super) fn model(policy: Policy) -> Box<dyn Model> {
         Policy::Mru => Box::new(Order { keys: Vec::new(), touches: true, newest: true }),
         Policy::Fifo => Box::new(Order { keys: Vec::new(), touches: false, newest: false }),
         Policy::Lfu => Box::new(Counts::default()),
-        Policy::Random => Box::new(Anyone::default()),
+        Policy::Random | Policy::Tenure | Policy::Auto => Box::new(Anyone::default()),
         Policy::Sieve => Box::new(Queue::default()),
         Policy::S3Fifo => Box::new(SmallAndMain::default()),
         Policy::TinyLfu => Box::new(WindowAndMain::default()),

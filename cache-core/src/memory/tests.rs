@@ -1,0 +1,102 @@
+//! The memory tier as a whole: what is exact stays exact in the corners of its machinery.
+
+use super::{Bounds, Life, Memory, NEVER};
+use crate::eviction::Policy;
+use crate::key::{Key, Value};
+use std::cell::Cell;
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+fn bounds(maxsize: Option<usize>) -> Bounds {
+    Bounds { maxsize, max_weight: None, policy: Policy::Lru, tti: None }
+}
+
+fn memory<K: Key, V: Value>(maxsize: Option<usize>) -> Memory<K, V> {
+    Memory::new(bounds(maxsize), Default::default(), None, 7)
+}
+
+impl<K: Key, V: Value> Memory<K, V> {
+    fn hash_one(&self, key: &K) -> u64 {
+        self.hasher.hash_one(key)
+    }
+
+    fn set(&self, key: K, value: V) {
+        drop(self.insert(self.hash_one(&key), &mut Some((key, value)), Life { now: 0, limit: NEVER, weight: 0 }));
+    }
+
+    fn ask(&self, key: &K) -> Option<V> {
+        self.get(self.hash_one(key), key, || 0)
+    }
+}
+
+#[test]
+fn a_large_cache_of_plain_values_is_cleared() {
+    let memory = memory::<u64, u64>(Some(10_000));
+    (0..10_000).for_each(|key| memory.set(key, key));
+    drop(memory.clear(|| {}));
+    assert_eq!(memory.len(|| 0), 0);
+    assert_eq!(memory.ask(&1), None);
+}
+
+#[test]
+fn an_insertion_is_later_than_however_many_hits_before_it() {
+    for hits in [100, 32_766, 32_767, 32_768, 65_535, 65_536, 70_000, 98_303, 131_073] {
+        let memory = memory::<u64, u64>(Some(2));
+        memory.set(1, 1);
+        memory.set(2, 2);
+        (0..hits).for_each(|_| assert_eq!(memory.ask(&1), Some(1)));
+        memory.set(3, 3);
+        memory.set(4, 4);
+        assert_eq!(memory.ask(&1), None, "after {hits} hits");
+        assert_eq!(memory.ask(&3), Some(3), "after {hits} hits");
+    }
+}
+
+#[test]
+fn who_is_moved_while_a_predicate_looks_is_seen() {
+    let memory = memory::<u64, u64>(None);
+    (0..300).for_each(|key| memory.set(key, 1));
+    let mut more = 1_000..5_000;
+    let (removed, _departed) = memory.remove_if(0, |_, value| {
+        // The index grows while it is walked through.
+        more.by_ref().take(100).for_each(|key| memory.set(key, 2));
+        *value == 1
+    });
+    assert_eq!(removed, 300);
+    assert!((0..300).all(|key| memory.ask(&key).is_none()));
+}
+
+thread_local! {
+    static ARMED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// A key whose hash panics when it is told to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Bomb(u64);
+
+impl Hash for Bomb {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        assert!(!(ARMED.get() && self.0 == 3), "told to");
+        self.0.hash(state);
+    }
+}
+
+#[test]
+fn a_key_that_cannot_be_hashed_any_more_harms_nobody_else() {
+    let memory = memory::<Bomb, u64>(None);
+    (0..1_000).for_each(|key| memory.set(Bomb(key), key));
+    ARMED.set(true);
+    let others = |memory: &Memory<Bomb, u64>, keys: std::ops::Range<u64>| {
+        keys.filter(|key| *key != 3).filter(|key| memory.ask(&Bomb(*key)) == Some(*key)).count()
+    };
+    let done = catch_unwind(AssertUnwindSafe(|| {
+        (1_000..5_000).for_each(|key| memory.set(Bomb(key), key));
+        assert_eq!(others(&memory, 0..5_000), 4_999);
+        drop(memory.set_maxsize(Some(100), || 0, || ()));
+        (5_000..5_100).for_each(|key| memory.set(Bomb(key), key));
+    }));
+    ARMED.set(false);
+    assert!(done.is_ok());
+    assert_eq!(others(&memory, 5_000..5_100), 100);
+    assert_eq!(memory.len(|| 0), 100);
+}
