@@ -34,8 +34,8 @@ use stripes::{Clock, Stripes};
 use table::Table;
 
 pub use cause::Cause;
-pub(crate) use departed::Departed;
 pub(crate) use hits::Hit;
+pub(crate) use writes::Exchange;
 
 /// The deadline of what does not expire.
 pub(crate) const NEVER: u64 = u64::MAX;

@@ -73,7 +73,9 @@ impl Tier {
     fn put(&self, key: u64, limit: u64) {
         let (text, value) = (format!("key {key}"), Carrier::new(key, limit, &self.alive));
         let life = Life { now: self.clock.load(SeqCst), limit, weight: 0 };
-        drop(self.memory.insert(self.memory.hasher.hash_one(&text), &mut Some((text, value)), life));
+        let (hash, mut exchange) = (self.memory.hasher.hash_one(&text), self.memory.exchange(life));
+        exchange.new = Some((text, value));
+        self.memory.insert(hash, &mut exchange);
     }
 
     /// As a cached function does: where it lies if that is quick, else a copy.

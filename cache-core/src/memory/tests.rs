@@ -21,7 +21,9 @@ impl<K: Key, V: Value> Memory<K, V> {
     }
 
     fn set(&self, key: K, value: V) {
-        drop(self.insert(self.hash_one(&key), &mut Some((key, value)), Life { now: 0, limit: NEVER, weight: 0 }));
+        let (hash, mut exchange) = (self.hash_one(&key), self.exchange(Life { now: 0, limit: NEVER, weight: 0 }));
+        exchange.new = Some((key, value));
+        self.insert(hash, &mut exchange);
     }
 
     fn ask(&self, key: &K) -> Option<V> {

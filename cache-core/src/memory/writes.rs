@@ -20,45 +20,59 @@ const FAR: usize = 1 << 18;
 /// Of a key whose hash is no more to be had: nobody finds it, and it leaves when its turn comes.
 const NO_HASH: u64 = 0;
 
+/// An entry that comes, and what leaves for it. In one place from the beginning, for moving it would cost as much as a lock.
+pub(crate) struct Exchange<'a, K: Key, V: Value> {
+    /// To be put in place. What finds no room stays.
+    pub(crate) new: Option<(K, V)>,
+    life: Life,
+    departed: Departed<'a, K, V>,
+}
+
 impl<K: Key, V: Value> Memory<K, V> {
-    /// Stores or replaces what is in `new`, in the same step evicting what has to leave. What finds no room stays in `new`,
-    /// and the entry that it would have replaced leaves.
-    pub(crate) fn insert(&self, hash: u64, new: &mut Option<(K, V)>, life: Life) -> Departed<'_, K, V> {
-        let mut departed = Departed::new(self, When::Soon);
+    /// Of nothing yet. To be made, and dropped, outside of all locks.
+    #[inline]
+    pub(crate) fn exchange(&self, life: Life) -> Exchange<'_, K, V> {
+        Exchange { new: None, life, departed: Departed::new(self, When::Soon) }
+    }
+
+    /// Stores or replaces what is new, in the same step evicting what has to leave. If it finds no room, the entry that it
+    /// would have replaced leaves.
+    pub(crate) fn insert(&self, hash: u64, exchange: &mut Exchange<'_, K, V>) {
+        let Exchange { new, life, departed } = exchange;
+        let life = *life;
         let mut locked = self.table.0.lock();
         let table = &mut *locked;
-        let Some((key, _)) = new.as_ref() else { return departed };
+        let Some((key, _)) = new.as_ref() else { return };
         // The user's code comes first: if it panics, nothing has changed.
         self.index.grow(table.len, |slot| self.hash_of(&table.occupied, slot).unwrap_or(NO_HASH));
         let old = if self.index.is_absent(hash) { None } else { self.place_of(table, hash, key) };
         self.tell(table);
         let superseded = old.map_or(Cause::Replaced, |old| self.retire(table, old.slot(), life.now));
         if !table.expiry.is_empty() {
-            self.reap(table, life.now, RECLAIM, &mut departed);
+            self.reap(table, life.now, RECLAIM, departed);
         }
-        let stays = life.limit > life.now && self.make_room(table, hash, life, &mut departed);
+        let stays = life.limit > life.now && self.make_room(table, hash, life, departed);
         let Some(entry) = new.take_if(|_| stays) else {
             if let Some(old) = old {
                 let gone = self.unlink(table, old.slot());
-                self.depart(table, gone, superseded, &mut departed);
+                self.depart(table, gone, superseded, departed);
             }
-            return departed;
+            return;
         };
-        let slot = self.put(table, entry, &mut departed);
+        let slot = self.put(table, entry, departed);
         let _ = self.clock.0.tick();
         self.settle(table, slot, life, hash);
         match old {
             Some(place) => {
                 let gone = place.slot();
                 place.replace(slot);
-                self.depart(table, Unlinked::new(gone), superseded, &mut departed);
+                self.depart(table, Unlinked::new(gone), superseded, departed);
             }
             None => self.index.link(hash, slot),
         }
         if needs_drop::<(K, V)>() {
-            self.drop_some(table, &mut departed);
+            self.drop_some(table, departed);
         }
-        departed
     }
 
     /// Whether `key` had a live value.
