@@ -75,12 +75,9 @@ unsafe impl Zero for Group {}
 /// thirds, where in four groups one is full and every search for an entry of it goes on.
 fn groups_for(entries: usize) -> usize {
     if entries <= SMALL {
-        (entries / 3 + 1).next_power_of_two()
-    } else if entries <= MIDDLE {
-        entries / 3 + 1
-    } else {
-        entries * 10 / (WAYS * 7) + 1
+        return (entries / 3 + 1).next_power_of_two();
     }
+    if entries <= MIDDLE { entries / 3 + 1 } else { entries * 10 / (WAYS * 7) + 1 }
 }
 
 impl Index {

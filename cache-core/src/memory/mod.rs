@@ -22,8 +22,7 @@ mod writes;
 
 use crate::eviction::{Marks, Policy, Slot};
 use crate::key::{Key, Value};
-use crate::lock::Lock;
-use crate::sync::{AtomicBool, AtomicU32, AtomicU64};
+use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Lock};
 use hashbrown::DefaultHashBuilder;
 use index::Index;
 use segments::Segments;
