@@ -4,7 +4,8 @@ mod board;
 
 use crate::flight::Flight;
 use crate::key::{Key, KeyRef, Value};
-use crate::sync::{AtomicU64, Lock, planted};
+use crate::lock::Lock;
+use crate::sync::{AtomicU64, planted};
 use crate::waits::{Ticket, thread};
 use board::{Board, Posted, Stage};
 use std::sync::Arc;
@@ -205,13 +206,7 @@ impl<K: Key, V: Value> Flights<K, V> {
 
     /// Runs `keep`, which puts a value in place: what is under way for `key` must not be kept. If the value is to be
     /// written to the backend, `storing`, which has landed, is posted until that has ended.
-    pub(crate) fn replace<R>(
-        &self,
-        hash: u64,
-        key: K,
-        storing: Option<&Arc<Flight<V>>>,
-        keep: impl FnOnce(K) -> R,
-    ) -> R {
+    pub(crate) fn replace(&self, hash: u64, key: K, storing: Option<&Arc<Flight<V>>>, keep: impl FnOnce(K)) {
         let posted = storing.map(|flight| {
             let (key, ticket, flight) = (key.clone(), flight.ticket(), Some(Arc::clone(flight)));
             Posted { hash, key, ticket, flight, stage: Stage::Storing }
@@ -219,9 +214,8 @@ impl<K: Key, V: Value> Flights<K, V> {
         let mut board = self.board(hash).lock();
         board.forget(hash, &key);
         board.landed = thread();
-        let kept = keep(key);
+        keep(key);
         posted.into_iter().for_each(|posted| board.post(posted));
-        kept
     }
 
     /// An invalidation of `key`: what is under way for it must not be kept.

@@ -20,7 +20,6 @@ mod info;
 mod instances;
 mod key;
 mod lease;
-#[cfg(not(any(shuttle, loom)))]
 mod lock;
 mod memory;
 #[cfg(feature = "metrics")]

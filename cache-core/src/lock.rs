@@ -6,12 +6,11 @@
 
 #![expect(unsafe_code, reason = "a lock; a miss takes two, and those of the library cost it 14 ns more")]
 
-use crate::sync::AtomicBool;
+use crate::sync::{AtomicBool, pause};
 use std::cell::UnsafeCell;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::time::Duration;
 
 /// A value that one thread at a time may use.
 #[derive(Default)]
@@ -66,15 +65,6 @@ impl<T> Lock<T> {
     }
 }
 
-/// The `round`th wait for what takes nanoseconds: if it takes longer, the holder has lost its processor.
-fn pause(round: u32) {
-    match round {
-        0..6 => (0..1 << round).for_each(|_| std::hint::spin_loop()),
-        6..40 => std::thread::yield_now(),
-        _ => std::thread::sleep(Duration::from_micros(50)),
-    }
-}
-
 impl<T> Deref for Held<'_, T> {
     type Target = T;
 
@@ -107,7 +97,7 @@ impl<T: fmt::Debug> fmt::Debug for Lock<T> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(any(shuttle, loom))))]
 mod tests {
     use super::Lock;
     use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -11,11 +11,19 @@ pub(crate) use shuttled::*;
 
 #[cfg(not(any(shuttle, loom)))]
 mod os {
-    pub(crate) use crate::lock::Lock;
     pub(crate) use parking_lot::Mutex;
     pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
     pub(crate) use std::thread::{Thread, current, park};
     pub(crate) use std::thread_local;
+
+    /// The `round`th wait for what another thread does within nanoseconds: if it takes longer, that has lost its processor.
+    pub(crate) fn pause(round: u32) {
+        match round {
+            0..6 => (0..1 << round).for_each(|_| std::hint::spin_loop()),
+            6..40 => std::thread::yield_now(),
+            _ => std::thread::sleep(std::time::Duration::from_micros(50)),
+        }
+    }
 
     /// A lock that every cache of the process shares.
     macro_rules! global {
@@ -51,7 +59,6 @@ mod os {
 
 #[cfg(shuttle)]
 mod shuttled {
-    pub(crate) use self::Mutex as Lock;
     use shuttle::sync::MutexGuard;
     pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
     pub(crate) use shuttle::thread::{Thread, current, park};
@@ -70,6 +77,11 @@ mod shuttled {
         pub(crate) fn get_mut(&mut self) -> &mut T {
             self.0.get_mut().unwrap_or_else(|poisoned| poisoned.into_inner())
         }
+    }
+
+    /// A model has no time: to wait is to let others go on.
+    pub(crate) fn pause(_round: u32) {
+        shuttle::thread::yield_now();
     }
 
     macro_rules! global {
@@ -92,7 +104,6 @@ mod shuttled {
 
 #[cfg(loom)]
 mod loomed {
-    pub(crate) use self::Mutex as Lock;
     pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
     pub(crate) use loom::thread::{Thread, current, park};
 

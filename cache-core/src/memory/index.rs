@@ -75,9 +75,12 @@ unsafe impl Zero for Group {}
 /// thirds, where in four groups one is full and every search for an entry of it goes on.
 fn groups_for(entries: usize) -> usize {
     if entries <= SMALL {
-        return (entries / 3 + 1).next_power_of_two();
+        (entries / 3 + 1).next_power_of_two()
+    } else if entries <= MIDDLE {
+        entries / 3 + 1
+    } else {
+        entries * 10 / (WAYS * 7) + 1
     }
-    if entries <= MIDDLE { entries / 3 + 1 } else { entries * 10 / (WAYS * 7) + 1 }
 }
 
 impl Index {

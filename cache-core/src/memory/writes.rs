@@ -64,7 +64,7 @@ impl<K: Key, V: Value> Memory<K, V> {
         let _ = self.clock.0.tick();
         self.settle(table, slot, life, hash);
         match old {
-            Some((place, cause)) => {
+            Some(place) => {
                 let gone = place.slot();
                 place.replace(slot);
                 self.depart(table, Unlinked::new(gone), superseded, departed);
