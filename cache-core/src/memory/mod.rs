@@ -22,7 +22,8 @@ mod writes;
 
 use crate::eviction::{Marks, Policy, Slot};
 use crate::key::{Key, Value};
-use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Lock};
+use crate::lock::Lock;
+use crate::sync::{AtomicBool, AtomicU32, AtomicU64};
 use hashbrown::DefaultHashBuilder;
 use index::Index;
 use segments::Segments;
