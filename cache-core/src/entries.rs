@@ -5,7 +5,7 @@ use crate::cache::Cache;
 use crate::error::{ErrorKind, Result};
 use crate::flight::Flight;
 use crate::key::{Key, KeyRef, Value};
-use crate::memory::{Departed, Life};
+use crate::memory::{Exchange, Life};
 use crate::remote::stamp;
 use crate::settings::shorter;
 use crate::storing::{Posted, Storing};
@@ -122,14 +122,13 @@ impl<K: Key, V: Value> Cache<K, V> {
     }
 
     /// Puts an entry into memory, and `storing` on the board if there is one, in one step.
-    fn replace(&self, hash: u64, storing: Option<&Arc<Flight<V>>>, entry: (K, V), life: Life) -> Departed<'_, K, V> {
+    fn replace(&self, hash: u64, storing: Option<&Arc<Flight<V>>>, entry: (K, V), life: Life) -> Exchange<'_, K, V> {
         let (key, value) = entry;
-        let mut value = Some(value);
-        let mut new = None;
-        let keep = |key| {
-            new = value.take().map(|value| (key, value));
-            self.memory.insert(hash, &mut new, life)
-        };
-        self.flights.replace(hash, key, storing, keep)
+        let mut exchange = self.memory.exchange();
+        self.flights.replace(hash, key, storing, |key| {
+            exchange.new = Some((key, value));
+            self.memory.insert(hash, life, &mut exchange);
+        });
+        exchange
     }
 }

@@ -4,7 +4,8 @@ mod board;
 
 use crate::flight::Flight;
 use crate::key::{Key, KeyRef, Value};
-use crate::sync::{AtomicU64, Mutex, planted};
+use crate::lock::Lock;
+use crate::sync::{AtomicU64, planted};
 use crate::waits::{Ticket, thread};
 use board::{Board, Posted, Stage};
 use std::sync::Arc;
@@ -25,7 +26,7 @@ pub(crate) struct Flights<K, V> {
 /// One cache line at least, which no other part shares.
 #[derive(Debug)]
 #[repr(align(64))]
-struct Part<K, V>(Mutex<Board<K, V>>);
+struct Part<K, V>(Lock<Board<K, V>>);
 
 /// Who would compute.
 #[derive(Clone, Copy, Debug)]
@@ -81,14 +82,14 @@ impl<V: Value> Drop for Landing<V> {
 
 impl<K, V> Default for Flights<K, V> {
     fn default() -> Self {
-        let part = || Part(Mutex::new(Board::default()));
+        let part = || Part(Lock::new(Board::default()));
         Flights { parts: (0..PARTS).map(|_| part()).collect(), sweeps: AtomicU64::new(0) }
     }
 }
 
 impl<K, V> Flights<K, V> {
     #[inline]
-    fn board(&self, hash: u64) -> &Mutex<Board<K, V>> {
+    fn board(&self, hash: u64) -> &Lock<Board<K, V>> {
         // Not the bits by which the tables choose a place.
         &self.parts[(hash >> 40) as usize % PARTS].0
     }
@@ -205,13 +206,7 @@ impl<K: Key, V: Value> Flights<K, V> {
 
     /// Runs `keep`, which puts a value in place: what is under way for `key` must not be kept. If the value is to be
     /// written to the backend, `storing`, which has landed, is posted until that has ended.
-    pub(crate) fn replace<R>(
-        &self,
-        hash: u64,
-        key: K,
-        storing: Option<&Arc<Flight<V>>>,
-        keep: impl FnOnce(K) -> R,
-    ) -> R {
+    pub(crate) fn replace(&self, hash: u64, key: K, storing: Option<&Arc<Flight<V>>>, keep: impl FnOnce(K)) {
         let posted = storing.map(|flight| {
             let (key, ticket, flight) = (key.clone(), flight.ticket(), Some(Arc::clone(flight)));
             Posted { hash, key, ticket, flight, stage: Stage::Storing }
@@ -219,9 +214,8 @@ impl<K: Key, V: Value> Flights<K, V> {
         let mut board = self.board(hash).lock();
         board.forget(hash, &key);
         board.landed = thread();
-        let kept = keep(key);
+        keep(key);
         posted.into_iter().for_each(|posted| board.post(posted));
-        kept
     }
 
     /// An invalidation of `key`: what is under way for it must not be kept.

@@ -183,12 +183,12 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
         // Outside of the lock, so that all is dropped there: what leaves memory, what finds no room there, and the key
         // if a comparison of keys panics. What leaves does so when those who wait have their value: the listener may
         // take its time, or ask for the key.
-        let (mut new, mut unkept, mut displaced) = (None, None, None);
+        let (mut exchange, mut unkept) = (cache.memory.exchange(), None);
         let insert = |key| match copy {
             None => unkept = Some(key),
             Some(copy) => {
-                new = Some((key, copy));
-                displaced = Some(cache.memory.insert(hash, &mut new, life));
+                exchange.new = Some((key, copy));
+                cache.memory.insert(hash, life, &mut exchange);
             }
         };
         // While the board is locked nobody can invalidate the key.
@@ -202,7 +202,7 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
         };
         flight.land(value.clone());
         // By name: a result that is made before the listener panics would never be dropped.
-        drop(displaced);
+        drop(exchange);
         Some(storing)
     }
 

@@ -20,6 +20,7 @@ mod info;
 mod instances;
 mod key;
 mod lease;
+mod lock;
 mod memory;
 #[cfg(feature = "metrics")]
 mod metrics;

@@ -16,6 +16,15 @@ mod os {
     pub(crate) use std::thread::{Thread, current, park};
     pub(crate) use std::thread_local;
 
+    /// The `round`th wait for what another thread does within nanoseconds: if it takes longer, that has lost its processor.
+    pub(crate) fn pause(round: u32) {
+        match round {
+            0..6 => (0..1 << round).for_each(|_| std::hint::spin_loop()),
+            6..40 => std::thread::yield_now(),
+            _ => std::thread::sleep(std::time::Duration::from_micros(50)),
+        }
+    }
+
     /// A lock that every cache of the process shares.
     macro_rules! global {
         ($name:ident: $t:ty) => {
@@ -70,6 +79,11 @@ mod shuttled {
         }
     }
 
+    /// A model has no time: to wait is to let others go on.
+    pub(crate) fn pause(_round: u32) {
+        shuttle::thread::yield_now();
+    }
+
     macro_rules! global {
         ($name:ident: $t:ty) => {
             shuttle::lazy_static! { static ref $name: $crate::sync::Mutex<$t> = $crate::sync::Mutex::new(<$t>::new()); }
@@ -119,6 +133,11 @@ mod loomed {
         };
     }
     pub(crate) use global;
+
+    /// A model has no time: to wait is to let others go on.
+    pub(crate) fn pause(_round: u32) {
+        loom::thread::yield_now();
+    }
 
     /// Loom's takes no `const`.
     macro_rules! local {

@@ -1,6 +1,10 @@
-//! What only the operating system can do for the memory tier: a fence in every thread, and a cheap reading of the clock.
+//! What only the system can do for the memory tier: a fence in every thread, a cheap reading of the clock, and memory
+//! fetched before it is needed.
 
-#![expect(unsafe_code, reason = "two calls of the C library, which the standard library does not offer")]
+#![expect(
+    unsafe_code,
+    reason = "two calls of the C library and an instruction, which the standard library does not offer"
+)]
 
 use std::time::Duration;
 
@@ -84,4 +88,16 @@ fn read_clock(clock: libc::clockid_t) -> Option<Duration> {
     // SAFETY: the pointer is to a `timespec` of ours, which the call fills.
     let read = unsafe { libc::clock_gettime(clock, &raw mut time) } == 0;
     read.then(|| Duration::new(time.tv_sec as u64, time.tv_nsec as u32))
+}
+
+/// Asks for the memory at an address, without waiting for it.
+#[inline(always)]
+pub(crate) fn prefetch<T>(at: &T) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: a prefetch has no effect that a program can see, whatever the address.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(std::ptr::from_ref(at).cast());
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = at;
 }

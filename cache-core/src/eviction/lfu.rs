@@ -75,7 +75,7 @@ impl Eviction for Lfu {
         Some(slot)
     }
 
-    fn insert(&mut self, _: &dyn Marks, slot: Slot, _: u64) {
+    fn insert(&mut self, slot: Slot, _: u64, _: u64) {
         if self.bucket.len() <= slot as usize {
             self.bucket.resize(slot as usize + 1, 0);
         }
@@ -143,13 +143,12 @@ mod tests {
     #[test]
     fn buckets_are_used_again() {
         let mut lfu = Lfu::new(0);
-        let marks = Vec::new();
-        (0..5).for_each(|slot| lfu.insert(&marks, slot, 0));
+        (0..5).for_each(|slot| lfu.insert(slot, 0, 0));
         for round in 0..100_000u32 {
             lfu.touch(round * 7 % 5);
             if round % 11 == 0 {
                 lfu.remove(round % 5);
-                lfu.insert(&marks, round % 5, 0);
+                lfu.insert(round % 5, 0, 0);
             }
         }
         assert!(lfu.buckets.len() <= 6, "{} buckets for five slots", lfu.buckets.len());

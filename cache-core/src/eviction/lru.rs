@@ -61,20 +61,22 @@ impl Lru {
     }
 
     /// Puts `slot`, which is in no bucket, where `time` belongs.
+    #[inline]
     fn file(&mut self, slot: Slot, time: u64) {
         let last = self.low + self.heads.len() as u64 - 1;
-        let bucket = (time >> self.shift).clamp(self.low, last) as usize % self.heads.len();
+        let bucket = (time >> self.shift).max(self.low).min(last) as usize & self.mask();
         self.next[slot as usize] = std::mem::replace(&mut self.heads[bucket], slot);
         self.occupied[bucket / 64] |= 1 << (bucket % 64);
     }
 
     /// Sorts the slots of the first bucket with any into `ready`. `false` if there is none.
+    #[inline(never)]
     fn open_next(&mut self, marks: &dyn Marks) -> bool {
         let Some(due) = self.first_occupied() else { return false };
         self.low = due;
         self.ready.clear();
         self.left = 0;
-        let bucket = due as usize % self.heads.len();
+        let bucket = due as usize & self.mask();
         let first = std::mem::replace(&mut self.heads[bucket], LAST);
         self.occupied[bucket / 64] &= !(1 << (bucket % 64));
         if self.occupied.iter().all(|word| *word == 0) {
@@ -110,7 +112,7 @@ impl Lru {
     /// The first bucket at `low` or after it that is not empty.
     fn first_occupied(&self) -> Option<u64> {
         let words = self.occupied.len();
-        let start = self.low as usize % self.heads.len();
+        let start = self.low as usize & self.mask();
         let before = (1u64 << (start % 64)) - 1;
         for step in 0..=words {
             let word = (start / 64 + step) % words;
@@ -122,11 +124,23 @@ impl Lru {
             };
             if bits != 0 {
                 let bucket = word * 64 + bits.trailing_zeros() as usize;
-                let ahead = (bucket + self.heads.len() - start) % self.heads.len();
+                let ahead = bucket.wrapping_sub(start) & self.mask();
                 return Some(self.low + ahead as u64);
             }
         }
         None
+    }
+
+    /// Makes room for every slot up to `slot`.
+    #[cold]
+    fn grow(&mut self, slot: Slot) {
+        self.next.resize(slot as usize + 1, OUT);
+        self.members.resize(slot as usize / 64 + 1, 0);
+    }
+
+    /// Of the number of a bucket, the bits that say where it begins: how many there are is a power of two.
+    fn mask(&self) -> usize {
+        self.heads.len() - 1
     }
 
     fn is_member(&self, slot: Slot) -> bool {
@@ -171,15 +185,14 @@ impl Eviction for Lru {
         self.ready.get(self.left + 2).map(|soon| *soon as Slot).filter(|slot| self.is_member(*slot))
     }
 
-    fn insert(&mut self, marks: &dyn Marks, slot: Slot, _: u64) {
+    fn insert(&mut self, slot: Slot, mark: u64, _: u64) {
         if self.next.len() <= slot as usize {
-            self.next.resize(slot as usize + 1, OUT);
-            self.members.resize(slot as usize / 64 + 1, 0);
+            self.grow(slot);
         }
         self.members[slot as usize / 64] |= 1 << (slot % 64);
         // One that was removed may still lie in an earlier bucket: it is found there.
         if self.next[slot as usize] == OUT {
-            self.file(slot, marks.get(slot));
+            self.file(slot, mark);
         }
     }
 
@@ -197,7 +210,7 @@ mod tests {
     fn what_was_used_ages_later_is_not_walked_to() {
         let marks: Vec<AtomicU64> = (0..4).map(|_| AtomicU64::new(1)).collect();
         let mut lru = Lru::new(4);
-        (0..4).for_each(|slot| lru.insert(&marks, slot, 0));
+        (0..4).for_each(|slot| lru.insert(slot, 1, 0));
         (0..4).for_each(|slot| marks.set(slot, u64::MAX - 7 + u64::from(slot)));
         assert_eq!((0..5).map_while(|_| lru.evict(&marks, 0)).collect::<Vec<_>>(), [0, 1, 2, 3]);
     }

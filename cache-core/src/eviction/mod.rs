@@ -139,8 +139,8 @@ pub(crate) trait Eviction: std::fmt::Debug + Send + Sync {
     fn next_to_leave(&self) -> Option<Slot> {
         None
     }
-    /// `slot`, which was free, now holds the entry that hashes to `hash`. Its mark is set already.
-    fn insert(&mut self, marks: &dyn Marks, slot: Slot, hash: u64);
+    /// `slot`, which was free, now holds the entry that hashes to `hash`, and has this mark already.
+    fn insert(&mut self, slot: Slot, mark: u64, hash: u64);
     /// `slot` was removed, replaced or has expired.
     fn remove(&mut self, slot: Slot);
 }

@@ -51,7 +51,7 @@ impl Eviction for Random {
         Some(slot)
     }
 
-    fn insert(&mut self, _: &dyn Marks, slot: Slot, _: u64) {
+    fn insert(&mut self, slot: Slot, _: u64, _: u64) {
         if self.position.len() <= slot as usize {
             self.position.resize(slot as usize + 1, ABSENT);
         }

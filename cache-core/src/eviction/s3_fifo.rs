@@ -64,7 +64,7 @@ impl Eviction for S3Fifo {
         Some(slot)
     }
 
-    fn insert(&mut self, _: &dyn Marks, slot: Slot, hash: u64) {
+    fn insert(&mut self, slot: Slot, _: u64, hash: u64) {
         let print = print(hash);
         // While there is room for everybody nobody has to prove anything.
         let known = self.remembered.is_none_or(|count| self.ghosts.take(print, count));

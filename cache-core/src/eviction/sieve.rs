@@ -42,7 +42,7 @@ impl Eviction for Sieve {
         Some(slot)
     }
 
-    fn insert(&mut self, _: &dyn Marks, slot: Slot, _: u64) {
+    fn insert(&mut self, slot: Slot, _: u64, _: u64) {
         self.order.push_front(slot);
     }
 

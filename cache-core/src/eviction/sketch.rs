@@ -4,6 +4,7 @@
 //! Algorithms 55(1), 2005, <https://doi.org/10.1016/j.jalgor.2003.12.001>.
 
 use super::queues::Print;
+use crate::system::prefetch;
 
 /// Counts to 15, of everybody, in 24 bytes for each entry of the cache.
 ///
@@ -46,9 +47,9 @@ impl Sketch {
     /// Counts `times` for an entry. After as many as `period` they are halved.
     #[inline]
     pub(crate) fn add(&mut self, print: Print, times: u64, period: u64) {
-        // The blocks come by and by: to make all those of a large cache at once would take milliseconds.
-        let more = (self.planned - self.blocks.len()).min(BLOCKS_AT_ONCE);
-        self.blocks.extend((0..more).map(|_| Block::default()));
+        if self.blocks.len() < self.planned {
+            self.grow();
+        }
         let Some(block) = self.block(print) else { return };
         let (old, new) = block.add(print, times);
         self.grown += new - old;
@@ -64,10 +65,27 @@ impl Sketch {
         self.block(print).map_or(0, |block| block.lowest(&places(print)))
     }
 
-    fn block(&mut self, print: Print) -> Option<&mut Block> {
+    /// Asks for the memory of an entry, which will be counted soon.
+    #[inline]
+    pub(crate) fn prefetch(&self, print: Print) {
+        self.blocks.get(self.at(print)).into_iter().for_each(prefetch);
+    }
+
+    // The blocks come by and by: to make all those of a large cache at once would take milliseconds.
+    #[cold]
+    fn grow(&mut self) {
+        let more = (self.planned - self.blocks.len()).min(BLOCKS_AT_ONCE);
+        self.blocks.extend((0..more).map(|_| Block::default()));
+    }
+
+    fn at(&self, print: Print) -> usize {
         // The upper half of the product is spread over all the blocks, without a division.
-        let block = (u64::from(print) * self.planned as u64) >> 32;
-        let block = self.blocks.get_mut(block as usize)?;
+        ((u64::from(print) * self.planned as u64) >> 32) as usize
+    }
+
+    fn block(&mut self, print: Print) -> Option<&mut Block> {
+        let at = self.at(print);
+        let block = self.blocks.get_mut(at)?;
         block.grow_to(self.age);
         Some(block)
     }

@@ -118,7 +118,7 @@ impl Eviction for Tenure {
         Some(slot)
     }
 
-    fn insert(&mut self, _: &dyn Marks, slot: Slot, hash: u64) {
+    fn insert(&mut self, slot: Slot, _: u64, hash: u64) {
         if self.words.len() <= slot as usize {
             self.words.resize(slot as usize + 1, 0);
             self.prints.resize(slot as usize + 1, 0);

@@ -59,8 +59,9 @@ impl Play {
         self.slots.insert(key, slot);
         self.ticks += 1 << EPOCH_BITS;
         self.marks.resize_with(self.keys.len(), AtomicU64::default);
-        self.marks.set(slot, if self.policy.trace() == Trace::Stamp { self.ticks } else { 0 });
-        self.policy.insert(&self.marks, slot, u64::from(key));
+        let mark = if self.policy.trace() == Trace::Stamp { self.ticks } else { 0 };
+        self.marks.set(slot, mark);
+        self.policy.insert(slot, mark, u64::from(key));
         self.model.insert(key);
         false
     }
@@ -175,10 +176,10 @@ fn lru_hits_and_misses_as_functools() {
 fn random_choices(seed: u64, slots: Slot, rounds: usize) -> Vec<Slot> {
     let mut policy = Policy::Random.build(0, seed);
     let marks: Vec<AtomicU64> = (0..slots).map(|_| AtomicU64::default()).collect();
-    (0..slots).for_each(|slot| policy.insert(&marks, slot, 0));
+    (0..slots).for_each(|slot| policy.insert(slot, 0, 0));
     let mut choose = || {
         let slot = policy.evict(&marks, 0).unwrap();
-        policy.insert(&marks, slot, 0);
+        policy.insert(slot, 0, 0);
         slot
     };
     (0..rounds).map(|_| choose()).collect()
@@ -207,7 +208,7 @@ fn random_follows_its_seed() {
 fn sieve_keeps_its_hand_when_others_are_removed() {
     let mut policy = Policy::Sieve.build(0, 0);
     let marks: Vec<AtomicU64> = (0..6).map(|_| AtomicU64::default()).collect();
-    (0..6).for_each(|slot| policy.insert(&marks, slot, 0));
+    (0..6).for_each(|slot| policy.insert(slot, 0, 0));
     marks.set(0, 1);
     assert_eq!(policy.evict(&marks, 0), Some(1));
     // The hand has passed 0 and stands at 2.
@@ -233,10 +234,10 @@ impl Marks for Busy {
 fn somebody_leaves_however_many_hits_there_are() {
     for policy in [Policy::Sieve, Policy::S3Fifo, Policy::TinyLfu, Policy::Tenure] {
         let mut policy = policy.build(0, 0);
-        (0..100).for_each(|slot| policy.insert(&Busy, slot, u64::from(slot)));
+        (0..100).for_each(|slot| policy.insert(slot, 3, u64::from(slot)));
         for left in (0..100).rev() {
             policy.evict(&Busy, 1_000).unwrap();
-            policy.insert(&Busy, 100 + left, u64::from(left));
+            policy.insert(100 + left, 3, u64::from(left));
             policy.remove(100 + left);
         }
         assert_eq!(policy.evict(&Busy, 1_000), None);

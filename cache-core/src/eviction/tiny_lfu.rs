@@ -58,7 +58,8 @@ impl Eviction for TinyLfu {
         Trace::Count(3)
     }
 
-    fn evict(&mut self, marks: &dyn Marks, _: u64) -> Option<Slot> {
+    fn evict(&mut self, marks: &dyn Marks, incoming: u64) -> Option<Slot> {
+        self.sketch.prefetch(print(incoming));
         let capacity = self.queues.total();
         if capacity == 0 {
             return None;
@@ -88,7 +89,7 @@ impl Eviction for TinyLfu {
         Some(leaves)
     }
 
-    fn insert(&mut self, _: &dyn Marks, slot: Slot, hash: u64) {
+    fn insert(&mut self, slot: Slot, _: u64, hash: u64) {
         let print = print(hash);
         // While there is room for everybody nobody is new.
         self.queues.insert(if self.full { WINDOW } else { PROBATION }, slot, print);

@@ -178,7 +178,11 @@ mod tests {
         for round in 0..5_000u64 {
             let key = round % 170;
             let life = Life { now: 0, limit: NEVER, weight: 0 };
-            quietly(&|| drop(memory.insert(hasher.hash_one(key), &mut Some((key, Arc::clone(&live))), life)));
+            quietly(&|| {
+                let mut exchange = memory.exchange();
+                exchange.new = Some((key, Arc::clone(&live)));
+                memory.insert(hasher.hash_one(key), life, &mut exchange);
+            });
             match round % 500 {
                 0 => _ = quietly(&|| drop(memory.clear(|| {}))),
                 1..10 => _ = quietly(&|| drop(memory.remove(hasher.hash_one(key), &key, || 0))),

@@ -171,11 +171,16 @@ impl<K: Key, V: Value> Memory<K, V> {
     }
 
     /// Tells the policy of the hits that were logged.
+    #[inline]
     pub(super) fn tell(&self, table: &mut Table) {
-        let Some(eviction) = &mut table.eviction else { return };
-        if eviction.trace() != Trace::Log {
-            return;
+        if self.mode.load(Relaxed) & Mode::TRACE == Mode::LOG {
+            self.tell_all(table);
         }
+    }
+
+    #[inline(never)]
+    fn tell_all(&self, table: &mut Table) {
+        let Some(eviction) = &mut table.eviction else { return };
         for stripe in self.stripes.all() {
             // A hit can be told after its entry has left.
             stripe.tell(|slot| {
@@ -184,6 +189,12 @@ impl<K: Key, V: Value> Memory<K, V> {
                 }
             });
         }
+    }
+
+    /// Whether hits count, so that marks begin at 0.
+    #[inline]
+    pub(super) fn counts(&self) -> bool {
+        self.mode.load(Relaxed) & Mode::TRACE == Mode::COUNT
     }
 
     /// Says anew what hits have to do.

@@ -8,6 +8,7 @@
 use super::segments::{Zero, allocate};
 use crate::eviction::Slot;
 use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, planted};
+use crate::system::prefetch;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 /// The index of a memory tier. Entries never move within it, so that a reader cannot overlook one, except once when it
@@ -24,6 +25,8 @@ struct Groups {
     groups: Box<[Group]>,
     /// One less than their number, if that is a power of two, else 0.
     mask: usize,
+    /// For so many entries.
+    most: usize,
     /// Where some entries still are.
     before: AtomicPtr<Groups>,
     /// What was outgrown, to be freed at the end.
@@ -47,8 +50,9 @@ pub(super) struct Place<'a> {
 }
 
 const WAYS: usize = 6;
-/// Entries up to which memory is no matter.
+/// Entries up to which memory is no matter at all, and up to which time matters more.
 const SMALL: usize = 8192;
+const MIDDLE: usize = 1 << 18;
 const LOW: u64 = 0x0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080;
 const PAST: u64 = 1 << 48;
@@ -66,9 +70,16 @@ unsafe impl Send for Index {}
 // SAFETY: atomic integers, of which zero is a value; no drop.
 unsafe impl Zero for Group {}
 
-/// Groups for so many entries: where memory is no matter half full at most and a power of two, else nearly three quarters.
+/// Groups for so many entries: up to half full, where memory is no matter a power of two, and in large ones more than two
+/// thirds, where in four groups one is full and every search for an entry of it goes on.
 fn groups_for(entries: usize) -> usize {
-    if entries <= SMALL { (entries / 3 + 1).next_power_of_two() } else { entries * 10 / (WAYS * 7) + 1 }
+    if entries <= SMALL {
+        (entries / 3 + 1).next_power_of_two()
+    } else if entries <= MIDDLE {
+        entries / 3 + 1
+    } else {
+        entries * 10 / (WAYS * 7) + 1
+    }
 }
 
 impl Index {
@@ -105,7 +116,7 @@ impl Index {
         (ways != 0).then_some(Place { group, way })
     }
 
-    /// Whether certainly no entry has this hash: one look, which may be in vain.
+    /// Whether certainly no entry has this hash: a quick look at the tags alone, which may be in vain.
     #[inline]
     pub(super) fn is_absent(&self, hash: u64) -> bool {
         let groups = self.groups();
@@ -113,10 +124,8 @@ impl Index {
         if groups.before().is_some() && !planted("looked too early") {
             return false;
         }
-        let tags = groups.group(groups.home(hash)).tags.load(Acquire);
-        let absent = matches(tags, tag(hash)) == 0 && tags < PAST;
         // They may have been exchanged meanwhile, and the entry moved.
-        absent && std::ptr::eq(groups, self.groups())
+        !groups.may_have(hash) && std::ptr::eq(groups, self.groups())
     }
 
     /// Asks for the memory that a search for `hash` will look at.
@@ -184,7 +193,7 @@ impl Index {
         let groups = self.groups();
         if groups.before().is_some() {
             self.move_some(STEP, &hash_of);
-        } else if held >= groups.capacity() {
+        } else if held >= groups.most {
             self.exchange(held);
         }
     }
@@ -249,12 +258,9 @@ impl Groups {
         // SAFETY: from `allocate`, with this length.
         let groups = unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(allocate::<Group>(length), length)) };
         let mask = if length.is_power_of_two() { length - 1 } else { 0 };
-        Box::into_raw(Box::new(Groups { groups, mask, before: AtomicPtr::new(std::ptr::null_mut()), outgrown }))
-    }
-
-    fn capacity(&self) -> usize {
-        let ways = self.groups.len() * WAYS;
-        if self.mask != 0 { ways / 2 } else { ways * 7 / 10 }
+        let most = if mask != 0 { length * WAYS / 2 } else { length * WAYS * 7 / 10 };
+        let before = AtomicPtr::new(std::ptr::null_mut());
+        Box::into_raw(Box::new(Groups { groups, mask, most, before, outgrown }))
     }
 
     #[inline(always)]
@@ -287,6 +293,22 @@ impl Groups {
         unsafe { self.groups.get_unchecked(at) }
     }
 
+    #[inline(always)]
+    fn may_have(&self, hash: u64) -> bool {
+        let (mut at, tag) = (self.home(hash), tag(hash));
+        for _ in 0..self.groups.len() {
+            let tags = self.group(at).tags.load(Acquire);
+            if matches(tags, tag) != 0 {
+                return true;
+            }
+            if tags < PAST {
+                return false;
+            }
+            at = self.after(at);
+        }
+        false
+    }
+
     fn find<'a, R>(&'a self, hash: u64, is: &mut impl FnMut(Place<'a>) -> Option<R>) -> Option<R> {
         let mut at = self.home(hash);
         for _ in 0..self.groups.len() {
@@ -307,13 +329,13 @@ impl Groups {
     fn link(&self, hash: u64, slot: Slot) {
         let mut at = self.home(hash);
         loop {
-            let group = &self.groups[at];
+            let group = self.group(at);
             let tags = group.tags.load(Relaxed);
             let free = matches(tags, 0);
             if free != 0 {
                 let way = (free.trailing_zeros() / 8) as usize;
                 // Release: who finds the slot here sees its entry.
-                group.ways[way].store(slot + 1, Release);
+                Place { group, way }.word().store(slot + 1, Release);
                 group.tags.store(tags | tag(hash) << (8 * way), Release);
                 return;
             }
@@ -330,11 +352,13 @@ impl Groups {
         let mut at = home;
         let place = loop {
             let group = self.group(at);
-            if let Some(way) = (0..WAYS).find(|way| group.ways[*way].load(Relaxed) == slot + 1) {
+            let tags = group.tags.load(Relaxed);
+            let is = |place: Place<'_>| (place.word().load(Relaxed) == slot + 1).then_some(place.way);
+            if let Some(way) = group.find(tags, hash, &mut { is }) {
                 break Place { group, way };
             }
             at = self.after(at);
-            if group.tags.load(Relaxed) < PAST || at == home {
+            if tags < PAST || at == home {
                 return false;
             }
         };
@@ -352,6 +376,7 @@ impl Groups {
 }
 
 impl Group {
+    #[inline(always)]
     fn find<'a, R>(&'a self, tags: u64, hash: u64, is: &mut impl FnMut(Place<'a>) -> Option<R>) -> Option<R> {
         let mut ways = matches(tags, tag(hash));
         while ways != 0 {
@@ -406,16 +431,4 @@ fn tag(hash: u64) -> u64 {
 fn matches(tags: u64, tag: u64) -> u64 {
     let differs = tags ^ (tag * LOW);
     differs.wrapping_sub(LOW) & !differs & HIGH
-}
-
-/// Asks for the memory at an address, without waiting for it.
-#[inline(always)]
-pub(super) fn prefetch<T>(at: &T) {
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
-    // SAFETY: a prefetch has no effect that a program can see, whatever the address.
-    unsafe {
-        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(std::ptr::from_ref(at).cast());
-    }
-    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-    let _ = at;
 }

@@ -99,6 +99,9 @@ impl Limbo {
         }
         between();
         let (hazards, unread) = (&self.hazards, &mut self.unread);
+        if hazards.is_empty() {
+            return unread.extend(self.waiting.drain(..).rev());
+        }
         // Reversed, so that slots are used again in the order in which they were left: neighbours are then close in age.
         unread.extend(self.waiting.iter().rev().filter(|slot| !hazards.contains(slot)));
         self.waiting.retain(|slot| hazards.contains(slot));

@@ -22,7 +22,8 @@ mod writes;
 
 use crate::eviction::{Marks, Policy, Slot};
 use crate::key::{Key, Value};
-use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Mutex};
+use crate::lock::Lock;
+use crate::sync::{AtomicBool, AtomicU32, AtomicU64};
 use hashbrown::DefaultHashBuilder;
 use index::Index;
 use segments::Segments;
@@ -34,8 +35,8 @@ use stripes::{Clock, Stripes};
 use table::Table;
 
 pub use cause::Cause;
-pub(crate) use departed::Departed;
 pub(crate) use hits::Hit;
+pub(crate) use writes::Exchange;
 
 /// The deadline of what does not expire.
 pub(crate) const NEVER: u64 = u64::MAX;
@@ -72,7 +73,7 @@ pub(crate) struct Memory<K, V> {
     /// Beyond which no use moves that; inverted too.
     limits: Segments<AtomicU64>,
     clock: Line<Clock>,
-    table: Line<Mutex<Table>>,
+    table: Line<Lock<Table>>,
 }
 
 /// On cache lines of its own, because hits read what is beside it.
@@ -119,7 +120,7 @@ impl<K: Key, V: Value> Memory<K, V> {
             deadlines: Segments::new(first),
             limits: Segments::new(first),
             clock: Line(Clock::default()),
-            table: Line(Mutex::new(table)),
+            table: Line(Lock::new(table)),
         };
         memory.set_mode(&memory.table.0.lock());
         memory
@@ -195,11 +196,11 @@ impl<K, V> Marks for Memory<K, V> {
         if !self.stripes.has_stamps() {
             return mark;
         }
-        self.stripes.all().fold(mark, |latest, stripe| latest.max(stripe.stamped(slot)))
+        self.stripes.latest(slot, mark)
     }
 
     fn prefetch(&self, slot: Slot) {
-        index::prefetch(self.slab.mark(slot));
+        crate::system::prefetch(self.slab.mark(slot));
     }
 
     fn set(&self, slot: Slot, mark: u64) {

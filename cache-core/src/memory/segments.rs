@@ -49,29 +49,52 @@ impl<T: Zero> Segments<T> {
     /// The element `at`, unless nobody has reserved it.
     #[inline(always)]
     pub(super) fn get(&self, at: usize) -> Option<&T> {
+        self.get_first(at).or_else(|| self.get_far(at))
+    }
+
+    /// As [`get`](Self::get), all of it as a part of its caller.
+    #[inline(always)]
+    pub(super) fn get_near(&self, at: usize) -> Option<&T> {
+        self.get_first(at).or_else(|| self.get_beyond(at))
+    }
+
+    #[inline(always)]
+    fn get_first(&self, at: usize) -> Option<&T> {
+        // Acquire pairs with the Release in `reserve_far`: the pointer is seen.
+        if at >= self.near.load(Acquire) {
+            return None;
+        }
+        // SAFETY: as in `get_beyond`; the first part is there, and longer than `at`.
+        Some(unsafe { &*self.parts[0].load(Acquire).add(at) })
+    }
+
+    #[inline(never)]
+    fn get_far(&self, at: usize) -> Option<&T> {
+        self.get_beyond(at)
+    }
+
+    #[inline(always)]
+    fn get_beyond(&self, at: usize) -> Option<&T> {
         let (part, offset) = if at < self.first { (0, at) } else { self.beyond(at) };
         let part = self.parts.get(part)?.load(Acquire);
         if part.is_null() {
             return None;
         }
         // SAFETY: a part that is there has the length that `length` says, which is more than any offset in it, and lives
-        // as long as we do. Acquire pairs with the Release in `reserve`: its zeroes are seen.
+        // as long as we do. Acquire pairs with the Release in `reserve_far`: its zeroes are seen.
         Some(unsafe { &*part.add(offset) })
     }
 
-    /// As [`get`](Self::get), quickest within the first part.
+    /// Makes `at` and those near it present. Not for two threads at once.
     #[inline(always)]
-    pub(super) fn get_near(&self, at: usize) -> Option<&T> {
-        // Acquire pairs with the Release in `reserve`: the pointer is seen.
+    pub(super) fn reserve(&self, at: usize) {
         if at >= self.near.load(Acquire) {
-            return self.get(at);
+            self.reserve_far(at);
         }
-        // SAFETY: as in `get`; the first part is there, and longer than `at`.
-        Some(unsafe { &*self.parts[0].load(Acquire).add(at) })
     }
 
-    /// Makes `at` and those near it present. Not for two threads at once.
-    pub(super) fn reserve(&self, at: usize) {
+    #[inline(never)]
+    fn reserve_far(&self, at: usize) {
         debug_assert!(at < MOST, "{at} is too high");
         let (part, _) = if at < self.first { (0, at) } else { self.beyond(at) };
         if self.parts[part].load(Acquire).is_null() {

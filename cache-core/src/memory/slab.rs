@@ -94,6 +94,16 @@ impl<K, V> Slab<K, V> {
         unsafe { (*self.place(slot).entry.get()).write(entry) };
     }
 
+    /// Puts an entry into a slot that nobody reads any more, in place of the one that it held.
+    #[inline]
+    pub(super) fn exchange(&self, occupied: &mut Occupied, unread: Unread, entry: (K, V)) -> (K, V) {
+        let slot = unread.slot();
+        assert!(occupied.contains(slot), "slot {slot} holds no entry");
+        let place = self.place(slot).entry.get();
+        // SAFETY: it held one until now; as in `take` nobody has a reference, and as in `put` we are the only writer.
+        unsafe { std::mem::replace(&mut *place, MaybeUninit::new(entry)).assume_init() }
+    }
+
     /// Takes out the entry of a slot that nobody reads any more.
     #[inline]
     pub(super) fn take(&self, occupied: &mut Occupied, unread: Unread) -> (K, V) {

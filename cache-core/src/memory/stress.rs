@@ -73,7 +73,10 @@ impl Tier {
     fn put(&self, key: u64, limit: u64) {
         let (text, value) = (format!("key {key}"), Carrier::new(key, limit, &self.alive));
         let life = Life { now: self.clock.load(SeqCst), limit, weight: 0 };
-        drop(self.memory.insert(self.memory.hasher.hash_one(&text), &mut Some((text, value)), life));
+        let hash = self.memory.hasher.hash_one(&text);
+        let mut exchange = self.memory.exchange();
+        exchange.new = Some((text, value));
+        self.memory.insert(hash, life, &mut exchange);
     }
 
     /// As a cached function does: where it lies if that is quick, else a copy.

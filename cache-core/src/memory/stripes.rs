@@ -109,6 +109,12 @@ impl Stripes {
         self.private > 0
     }
 
+    /// When `slot` was last hit, as far as stripes have noted; `mark` if that is later.
+    #[inline(never)]
+    pub(super) fn latest(&self, slot: Slot, mark: u64) -> u64 {
+        self.all().fold(mark, |latest, stripe| latest.max(stripe.stamped(slot)))
+    }
+
     /// The sums of hits and misses.
     pub(super) fn calls(&self) -> (u64, u64) {
         self.all().fold((0, 0), |(hits, misses), stripe| {
@@ -266,7 +272,7 @@ impl Stripe {
 
     /// When this thread last hit `slot`, if it notes that by itself.
     #[inline]
-    pub(super) fn stamped(&self, slot: Slot) -> u64 {
+    fn stamped(&self, slot: Slot) -> u64 {
         self.stamps.get(slot as usize).map_or(0, |stamp| stamp.load(Relaxed))
     }
 

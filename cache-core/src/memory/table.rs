@@ -88,30 +88,54 @@ impl Table {
     /// Whether an entry of `weight` fits now.
     pub(super) fn has_room(&self, weight: u64) -> bool {
         let heaviest = self.bounds.max_weight.unwrap_or(u64::MAX);
-        let fits = self.weight.checked_add(weight).is_some_and(|weight| weight <= heaviest);
+        let fits = weight == 0 || self.weight.checked_add(weight).is_some_and(|weight| weight <= heaviest);
         fits && self.bounds.maxsize.is_none_or(|most| self.len < most)
     }
 
     /// Enters an entry.
+    #[inline]
     pub(super) fn enter(&mut self, slot: Slot, weight: u64) {
         self.live.insert(slot);
         self.len += 1;
-        self.weight += weight;
-        if weight > 0 || self.weights.len() > slot as usize {
-            if self.weights.len() <= slot as usize {
-                self.weights.resize(slot as usize + 1, 0);
-            }
-            self.weights[slot as usize] = weight;
+        if weight > 0 || !self.weights.is_empty() {
+            self.weigh(slot, weight);
         }
     }
 
+    #[inline(never)]
+    fn weigh(&mut self, slot: Slot, weight: u64) {
+        if self.weights.len() <= slot as usize {
+            self.weights.resize(slot as usize + 1, 0);
+        }
+        self.weights[slot as usize] = weight;
+        self.weight += weight;
+    }
+
     /// Strikes out an entry that the order of eviction has let go.
+    #[inline]
     pub(super) fn strike(&mut self, slot: Slot) {
         self.live.remove(slot);
         self.len -= 1;
-        let weight = self.weights.get(slot as usize).copied().unwrap_or(0);
-        self.weight -= weight;
-        self.expiry.remove(slot);
+        if let Some(&weight) = self.weights.get(slot as usize) {
+            self.weight -= weight;
+        }
+        if !self.expiry.is_empty() {
+            self.expiry.remove(slot);
+        }
+    }
+
+    /// A slot that holds nothing.
+    pub(super) fn vacancy(&mut self) -> Slot {
+        self.free.pop().unwrap_or_else(|| {
+            self.fresh += 1;
+            self.fresh - 1
+        })
+    }
+
+    /// Whether it is time to find out who of limbo can be replaced, rather than to take a slot that was never used.
+    pub(super) fn is_sort_due(&self) -> bool {
+        let enough = self.bounds.maxsize.map_or(usize::MAX, |maxsize| self.slots_for(maxsize));
+        self.is_limbo_full() || self.fresh as usize >= enough
     }
 
     /// Sends a slot that was struck out to limbo.

@@ -23,7 +23,10 @@ impl<K: Key, V: Value> Memory<K, V> {
     }
 
     fn set(&self, key: K, value: V) {
-        drop(self.insert(self.hash_one(&key), &mut Some((key, value)), Life { now: 0, limit: NEVER, weight: 0 }));
+        let hash = self.hash_one(&key);
+        let mut exchange = self.exchange();
+        exchange.new = Some((key, value));
+        self.insert(hash, Life { now: 0, limit: NEVER, weight: 0 }, &mut exchange);
     }
 
     fn ask(&self, key: &K) -> Option<V> {

@@ -19,53 +19,60 @@ const RECLAIM: usize = 4;
 /// Of a key whose hash is no more to be had: nobody finds it, and it leaves when its turn comes.
 const NO_HASH: u64 = 0;
 
+/// Entries above which the index is too large to be near the processor, and is asked for in time.
+const FAR: usize = 1 << 18;
+
+/// An entry that comes into a memory tier, and what leaves for it.
+pub(crate) struct Exchange<'a, K: Key, V: Value> {
+    /// To be put in place. What finds no room stays.
+    pub(crate) new: Option<(K, V)>,
+    departed: Departed<'a, K, V>,
+}
+
 impl<K: Key, V: Value> Memory<K, V> {
-    /// Stores or replaces what is in `new`, in the same step evicting what has to leave. What finds no room stays in `new`,
-    /// and the entry that it would have replaced leaves.
-    pub(crate) fn insert(&self, hash: u64, new: &mut Option<(K, V)>, life: Life) -> Departed<'_, K, V> {
-        let mut departed = Departed::new(self, When::Soon);
+    /// Nothing yet. To be made, and dropped, outside of all locks: its drop tells the listener.
+    #[inline]
+    pub(crate) fn exchange(&self) -> Exchange<'_, K, V> {
+        Exchange { new: None, departed: Departed::new(self, When::Soon) }
+    }
+
+    /// Stores or replaces what is new, in the same step evicting what has to leave. If it finds no room, the entry that it
+    /// would have replaced leaves.
+    pub(crate) fn insert(&self, hash: u64, life: Life, exchange: &mut Exchange<'_, K, V>) {
+        let Exchange { new, departed } = exchange;
         let mut locked = self.table.0.lock();
         let table = &mut *locked;
-        let Some((key, _)) = new.as_ref() else { return departed };
+        let Some((key, _)) = new.as_ref() else { return };
         // The user's code comes first: if it panics, nothing has changed.
         self.index.grow(table.len, |slot| self.hash_of(&table.occupied, slot).unwrap_or(NO_HASH));
-        let is = |place: Place<'_>| key.is(&self.slab.held(&table.occupied, place.slot()).0);
-        let find = || self.index.find(hash, |place| is(place).then(|| (place, place.slot())));
-        let old = if self.index.is_absent(hash) { None } else { find() };
+        let old = if self.index.is_absent(hash) { None } else { self.place_of(table, hash, key) };
         self.tell(table);
-        let mut superseded = Cause::Replaced;
-        if let Some((_, slot)) = old {
-            if self.deadline(slot) <= life.now {
-                table.expired += 1;
-                superseded = Cause::Expired;
-            }
-            table.eviction.iter_mut().for_each(|eviction| eviction.remove(slot));
-            table.strike(slot);
+        let old = old.map(|place| (place, self.retire(table, place.slot(), life.now)));
+        if !table.expiry.is_empty() {
+            self.reap(table, life.now, RECLAIM, departed);
         }
-        self.reap(table, life.now, RECLAIM, &mut departed);
-        let stays = life.limit > life.now && self.make_room(table, hash, life, &mut departed);
+        let stays = life.limit > life.now && self.make_room(table, hash, life, departed);
         let Some(entry) = new.take_if(|_| stays) else {
-            if let Some((_, slot)) = old {
-                let gone = self.unlink(table, slot);
-                self.depart(table, gone, superseded, &mut departed);
+            if let Some((place, cause)) = old {
+                let gone = self.unlink(table, place.slot());
+                self.depart(table, gone, cause, departed);
             }
-            return departed;
+            return;
         };
-        let slot = self.vacancy(table, &mut departed);
-        self.slab.put(&mut table.occupied, slot, entry);
+        let slot = self.put(table, entry, departed);
         let _ = self.clock.0.tick();
         self.settle(table, slot, life, hash);
         match old {
-            Some((place, old)) => {
+            Some((place, cause)) => {
+                let gone = place.slot();
                 place.replace(slot);
-                self.depart(table, Unlinked::new(old), superseded, &mut departed);
+                self.depart(table, Unlinked::new(gone), cause, departed);
             }
             None => self.index.link(hash, slot),
         }
         if needs_drop::<(K, V)>() {
-            self.drop_some(table, &mut departed);
+            self.drop_some(table, departed);
         }
-        departed
     }
 
     /// Whether `key` had a live value.
@@ -183,8 +190,39 @@ impl<K: Key, V: Value> Memory<K, V> {
         departed
     }
 
+    /// Where the entry of `key` stands.
+    #[inline(never)]
+    fn place_of(&self, table: &Table, hash: u64, key: &K) -> Option<Place<'_>> {
+        let is = |place: Place<'_>| key.is(&self.slab.held(&table.occupied, place.slot()).0);
+        self.index.find(hash, |place| is(place).then_some(place))
+    }
+
+    /// Takes an entry that will be replaced out of everything but the index, and says why it leaves.
+    #[inline(never)]
+    fn retire(&self, table: &mut Table, slot: Slot, now: u64) -> Cause {
+        let expired = self.deadline(slot) <= now;
+        table.expired += u64::from(expired);
+        table.eviction.iter_mut().for_each(|eviction| eviction.remove(slot));
+        table.strike(slot);
+        if expired { Cause::Expired } else { Cause::Replaced }
+    }
+
     /// Enters the entry that was put into `slot`, everywhere but in the index.
     fn settle(&self, table: &mut Table, slot: Slot, life: Life, hash: u64) {
+        if life.limit != NEVER || self.tti.is_some() || self.mortal.load(Relaxed) {
+            self.set_deadline(table, slot, life);
+        }
+        table.enter(slot, life.weight);
+        let mark = if self.counts() { 0 } else { self.clock.0.now() };
+        Marks::set(self, slot, mark);
+        if let Some(eviction) = &mut table.eviction {
+            eviction.insert(slot, mark, hash);
+        }
+    }
+
+    /// Notes when the entry that was put into `slot` expires, if it does.
+    #[inline(never)]
+    fn set_deadline(&self, table: &mut Table, slot: Slot, life: Life) {
         let deadline = self.tti.map_or(life.limit, |tti| later(life.now, tti).min(life.limit));
         if deadline != NEVER && !self.mortal.load(Relaxed) {
             self.mortal.store(true, Relaxed);
@@ -199,17 +237,9 @@ impl<K: Key, V: Value> Memory<K, V> {
                 of.get(slot as usize).iter().for_each(|place| place.store(!time, Relaxed));
             }
         }
-        table.enter(slot, life.weight);
         if deadline != NEVER {
             table.expiry.set(slot, deadline);
         }
-        let Some(eviction) = &mut table.eviction else {
-            Marks::set(self, slot, self.clock.0.now());
-            return;
-        };
-        let mark = if let Trace::Count(_) = eviction.trace() { 0 } else { self.clock.0.now() };
-        Marks::set(self, slot, mark);
-        eviction.insert(self, slot, hash);
     }
 
     /// Puts those who are there in the order in which they came, because nobody kept the order of uses.
@@ -219,15 +249,17 @@ impl<K: Key, V: Value> Memory<K, V> {
         let hash_of = |slot| self.hash_of(&table.occupied, slot).unwrap_or(NO_HASH);
         let hashes: Vec<_> = held.iter().map(|(_, slot)| hash_of(*slot)).collect();
         let Some(eviction) = &mut table.eviction else { return };
-        for ((_, slot), hash) in held.into_iter().zip(hashes) {
+        for ((mut mark, slot), hash) in held.into_iter().zip(hashes) {
             if let Trace::Count(_) = eviction.trace() {
-                Marks::set(self, slot, 0);
+                mark = 0;
+                Marks::set(self, slot, mark);
             }
-            eviction.insert(self, slot, hash);
+            eviction.insert(slot, mark, hash);
         }
     }
 
     /// Takes up to `most` entries whose time is over, and says how many it took.
+    #[inline(never)]
     fn reap(&self, table: &mut Table, now: u64, most: usize, departed: &mut Departed<'_, K, V>) -> usize {
         let mut reaped = 0;
         while reaped < most && !table.expiry.is_empty() {
@@ -251,7 +283,8 @@ impl<K: Key, V: Value> Memory<K, V> {
             return false;
         }
         while !table.has_room(life.weight) {
-            if self.reap(table, life.now, 1, departed) == 0 && !self.evict(table, hash, departed) {
+            let reaped = !table.expiry.is_empty() && self.reap(table, life.now, 1, departed) > 0;
+            if !reaped && !self.evict(table, hash, departed) {
                 return false;
             }
         }
@@ -262,8 +295,10 @@ impl<K: Key, V: Value> Memory<K, V> {
         let Some(slot) = table.eviction.as_mut().and_then(|eviction| eviction.evict(self, incoming)) else {
             return false;
         };
-        let next = table.eviction.as_ref().and_then(|eviction| eviction.next_to_leave());
-        if let Some(hash) = next.and_then(|next| self.hash_of(&table.occupied, next)) {
+        if table.len > FAR
+            && let Some(next) = table.eviction.as_ref().and_then(|eviction| eviction.next_to_leave())
+            && let Some(hash) = self.hash_of(&table.occupied, next)
+        {
             self.index.prefetch(hash);
         }
         table.strike(slot);
@@ -298,22 +333,21 @@ impl<K: Key, V: Value> Memory<K, V> {
         }
     }
 
-    /// A slot for one more entry.
-    fn vacancy(&self, table: &mut Table, departed: &mut Departed<'_, K, V>) -> Slot {
-        if let Some(slot) = table.free.pop() {
-            return slot;
-        }
-        let enough = table.bounds.maxsize.map_or(usize::MAX, |maxsize| table.slots_for(maxsize));
-        if !table.limbo.has_unread() && (table.is_limbo_full() || table.fresh as usize >= enough) {
+    /// Puts one more entry into a slot.
+    fn put(&self, table: &mut Table, entry: (K, V), departed: &mut Departed<'_, K, V>) -> Slot {
+        if table.free.is_empty() && !table.limbo.has_unread() && table.is_sort_due() {
             self.sort_limbo(table);
         }
-        if let Some(unread) = table.limbo.pop() {
+        if table.free.is_empty()
+            && let Some(unread) = table.limbo.pop()
+        {
             let slot = unread.slot();
-            departed.push(self.slab.take(&mut table.occupied, unread));
+            departed.push(self.slab.exchange(&mut table.occupied, unread, entry));
             return slot;
         }
-        table.fresh += 1;
-        table.fresh - 1
+        let slot = table.vacancy();
+        self.slab.put(&mut table.occupied, slot, entry);
+        slot
     }
 
     pub(super) fn sort_limbo(&self, table: &mut Table) {

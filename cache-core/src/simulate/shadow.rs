@@ -82,8 +82,9 @@ impl Shadow {
         self.index.insert_unique(hash, (hash, slot), |held| held.0);
         // Each insertion begins an epoch.
         self.ticks = ((self.ticks >> EPOCH_BITS) + 1) << EPOCH_BITS;
-        self.marks.set(slot, if self.trace == Trace::Stamp { self.ticks } else { 0 });
-        self.eviction.insert(&self.marks, slot, hash);
+        let mark = if self.trace == Trace::Stamp { self.ticks } else { 0 };
+        self.marks.set(slot, mark);
+        self.eviction.insert(slot, mark, hash);
     }
 
     /// The slot that was given up for `incoming`, if none is free.
