@@ -100,3 +100,10 @@ fn a_key_that_cannot_be_hashed_any_more_harms_nobody_else() {
     assert_eq!(others(&memory, 5_000..5_100), 100);
     assert_eq!(memory.len(|| 0), 100);
 }
+
+#[test]
+fn values_that_are_large_take_no_memory_before_they_come() {
+    let memory = memory::<u64, [u8; 1 << 16]>(Some(usize::MAX));
+    (0..3_000).step_by(1_000).for_each(|key| memory.set(key, [key as u8; 1 << 16]));
+    assert_eq!(memory.ask(&2_000), Some([2_000_u64 as u8; 1 << 16]));
+}
