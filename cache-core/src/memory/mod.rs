@@ -37,7 +37,8 @@ pub(crate) use hits::Hit;
 
 /// The deadline of what does not expire.
 pub(crate) const NEVER: u64 = u64::MAX;
-/// Up to this bound each thread that hits has a place of its own to note when, for every slot: 8 bytes each.
+/// Up to this bound each thread that hits, of the first some dozens, has a place of its own to note when, for every slot: 8
+/// bytes each.
 const SMALL: usize = 4096;
 /// Slots in the first piece of memory at most; more comes when it is needed.
 const PIECE: usize = 1 << 20;
@@ -193,7 +194,7 @@ impl<K, V> Marks for Memory<K, V> {
         if !self.stripes.has_stamps() {
             return mark;
         }
-        self.stripes.all().fold(mark, |latest, stripe| latest.max(stripe.stamped(slot)))
+        mark.max(self.stripes.stamped(slot))
     }
 
     fn prefetch(&self, slot: Slot) {

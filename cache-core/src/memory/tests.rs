@@ -107,3 +107,26 @@ fn values_that_are_large_take_no_memory_before_they_come() {
     (0..3_000).step_by(1_000).for_each(|key| memory.set(key, [key as u8; 1 << 16]));
     assert_eq!(memory.ask(&2_000), Some([2_000_u64 as u8; 1 << 16]));
 }
+
+#[test]
+fn who_evicts_has_few_stamps_to_look_at_however_many_threads_there_were() {
+    const THREADS: u64 = 200;
+    let memory = memory::<u64, u64>(Some(1_000));
+    (0..1_000).for_each(|key| memory.set(key, key));
+    let together = std::sync::Barrier::new(THREADS as usize);
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (memory, together) = (&memory, &together);
+            scope.spawn(move || {
+                assert_eq!(memory.ask(&thread), Some(thread));
+                together.wait();
+            });
+        }
+    });
+    assert!(memory.stripes.all().count() >= THREADS as usize);
+    assert!(memory.stripes.all().filter(|stripe| stripe.has_stamps()).count() <= 64);
+    // They were all used later than the others.
+    (1_000..1_800).for_each(|key| memory.set(key, key));
+    assert!((0..THREADS).all(|key| memory.ask(&key) == Some(key)));
+    assert!((THREADS..1_000).all(|key| memory.ask(&key).is_none()));
+}
