@@ -130,3 +130,14 @@ fn who_evicts_has_few_stamps_to_look_at_however_many_threads_there_were() {
     assert!((0..THREADS).all(|key| memory.ask(&key) == Some(key)));
     assert!((THREADS..1_000).all(|key| memory.ask(&key).is_none()));
 }
+
+#[test]
+fn a_cache_that_grew_waits_for_as_few_fences_as_one_built_so() {
+    let most = |memory: &Memory<u64, u64>| memory.table.0.lock().limbo.most();
+    let built = memory(Some(100_000));
+    let grown = memory(Some(1));
+    drop(grown.set_maxsize(Some(100_000), || 0, || {}));
+    assert_eq!(most(&grown), most(&built));
+    drop(grown.set_maxsize(Some(2), || 0, || {}));
+    assert_eq!(most(&grown), 1);
+}
