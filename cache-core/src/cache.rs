@@ -27,8 +27,8 @@ use std::time::Duration;
 /// Every method takes `&self` and may be called from any thread. A hit is a clone of the value.
 /// Made by [`builder`](Self::builder); behind a function by `#[lru_cache]`.
 ///
-/// No lock is held while a function, a codec, a backend, a callback or the drop of a value runs; only `Eq` of the key
-/// and `Clone` of key and value do, and those must not call the cache they are in.
+/// No lock is held while a function, a codec, a backend, a callback or the drop of a value runs; only `Hash` and
+/// `Eq` of the key and `Clone` of key and value do, and those must not call the cache they are in.
 ///
 /// ```
 /// use memolith_core::Cache;
