@@ -54,6 +54,11 @@ impl Limbo {
         self.most
     }
 
+    /// From now on so many slots may wait.
+    pub(super) fn set_most(&mut self, most: usize) {
+        self.most = most.max(1);
+    }
+
     /// `slot` has left the index.
     pub(super) fn push(&mut self, slot: Unlinked) {
         self.waiting.push(slot.0);

@@ -40,7 +40,8 @@ pub(crate) use writes::Exchange;
 
 /// The deadline of what does not expire.
 pub(crate) const NEVER: u64 = u64::MAX;
-/// Up to this bound each thread that hits has a place of its own to note when, for every slot: 8 bytes each.
+/// Up to this bound each thread that hits, of the first some dozens, has a place of its own to note when, for every slot: 8
+/// bytes each.
 const SMALL: usize = 4096;
 /// Slots in the first piece of memory at most; more comes when it is needed.
 const PIECE: usize = 1 << 20;

@@ -44,10 +44,13 @@ unsafe impl<K: Send + Sync, V: Send + Sync> Sync for Slab<K, V> {}
 // SAFETY: as above; nothing in it belongs to a thread.
 unsafe impl<K: Send, V: Send> Send for Slab<K, V> {}
 
+/// Bytes in the first piece of memory at most, so that huge values that may never come ask for no memory.
+const BYTES: usize = 64 << 20;
+
 impl<K, V> Slab<K, V> {
-    /// No memory yet; room for `first` entries in one piece.
+    /// No memory yet; room for `first` entries in one piece, as far as that is not huge.
     pub(super) fn new(first: usize) -> Self {
-        Slab { slots: Segments::new(first) }
+        Slab { slots: Segments::new(first.min(BYTES / size_of::<Place<K, V>>()).max(1)) }
     }
 
     /// The number that hits leave with `slot`.

@@ -112,7 +112,9 @@ impl Stripes {
     /// When `slot` was last hit, as far as stripes have noted; `mark` if that is later.
     #[inline(never)]
     pub(super) fn latest(&self, slot: Slot, mark: u64) -> u64 {
-        self.all().fold(mark, |latest, stripe| latest.max(stripe.stamped(slot)))
+        // Others have none: see `stripe`.
+        let near = (0..NEAR.min(self.used.load(Acquire) as usize)).filter_map(|number| self.of(number));
+        near.fold(mark, |latest, stripe| latest.max(stripe.stamped(slot)))
     }
 
     /// The sums of hits and misses.
@@ -137,7 +139,9 @@ impl Stripes {
                     self.far.reserve(number - NEAR);
                 }
                 if let Some(place) = self.place(number) {
-                    place.store(Box::into_raw(Box::new(self.stripe())), Release);
+                    // Of the many threads of a large pool none has stamps: who evicts would have to look at all of them.
+                    let slots = if number < NEAR { self.private } else { 0 };
+                    place.store(Box::into_raw(Box::new(self.stripe(slots))), Release);
                 }
                 self.used.store(self.used.load(Relaxed).max(number as u32 + 1), Release);
             }
@@ -174,12 +178,12 @@ impl Stripes {
         if number < NEAR { self.near.get(number) } else { self.far.get(number - NEAR) }
     }
 
-    fn stripe(&self) -> Stripe {
+    fn stripe(&self, slots: usize) -> Stripe {
         let boxed = |first: *mut AtomicU64, length| {
             // SAFETY: from `allocate`, with this length, and used nowhere else.
             unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(first, length)) }
         };
-        let stamps = if self.private == 0 { Box::default() } else { boxed(allocate(self.private), self.private) };
+        let stamps = if slots == 0 { Box::default() } else { boxed(allocate(slots), slots) };
         let log = if self.logged { LOG } else { 0 };
         Stripe {
             hazards: std::array::from_fn(|_| AtomicU32::new(0)),
@@ -268,6 +272,12 @@ impl Stripe {
         while !self.stamp(slot, mark, shared) {
             shared.catch_up(self.clock.load(Relaxed));
         }
+    }
+
+    /// Whether its thread notes by itself when it hits.
+    #[cfg(all(test, not(any(shuttle, loom))))]
+    pub(super) fn has_stamps(&self) -> bool {
+        !self.stamps.is_empty()
     }
 
     /// When this thread last hit `slot`, if it notes that by itself.

@@ -37,7 +37,6 @@ pub(super) struct Table {
 
 impl Table {
     pub(super) fn new(bounds: Bounds, seed: u64) -> Self {
-        let limbo = bounds.maxsize.map_or(LIMBO, |maxsize| (maxsize / 8).clamp(1, LIMBO));
         let mut table = Table {
             bounds,
             occupied: Occupied::default(),
@@ -47,7 +46,7 @@ impl Table {
             weights: Vec::new(),
             eviction: None,
             expiry: Expiry::default(),
-            limbo: Limbo::new(limbo),
+            limbo: Limbo::new(limbo_for(bounds.maxsize)),
             gone: 0,
             free: Vec::new(),
             fresh: 0,
@@ -57,6 +56,12 @@ impl Table {
         };
         table.start_order();
         table
+    }
+
+    /// Changes the bound on entries.
+    pub(super) fn set_maxsize(&mut self, maxsize: Option<usize>) {
+        self.bounds.maxsize = maxsize;
+        self.limbo.set_most(limbo_for(maxsize));
     }
 
     /// Slots that so many entries need, those in limbo with them.
@@ -147,4 +152,8 @@ impl Table {
     pub(super) fn is_limbo_full(&self) -> bool {
         self.limbo.is_full() || self.bounds.max_weight.is_some_and(|most| self.gone > most / 64)
     }
+}
+
+fn limbo_for(maxsize: Option<usize>) -> usize {
+    maxsize.map_or(LIMBO, |maxsize| (maxsize / 8).clamp(1, LIMBO))
 }

@@ -156,3 +156,44 @@ fn a_copy_that_reads_and_changes_its_own_cache_ends() {
     (200..400).for_each(|key| SHARED.set(key, Rude { _alive: Arc::default(), clone: || () }));
     assert_eq!(Arc::strong_count(&alive), 1);
 }
+
+#[test]
+fn values_that_are_large_take_no_memory_before_they_come() {
+    let memory = memory::<u64, [u8; 1 << 16]>(Some(usize::MAX));
+    (0..3_000).step_by(1_000).for_each(|key| memory.set(key, [key as u8; 1 << 16]));
+    assert_eq!(memory.ask(&2_000), Some([2_000_u64 as u8; 1 << 16]));
+}
+
+#[test]
+fn who_evicts_has_few_stamps_to_look_at_however_many_threads_there_were() {
+    const THREADS: u64 = 200;
+    let memory = memory::<u64, u64>(Some(1_000));
+    (0..1_000).for_each(|key| memory.set(key, key));
+    let together = std::sync::Barrier::new(THREADS as usize);
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (memory, together) = (&memory, &together);
+            scope.spawn(move || {
+                assert_eq!(memory.ask(&thread), Some(thread));
+                together.wait();
+            });
+        }
+    });
+    assert!(memory.stripes.all().count() >= THREADS as usize);
+    assert!(memory.stripes.all().filter(|stripe| stripe.has_stamps()).count() <= 64);
+    // They were all used later than the others.
+    (1_000..1_800).for_each(|key| memory.set(key, key));
+    assert!((0..THREADS).all(|key| memory.ask(&key) == Some(key)));
+    assert!((THREADS..1_000).all(|key| memory.ask(&key).is_none()));
+}
+
+#[test]
+fn a_cache_that_grew_waits_for_as_few_fences_as_one_built_so() {
+    let most = |memory: &Memory<u64, u64>| memory.table.0.lock().limbo.most();
+    let built = memory(Some(100_000));
+    let grown = memory(Some(1));
+    drop(grown.set_maxsize(Some(100_000), || 0, || {}));
+    assert_eq!(most(&grown), most(&built));
+    drop(grown.set_maxsize(Some(2), || 0, || {}));
+    assert_eq!(most(&grown), 1);
+}

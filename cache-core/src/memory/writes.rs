@@ -175,7 +175,7 @@ impl<K: Key, V: Value> Memory<K, V> {
         let mut locked = self.table.0.lock();
         let table = &mut *locked;
         self.tell(table);
-        table.bounds.maxsize = maxsize;
+        table.set_maxsize(maxsize);
         if table.start_order() {
             self.order(table);
         }
