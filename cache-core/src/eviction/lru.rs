@@ -33,6 +33,8 @@ pub(crate) struct Lru {
     ready: Vec<u64>,
     /// How many of `ready` have left.
     left: usize,
+    /// Slots that can leave.
+    len: usize,
 }
 
 const LAST: Slot = Slot::MAX;
@@ -41,30 +43,78 @@ const OUT: Slot = Slot::MAX - 1;
 const SOON: usize = 6;
 /// Slots that a bucket of a full cache holds, if all are missed.
 const BUCKET: usize = 32;
+/// As many times the entries that were expected make the calendar longer.
+const MORE: usize = 4;
 
 impl Lru {
-    /// A calendar for about `expected` entries. More or fewer only make it slower.
+    /// A calendar for about `expected` entries. Fewer only make it slower, and for many more it is made anew.
     pub(crate) fn new(expected: usize) -> Self {
-        let buckets = (expected / BUCKET * 2).next_power_of_two().clamp(64, 4096);
-        // An entry that nobody uses leaves after as many insertions as there are entries: half of the calendar.
-        let insertions = (2 * expected / buckets).next_power_of_two().clamp(1, 1 << 15);
+        let (buckets, shift) = calendar(expected);
         Lru {
             heads: vec![LAST; buckets].into(),
             occupied: vec![0; buckets / 64].into(),
             next: Vec::with_capacity(expected.min(LARGE)),
             members: Vec::new(),
-            shift: EPOCH_BITS + insertions.ilog2(),
+            shift,
             low: 0,
             ready: Vec::new(),
             left: 0,
+            len: 0,
         }
+    }
+
+    /// Makes the calendar as long as it has to be: of one that is too short the last bucket holds nearly all slots, which
+    /// would be looked at again and again.
+    ///
+    /// Each bucket goes where its beginning belongs, the last and longest one as it is: no mark is read.
+    #[cold]
+    fn lengthen(&mut self) {
+        let (buckets, shift) = calendar(self.len);
+        if buckets << shift <= self.heads.len() << self.shift {
+            return;
+        }
+        let (low, from) = (self.low, self.shift);
+        let heads = std::mem::replace(&mut self.heads, vec![LAST; buckets].into());
+        self.occupied = vec![0; buckets / 64].into();
+        (self.low, self.shift) = ((low << from) >> shift, shift);
+        for before in (low..low + heads.len() as u64).rev() {
+            let first = heads[before as usize % heads.len()];
+            let bucket = self.bucket(before << from);
+            if self.heads[bucket] == LAST && first != LAST {
+                self.heads[bucket] = first;
+                self.occupied[bucket / 64] |= 1 << (bucket % 64);
+                continue;
+            }
+            let mut slot = first;
+            while slot != LAST {
+                let next = self.next[slot as usize];
+                self.file(slot, before << from);
+                slot = next;
+            }
+        }
+        for at in self.left..self.ready.len() {
+            self.file(self.ready[at] as Slot, low << from);
+        }
+        self.ready.clear();
+        self.left = 0;
+    }
+
+    /// Entries for which the calendar is long enough.
+    fn expected(&self) -> usize {
+        (self.heads.len() << (self.shift - EPOCH_BITS)) / 2
+    }
+
+    /// The place of the bucket to which `time` belongs.
+    #[inline]
+    fn bucket(&self, time: u64) -> usize {
+        let last = self.low + self.heads.len() as u64 - 1;
+        (time >> self.shift).max(self.low).min(last) as usize & self.mask()
     }
 
     /// Puts `slot`, which is in no bucket, where `time` belongs.
     #[inline]
     fn file(&mut self, slot: Slot, time: u64) {
-        let last = self.low + self.heads.len() as u64 - 1;
-        let bucket = (time >> self.shift).max(self.low).min(last) as usize & self.mask();
+        let bucket = self.bucket(time);
         self.next[slot as usize] = std::mem::replace(&mut self.heads[bucket], slot);
         self.occupied[bucket / 64] |= 1 << (bucket % 64);
     }
@@ -148,6 +198,14 @@ impl Lru {
     }
 }
 
+/// The buckets of a calendar for so many entries, and how long they are.
+fn calendar(expected: usize) -> (usize, u32) {
+    let buckets = (expected / BUCKET * 2).next_power_of_two().clamp(64, 4096);
+    // An entry that nobody uses leaves after as many insertions as there are entries: half of the calendar.
+    let insertions = (2 * expected / buckets).next_power_of_two().clamp(1, 1 << 15);
+    (buckets, EPOCH_BITS + insertions.ilog2())
+}
+
 /// Slots for which room is made before they are needed.
 const LARGE: usize = 1 << 24;
 
@@ -190,6 +248,10 @@ impl Eviction for Lru {
             self.grow(slot);
         }
         self.members[slot as usize / 64] |= 1 << (slot % 64);
+        self.len += 1;
+        if self.len > MORE * self.expected() {
+            self.lengthen();
+        }
         // One that was removed may still lie in an earlier bucket: it is found there.
         if self.next[slot as usize] == OUT {
             self.file(slot, mark);
@@ -197,6 +259,7 @@ impl Eviction for Lru {
     }
 
     fn remove(&mut self, slot: Slot) {
+        self.len -= usize::from(self.is_member(slot));
         self.members[slot as usize / 64] &= !(1 << (slot % 64));
     }
 }
@@ -205,6 +268,70 @@ impl Eviction for Lru {
 mod tests {
     use super::*;
     use crate::sync::AtomicU64;
+    use std::sync::atomic::Ordering::Relaxed;
+
+    /// Marks that count who looks at them.
+    struct Watched {
+        marks: Vec<AtomicU64>,
+        looks: AtomicU64,
+    }
+
+    impl Marks for Watched {
+        fn get(&self, slot: Slot) -> u64 {
+            self.looks.fetch_add(1, Relaxed);
+            self.marks.get(slot)
+        }
+        fn set(&self, slot: Slot, mark: u64) {
+            self.marks.set(slot, mark);
+        }
+    }
+
+    #[test]
+    fn many_more_than_expected_leave_in_order_and_are_looked_at_a_few_times() {
+        const MANY: u32 = 20_000;
+        for expected in [0, 1, 1_000] {
+            let marks = (0..MANY).map(|_| AtomicU64::new(0)).collect();
+            let marks = Watched { marks, looks: AtomicU64::new(0) };
+            let mut lru = Lru::new(expected);
+            let mut now = 0;
+            let mut random = 1u64;
+            for slot in 0..MANY {
+                now += 1 << EPOCH_BITS;
+                marks.set(slot, now);
+                lru.insert(&marks, slot, 0);
+                random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+                if random >> 63 == 0 {
+                    let hit = (random >> 32) as u32 % (slot + 1);
+                    marks.set(hit, now + 1);
+                }
+                if slot % 500 == 499 {
+                    // Some slots have been looked at, and wait to leave, when the calendar becomes longer.
+                    let oldest = (0..=slot).min_by_key(|slot| marks.marks.get(*slot));
+                    assert_eq!(lru.evict(&marks, 0), oldest);
+                    let Some(oldest) = oldest else { return };
+                    now += 1 << EPOCH_BITS;
+                    marks.set(oldest, now);
+                    lru.insert(&marks, oldest, 0);
+                }
+            }
+            marks.looks.store(0, Relaxed);
+            for _ in 0..3 * MANY {
+                let Some(slot) = lru.evict(&marks, 0) else { panic!("none leaves of {MANY}") };
+                now += 1 << EPOCH_BITS;
+                marks.set(slot, now);
+                lru.insert(&marks, slot, 0);
+            }
+            let looks = marks.looks.load(Relaxed);
+            assert!(looks < 8 * 3 * u64::from(MANY), "{looks} looks after {expected} were expected");
+            let mut last = 0;
+            for _ in 0..MANY {
+                let left = lru.evict(&marks, 0).map(|slot| marks.marks.get(slot));
+                assert!(left.is_some_and(|time| time > last));
+                last = left.unwrap_or(last);
+            }
+            assert_eq!(lru.evict(&marks, 0), None);
+        }
+    }
 
     #[test]
     fn what_was_used_ages_later_is_not_walked_to() {

@@ -30,6 +30,9 @@ unsafe impl<T> Zero for AtomicPtr<T> {}
 
 /// Enough for every number below 2^32.
 const PARTS: usize = 28;
+/// Numbers below this may be reserved. Load-bearing: the highest of 32 bits, which stands for no slot, is in a part that is
+/// never there then, so that who looks for it finds nothing.
+pub(super) const MOST: usize = (1 << 31) - 64;
 /// The length of the second part is two to this.
 const BITS: u32 = 6;
 
@@ -92,6 +95,7 @@ impl<T: Zero> Segments<T> {
 
     #[inline(never)]
     fn reserve_far(&self, at: usize) {
+        debug_assert!(at < MOST, "{at} is too high");
         let (part, _) = if at < self.first { (0, at) } else { self.beyond(at) };
         if self.parts[part].load(Acquire).is_null() {
             self.parts[part].store(allocate(self.length(part)), Release);
@@ -152,6 +156,15 @@ pub(super) fn allocate<T: Zero>(length: usize) -> *mut T {
 mod tests {
     use super::*;
     use std::sync::atomic::Ordering::Relaxed;
+
+    #[test]
+    fn the_number_of_no_slot_is_in_a_part_that_is_never_there() {
+        for first in [1, 3, 63, 64, 65, 1 << 20] {
+            let numbers = Segments::<AtomicU64>::new(first);
+            let ((highest, _), (none, _)) = (numbers.beyond(MOST - 1), numbers.beyond(u32::MAX as usize));
+            assert!(highest < none && none < PARTS, "{highest} and {none} of {first}");
+        }
+    }
 
     #[test]
     fn every_element_is_its_own_and_stays() {

@@ -6,6 +6,8 @@ use crate::key::{Key, Value};
 use std::cell::Cell;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, LazyLock};
+use std::thread;
 
 fn bounds(maxsize: Option<usize>) -> Bounds {
     Bounds { maxsize, max_weight: None, policy: Policy::Lru, tti: None }
@@ -102,4 +104,56 @@ fn a_key_that_cannot_be_hashed_any_more_harms_nobody_else() {
     assert!(done.is_ok());
     assert_eq!(others(&memory, 5_000..5_100), 100);
     assert_eq!(memory.len(|| 0), 100);
+}
+
+/// A value that does as it is told when it is copied.
+struct Rude {
+    _alive: Arc<()>,
+    clone: fn(),
+}
+
+impl Clone for Rude {
+    fn clone(&self) -> Self {
+        (self.clone)();
+        Rude { _alive: Arc::clone(&self._alive), clone: self.clone }
+    }
+}
+
+#[test]
+fn a_reading_that_panics_is_over() {
+    let (memory, alive) = (memory::<u64, Rude>(Some(10)), Arc::new(()));
+    memory.set(1, Rude { _alive: Arc::clone(&alive), clone: || panic!("told to") });
+    for _ in 0..10 {
+        assert!(catch_unwind(AssertUnwindSafe(|| memory.ask(&1))).is_err());
+        assert!(catch_unwind(AssertUnwindSafe(|| memory.remove_if(0, |_, _| panic!("told to")))).is_err());
+    }
+    // Another thread's stripe, so that nothing is taken for unread unseen.
+    thread::scope(|scope| _ = scope.spawn(|| memory.ask(&2).is_none()).join());
+    drop(memory.remove(memory.hash_one(&1), &1, || 0));
+    assert_eq!(Arc::strong_count(&alive), 1, "somebody seems to read it still");
+}
+
+#[test]
+fn a_copy_that_reads_and_changes_its_own_cache_ends() {
+    static SHARED: LazyLock<Memory<u64, Rude>> = LazyLock::new(|| memory(Some(4)));
+    thread_local! {
+        static DEPTH: Cell<u64> = const { Cell::new(0) };
+    }
+    fn read_again() {
+        DEPTH.set(DEPTH.get() + 1);
+        if DEPTH.get() < 20 {
+            _ = SHARED.ask(&1);
+        }
+        (100..110).for_each(|key| SHARED.set(key, Rude { _alive: Arc::default(), clone: || () }));
+    }
+    let alive = Arc::new(());
+    SHARED.set(1, Rude { _alive: Arc::clone(&alive), clone: read_again });
+    let copy = SHARED.ask(&1);
+    assert!(copy.is_some());
+    assert!((4..20).contains(&DEPTH.get()), "{} reads within reads", DEPTH.get());
+    // It was evicted while it was read, and is dropped when others need its slot.
+    assert!(SHARED.ask(&1).is_none());
+    drop(copy);
+    (200..400).for_each(|key| SHARED.set(key, Rude { _alive: Arc::default(), clone: || () }));
+    assert_eq!(Arc::strong_count(&alive), 1);
 }

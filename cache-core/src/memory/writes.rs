@@ -3,6 +3,7 @@
 use super::departed::{Departed, When};
 use super::index::Place;
 use super::limbo::Unlinked;
+use super::segments::MOST;
 use super::slab::Occupied;
 use super::table::Table;
 use super::{BRIEF, Cause, Life, Memory, NEVER, later};
@@ -287,7 +288,7 @@ impl<K: Key, V: Value> Memory<K, V> {
                 return false;
             }
         }
-        table.fresh < Slot::MAX - 2
+        (table.fresh as usize) < MOST
     }
 
     fn evict(&self, table: &mut Table, incoming: u64, departed: &mut Departed<'_, K, V>) -> bool {
