@@ -298,7 +298,7 @@ mod tests {
             for slot in 0..MANY {
                 now += 1 << EPOCH_BITS;
                 marks.set(slot, now);
-                lru.insert(&marks, slot, 0);
+                lru.insert(slot, marks.get(slot), 0);
                 random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
                 if random >> 63 == 0 {
                     let hit = (random >> 32) as u32 % (slot + 1);
@@ -311,7 +311,7 @@ mod tests {
                     let Some(oldest) = oldest else { return };
                     now += 1 << EPOCH_BITS;
                     marks.set(oldest, now);
-                    lru.insert(&marks, oldest, 0);
+                    lru.insert(oldest, marks.get(oldest), 0);
                 }
             }
             marks.looks.store(0, Relaxed);
@@ -319,7 +319,7 @@ mod tests {
                 let Some(slot) = lru.evict(&marks, 0) else { panic!("none leaves of {MANY}") };
                 now += 1 << EPOCH_BITS;
                 marks.set(slot, now);
-                lru.insert(&marks, slot, 0);
+                lru.insert(slot, marks.get(slot), 0);
             }
             let looks = marks.looks.load(Relaxed);
             assert!(looks < 8 * 3 * u64::from(MANY), "{looks} looks after {expected} were expected");
