@@ -5,7 +5,7 @@ use crate::cache::Cache;
 use crate::error::{ErrorKind, Result};
 use crate::flight::Flight;
 use crate::key::{Key, KeyRef, Value};
-use crate::memory::{Exchange, Life};
+use crate::memory::Exchange;
 use crate::remote::stamp;
 use crate::settings::shorter;
 use crate::storing::{Posted, Storing};
@@ -99,9 +99,9 @@ impl<K: Key, V: Value> Cache<K, V> {
         }
         let hash = self.settings.hasher.hash_one(&key);
         let ttl = own.or(self.settings.ttl);
-        let life = self.life(ttl, self.settings.weigh(&key, &value));
+        let mut exchange = self.memory.exchange(self.life(ttl, self.settings.weigh(&key, &value)));
         let Some(remote) = &self.remote else {
-            return drop(self.replace(hash, None, (key, value), life));
+            return self.replace(hash, None, (key, value), &mut exchange);
         };
         let bytes = self.report(remote.key(&key));
         let stamp = stamp(self.settings.clock.now(), shorter(ttl, self.settings.tti), Duration::ZERO);
@@ -113,25 +113,23 @@ impl<K: Key, V: Value> Cache<K, V> {
                 // It cannot be stored, and what is stored belongs to the value before.
                 let _invalidation = self.flights.invalidate(hash, &key);
                 bytes.map(|bytes| self.report(remote.store.remove(&bytes.bytes)));
-                return drop(self.replace(hash, None, (key, value), life));
+                return self.replace(hash, None, (key, value), &mut exchange);
             }
         };
         let flight = Flight::landed(value.clone());
         let posted = Posted { flights: Arc::clone(&self.flights), hash, ticket: flight.ticket() };
         let storing = Storing::new(posted, Arc::clone(&remote.store), bytes.bytes, record, stamp.created);
         // The listener hears of it when the backend has the new value too: it may panic.
-        let _departed = self.replace(hash, Some(&flight), (key, value), life);
+        self.replace(hash, Some(&flight), (key, value), &mut exchange);
         self.report(storing.replace());
     }
 
     /// Puts an entry into memory, and `storing` on the board if there is one, in one step.
-    fn replace(&self, hash: u64, storing: Option<&Arc<Flight<V>>>, entry: (K, V), life: Life) -> Exchange<'_, K, V> {
+    fn replace(&self, hash: u64, storing: Option<&Arc<Flight<V>>>, entry: (K, V), exchange: &mut Exchange<'_, K, V>) {
         let (key, value) = entry;
-        let mut exchange = self.memory.exchange();
         self.flights.replace(hash, key, storing, |key| {
             exchange.new = Some((key, value));
-            self.memory.insert(hash, life, &mut exchange);
+            self.memory.insert(hash, exchange);
         });
-        exchange
     }
 }

@@ -183,12 +183,12 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
         // Outside of the lock, so that all is dropped there: what leaves memory, what finds no room there, and the key
         // if a comparison of keys panics. What leaves does so when those who wait have their value: the listener may
         // take its time, or ask for the key.
-        let (mut exchange, mut unkept) = (cache.memory.exchange(), None);
+        let (mut exchange, mut unkept) = (cache.memory.exchange(life), None);
         let insert = |key| match copy {
             None => unkept = Some(key),
             Some(copy) => {
                 exchange.new = Some((key, copy));
-                cache.memory.insert(hash, life, &mut exchange);
+                cache.memory.insert(hash, &mut exchange);
             }
         };
         // While the board is locked nobody can invalidate the key.

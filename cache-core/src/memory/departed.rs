@@ -179,9 +179,9 @@ mod tests {
             let key = round % 170;
             let life = Life { now: 0, limit: NEVER, weight: 0 };
             quietly(&|| {
-                let mut exchange = memory.exchange();
+                let mut exchange = memory.exchange(life);
                 exchange.new = Some((key, Arc::clone(&live)));
-                memory.insert(hasher.hash_one(key), life, &mut exchange);
+                memory.insert(hasher.hash_one(key), &mut exchange);
             });
             match round % 500 {
                 0 => _ = quietly(&|| drop(memory.clear(|| {}))),

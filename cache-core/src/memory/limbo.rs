@@ -89,8 +89,12 @@ impl Limbo {
     /// however long, stays.
     pub(super) fn sort(&mut self, stripes: &Stripes, between: impl FnOnce()) {
         if !stripes.only_mine() && !planted("no fence of the writer") {
-            // Pairs with the fence in `Hazard::protect`.
-            if system::has_asymmetric_fence() { system::fence_everywhere() } else { fence(SeqCst) }
+            // Pairs with the fence in `Hazard::protect`. Without one nobody can tell who reads: then all stay, for ever.
+            if !system::has_asymmetric_fence() {
+                fence(SeqCst);
+            } else if !system::fence_everywhere() {
+                return;
+            }
         }
         self.hazards.clear();
         self.hazards.extend(stripes.all().flat_map(|stripe| stripe.hazards()));

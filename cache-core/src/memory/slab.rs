@@ -126,7 +126,7 @@ impl<K, V> Slab<K, V> {
 
     #[inline(always)]
     fn place(&self, slot: Slot) -> &Place<K, V> {
-        self.slots.get(slot as usize).expect("a slot in use was reserved")
+        self.slots.get_near(slot as usize).expect("a slot in use was reserved")
     }
 }
 

@@ -73,10 +73,9 @@ impl Tier {
     fn put(&self, key: u64, limit: u64) {
         let (text, value) = (format!("key {key}"), Carrier::new(key, limit, &self.alive));
         let life = Life { now: self.clock.load(SeqCst), limit, weight: 0 };
-        let hash = self.memory.hasher.hash_one(&text);
-        let mut exchange = self.memory.exchange();
+        let (hash, mut exchange) = (self.memory.hasher.hash_one(&text), self.memory.exchange(life));
         exchange.new = Some((text, value));
-        self.memory.insert(hash, life, &mut exchange);
+        self.memory.insert(hash, &mut exchange);
     }
 
     /// As a cached function does: where it lies if that is quick, else a copy.

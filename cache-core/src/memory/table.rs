@@ -116,12 +116,17 @@ impl Table {
     pub(super) fn strike(&mut self, slot: Slot) {
         self.live.remove(slot);
         self.len -= 1;
-        if let Some(&weight) = self.weights.get(slot as usize) {
-            self.weight -= weight;
-        }
+        self.weight -= self.weights.get(slot as usize).copied().unwrap_or(0);
         if !self.expiry.is_empty() {
             self.expiry.remove(slot);
         }
+    }
+
+    /// Sends a slot that was struck out to limbo.
+    pub(super) fn bury(&mut self, gone: Unlinked) {
+        let weight = self.weights.get(gone.slot() as usize).copied().unwrap_or(0);
+        self.gone = self.gone.saturating_add(weight);
+        self.limbo.push(gone);
     }
 
     /// A slot that holds nothing.
@@ -136,13 +141,6 @@ impl Table {
     pub(super) fn is_sort_due(&self) -> bool {
         let enough = self.bounds.maxsize.map_or(usize::MAX, |maxsize| self.slots_for(maxsize));
         self.is_limbo_full() || self.fresh as usize >= enough
-    }
-
-    /// Sends a slot that was struck out to limbo.
-    pub(super) fn bury(&mut self, gone: Unlinked) {
-        let weight = self.weights.get(gone.slot() as usize).copied().unwrap_or(0);
-        self.gone = self.gone.saturating_add(weight);
-        self.limbo.push(gone);
     }
 
     /// Whether what has left must be dropped before more of it gathers: a bound on weight is meant as one on memory.

@@ -23,10 +23,9 @@ impl<K: Key, V: Value> Memory<K, V> {
     }
 
     fn set(&self, key: K, value: V) {
-        let hash = self.hash_one(&key);
-        let mut exchange = self.exchange();
+        let (hash, mut exchange) = (self.hash_one(&key), self.exchange(Life { now: 0, limit: NEVER, weight: 0 }));
         exchange.new = Some((key, value));
-        self.insert(hash, Life { now: 0, limit: NEVER, weight: 0 }, &mut exchange);
+        self.insert(hash, &mut exchange);
     }
 
     fn ask(&self, key: &K) -> Option<V> {

@@ -16,30 +16,31 @@ use std::sync::atomic::Ordering::Relaxed;
 
 /// Expired entries reclaimed by one insertion: more than one, so that none pile up; few, so that it stays short.
 const RECLAIM: usize = 4;
+/// Entries above which the index is too large to be near the processor, and is asked for in time.
+const FAR: usize = 1 << 18;
 /// Of a key whose hash is no more to be had: nobody finds it, and it leaves when its turn comes.
 const NO_HASH: u64 = 0;
 
-/// Entries above which the index is too large to be near the processor, and is asked for in time.
-const FAR: usize = 1 << 18;
-
-/// An entry that comes into a memory tier, and what leaves for it.
+/// An entry that comes, and what leaves for it. In one place from the beginning, for moving it would cost as much as a lock.
 pub(crate) struct Exchange<'a, K: Key, V: Value> {
     /// To be put in place. What finds no room stays.
     pub(crate) new: Option<(K, V)>,
+    life: Life,
     departed: Departed<'a, K, V>,
 }
 
 impl<K: Key, V: Value> Memory<K, V> {
-    /// Nothing yet. To be made, and dropped, outside of all locks: its drop tells the listener.
+    /// Of nothing yet. To be made, and dropped, outside of all locks.
     #[inline]
-    pub(crate) fn exchange(&self) -> Exchange<'_, K, V> {
-        Exchange { new: None, departed: Departed::new(self, When::Soon) }
+    pub(crate) fn exchange(&self, life: Life) -> Exchange<'_, K, V> {
+        Exchange { new: None, life, departed: Departed::new(self, When::Soon) }
     }
 
     /// Stores or replaces what is new, in the same step evicting what has to leave. If it finds no room, the entry that it
     /// would have replaced leaves.
-    pub(crate) fn insert(&self, hash: u64, life: Life, exchange: &mut Exchange<'_, K, V>) {
-        let Exchange { new, departed } = exchange;
+    pub(crate) fn insert(&self, hash: u64, exchange: &mut Exchange<'_, K, V>) {
+        let Exchange { new, life, departed } = exchange;
+        let life = *life;
         let mut locked = self.table.0.lock();
         let table = &mut *locked;
         let Some((key, _)) = new.as_ref() else { return };
@@ -47,15 +48,15 @@ impl<K: Key, V: Value> Memory<K, V> {
         self.index.grow(table.len, |slot| self.hash_of(&table.occupied, slot).unwrap_or(NO_HASH));
         let old = if self.index.is_absent(hash) { None } else { self.place_of(table, hash, key) };
         self.tell(table);
-        let old = old.map(|place| (place, self.retire(table, place.slot(), life.now)));
+        let superseded = old.map_or(Cause::Replaced, |old| self.retire(table, old.slot(), life.now));
         if !table.expiry.is_empty() {
             self.reap(table, life.now, RECLAIM, departed);
         }
         let stays = life.limit > life.now && self.make_room(table, hash, life, departed);
         let Some(entry) = new.take_if(|_| stays) else {
-            if let Some((place, cause)) = old {
-                let gone = self.unlink(table, place.slot());
-                self.depart(table, gone, cause, departed);
+            if let Some(old) = old {
+                let gone = self.unlink(table, old.slot());
+                self.depart(table, gone, superseded, departed);
             }
             return;
         };
@@ -63,10 +64,10 @@ impl<K: Key, V: Value> Memory<K, V> {
         let _ = self.clock.0.tick();
         self.settle(table, slot, life, hash);
         match old {
-            Some((place, cause)) => {
+            Some(place) => {
                 let gone = place.slot();
                 place.replace(slot);
-                self.depart(table, Unlinked::new(gone), cause, departed);
+                self.depart(table, Unlinked::new(gone), superseded, departed);
             }
             None => self.index.link(hash, slot),
         }
@@ -197,14 +198,16 @@ impl<K: Key, V: Value> Memory<K, V> {
         self.index.find(hash, |place| is(place).then_some(place))
     }
 
-    /// Takes an entry that will be replaced out of everything but the index, and says why it leaves.
+    /// Takes an entry that another will replace out of everything but the index, and says why it leaves.
     #[inline(never)]
     fn retire(&self, table: &mut Table, slot: Slot, now: u64) -> Cause {
-        let expired = self.deadline(slot) <= now;
-        table.expired += u64::from(expired);
         table.eviction.iter_mut().for_each(|eviction| eviction.remove(slot));
         table.strike(slot);
-        if expired { Cause::Expired } else { Cause::Replaced }
+        if self.deadline(slot) > now {
+            return Cause::Replaced;
+        }
+        table.expired += 1;
+        Cause::Expired
     }
 
     /// Enters the entry that was put into `slot`, everywhere but in the index.
@@ -283,8 +286,8 @@ impl<K: Key, V: Value> Memory<K, V> {
             return false;
         }
         while !table.has_room(life.weight) {
-            let reaped = !table.expiry.is_empty() && self.reap(table, life.now, 1, departed) > 0;
-            if !reaped && !self.evict(table, hash, departed) {
+            let reaped = if table.expiry.is_empty() { 0 } else { self.reap(table, life.now, 1, departed) };
+            if reaped == 0 && !self.evict(table, hash, departed) {
                 return false;
             }
         }
@@ -295,10 +298,8 @@ impl<K: Key, V: Value> Memory<K, V> {
         let Some(slot) = table.eviction.as_mut().and_then(|eviction| eviction.evict(self, incoming)) else {
             return false;
         };
-        if table.len > FAR
-            && let Some(next) = table.eviction.as_ref().and_then(|eviction| eviction.next_to_leave())
-            && let Some(hash) = self.hash_of(&table.occupied, next)
-        {
+        let next = table.eviction.as_ref().filter(|_| table.len > FAR).and_then(|eviction| eviction.next_to_leave());
+        if let Some(hash) = next.and_then(|next| self.hash_of(&table.occupied, next)) {
             self.index.prefetch(hash);
         }
         table.strike(slot);
