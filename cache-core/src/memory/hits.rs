@@ -1,4 +1,6 @@
-//! The path of a hit: no lock, no locked instruction, and no write that another thread would wait for.
+//! The path of a hit: no lock, no locked instruction, and, in a small tier under LRU, no write to what others read.
+//!
+//! Once in a long while a log is full, or a clock too far ahead, and then there is one of each.
 
 use super::slab::Opened;
 use super::stripes::{Stripe, add};

@@ -1,4 +1,6 @@
-//! The typed in-process tier: values stay `V`, nothing is serialized, and a hit writes nothing that other threads read.
+//! The typed in-process tier: values stay `V`, nothing is serialized, and a hit takes no lock.
+//!
+//! ARCHITECTURE.md explains its parts, and DESIGN.md why a hit needs no lock.
 
 mod cause;
 mod departed;
