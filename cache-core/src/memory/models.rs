@@ -50,7 +50,9 @@ fn tier(maxsize: Option<usize>, policy: Policy) -> Tier {
 
 fn put(tier: &Tier, key: u64) {
     let life = Life { now: 0, limit: NEVER, weight: 0 };
-    drop(tier.insert(tier.hasher.hash_one(key), &mut Some((key, Carrier::new(key, key))), life));
+    let mut exchange = tier.exchange(life);
+    exchange.new = Some((key, Carrier::new(key, key)));
+    tier.insert(tier.hasher.hash_one(key), &mut exchange);
 }
 
 fn ask(tier: &Tier, key: u64) -> bool {
