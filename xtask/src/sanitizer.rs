@@ -1,4 +1,4 @@
-//! The lock of the memory tier under the thread sanitizer: the one place with `unsafe` code.
+//! The memory tier under the thread sanitizer: the one place with `unsafe` code that threads share.
 
 use crate::tally::Tally;
 use crate::workspace;
@@ -6,13 +6,13 @@ use std::process::Stdio;
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
-/// Runs the lock's tests; any race that is reported in our own code is a failure.
+/// Runs its tests; any race that is reported in our own code is a failure.
 ///
 /// The standard library is not instrumented, so handles of threads that have ended look like races there. The sanitizer
 /// is an unstable option, which the stable compiler takes when it is told that it may.
 pub(crate) fn run() -> Result<Tally, String> {
     let directory = workspace::target().join("sanitizer");
-    let arguments = ["test", "--package", "memolith-core", "--lib", "--target", TARGET, "memory::lock"];
+    let arguments = ["test", "--package", "memolith-core", "--lib", "--target", TARGET, "memory::"];
     let output = workspace::cargo()
         .args(arguments)
         .env("CARGO_TARGET_DIR", directory)
