@@ -123,7 +123,7 @@ impl<K: Key, V: Value> CacheBuilder<K, V> {
     ///
     /// Exact to the entry: as many leave as must, one by one in the order of the policy, and one that is heavier than the
     /// bound is not kept. What has left is dropped when the call ends, unless another thread is reading it; where several
-    /// threads use the cache, up to a 64th of the weight, and 128 entries or an eighth of `maxsize`, may wait for one more
+    /// threads use the cache, up to a 64th of the weight, and 1,024 entries or an eighth of `maxsize`, may wait for one more
     /// to leave.
     pub fn max_bytes(mut self, max_bytes: u64) -> Self {
         self.max_bytes = Some(max_bytes);

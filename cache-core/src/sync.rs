@@ -17,10 +17,11 @@ mod os {
     pub(crate) use std::thread_local;
 
     /// The `round`th wait for what another thread does within nanoseconds: if it takes longer, that has lost its processor.
+    /// Long from the first, for a lock that changes hands takes the lines of what it guards with it.
     pub(crate) fn pause(round: u32) {
         match round {
-            0..6 => (0..1 << round).for_each(|_| std::hint::spin_loop()),
-            6..40 => std::thread::yield_now(),
+            0..5 => (0..64u32 << round).for_each(|_| std::hint::spin_loop()),
+            5..40 => std::thread::yield_now(),
             _ => std::thread::sleep(std::time::Duration::from_micros(50)),
         }
     }

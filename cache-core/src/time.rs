@@ -112,7 +112,7 @@ impl ManualClock {
     /// Moves both clocks on.
     pub fn advance(&self, by: Duration) {
         let by = u64::try_from(by.as_micros()).unwrap_or(u64::MAX);
-        self.micros.fetch_add(by, Relaxed);
+        let _ = self.micros.fetch_update(Relaxed, Relaxed, |micros| Some(micros.saturating_add(by)));
     }
 }
 

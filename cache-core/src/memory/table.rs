@@ -6,7 +6,7 @@ use super::{Bounds, PIECE, expiry::Expiry};
 use crate::eviction::{Eviction, Slot};
 
 /// Slots that may wait for readers to leave, in a tier that is not small.
-const LIMBO: usize = 128;
+const LIMBO: usize = 1024;
 
 /// Who is there, who leaves next, and which slots are free.
 #[derive(Debug)]
