@@ -140,11 +140,6 @@ mod loomed {
     }
     pub(crate) use global;
 
-    /// A model has no time: to wait is to let others go on.
-    pub(crate) fn pause(_round: u32) {
-        loom::thread::yield_now();
-    }
-
     /// Loom's takes no `const`.
     macro_rules! local {
         ($($(#[$attribute:meta])* static $name:ident: $t:ty = const { $init:expr };)*) => {
