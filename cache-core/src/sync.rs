@@ -34,16 +34,6 @@ mod os {
     }
     pub(crate) use global;
 
-    /// Memory that is no atomic, for a model checker to watch; here it is nothing.
-    #[derive(Debug, Default)]
-    pub(crate) struct Watched(());
-    impl Watched {
-        #[inline(always)]
-        pub(crate) fn read(&self) {}
-        #[inline(always)]
-        pub(crate) fn write(&self) {}
-    }
-
     /// Whether a bug is planted to see that a model or a sanitizer finds it: never, outside of their runs.
     #[cfg(not(memolith_planted))]
     #[inline(always)]
@@ -91,16 +81,18 @@ mod shuttled {
         };
     }
     pub(crate) use global;
+}
 
-    /// Memory that is no atomic, for a model checker to watch; here it is nothing.
-    #[derive(Debug, Default)]
-    pub(crate) struct Watched(());
-    impl Watched {
-        #[inline(always)]
-        pub(crate) fn read(&self) {}
-        #[inline(always)]
-        pub(crate) fn write(&self) {}
-    }
+/// Memory that is no atomic, for loom to watch; else it is nothing.
+#[cfg(not(loom))]
+#[derive(Debug, Default)]
+pub(crate) struct Watched(());
+#[cfg(not(loom))]
+impl Watched {
+    #[inline(always)]
+    pub(crate) fn read(&self) {}
+    #[inline(always)]
+    pub(crate) fn write(&self) {}
 }
 
 #[cfg(loom)]
