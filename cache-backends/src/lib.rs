@@ -9,6 +9,8 @@
 
 mod memory;
 mod open;
+#[cfg(all(feature = "shared", target_os = "linux"))]
+mod shared;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 

@@ -6,6 +6,7 @@ use crate::time::Timestamp;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -56,6 +57,31 @@ pub enum Visit {
 pub trait Watch: Send + Sync {
     /// Some entries of the watched space were removed by somebody else; which ones is not known.
     fn invalidated(&self);
+
+    /// From now on `word` tells too: whoever removes from or clears the watched space, in whatever process, raises it
+    /// before its call returns. The cache looks at it at every hit, and raises it itself after its own removals.
+    /// Of several words the last one given counts. Several spaces may share one: news too many costs misses alone.
+    fn follow(&self, word: &'static AtomicU64) {
+        let _ = word;
+    }
+}
+
+/// The announcement, in all processes that share a backend, that its holder computes a key; it ends when dropped.
+#[must_use = "a claim ends when it is dropped"]
+#[derive(Default)]
+pub struct Claim(Option<Box<dyn Send + Sync>>);
+
+impl Claim {
+    /// A claim that lasts as long as `guard`, which releases it when dropped: without blocking, on any thread.
+    pub fn new(guard: impl Send + Sync + 'static) -> Self {
+        Claim(Some(Box::new(guard)))
+    }
+}
+
+impl fmt::Debug for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Claim").field(&self.0.is_some()).finish()
+    }
 }
 
 /// A place for bytes.
@@ -146,6 +172,20 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// Makes everything put so far as durable as it gets.
     fn flush(&self) -> Result<()> {
         Ok(())
+    }
+
+    /// Announces that the caller computes `key`, so that other processes do not: the claim, to be held until the value
+    /// is put. `None`: somebody else, in this process or another, had claimed the key; they put it, gave up or died, or
+    /// have not ended after `wait`. Then look again, and claim again as long as there is time.
+    ///
+    /// Blocks for `wait` at most. A claimant that died is noticed at once, or as soon as the backend can tell.
+    /// By default nobody is asked and everybody may compute.
+    ///
+    /// # Errors
+    /// When the place cannot be reached. The caller computes.
+    fn claim(&self, space: &Space, key: &[u8], wait: Duration) -> Result<Option<Claim>> {
+        let _ = (space, key, wait);
+        Ok(Some(Claim::default()))
     }
 
     /// Remembers whom to tell when another process removes from or clears `space`.

@@ -1,0 +1,3 @@
+//! A memory-mapped file for all processes of a machine.
+
+mod layout;
