@@ -22,4 +22,6 @@ mod session;
 mod stores;
 #[cfg(not(loom))]
 mod sys;
+#[cfg(all(test, not(loom)))]
+mod trial;
 mod vain;
