@@ -10,7 +10,7 @@ use super::session::{Owner, Session};
 use super::stores::step;
 use super::vain::Turn;
 use crate::sync::{AtomicU32, pause, planted};
-use std::sync::atomic::{AtomicU64 as PrivateU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// How long a call waits for a living owner.
@@ -89,6 +89,10 @@ impl<'a> Word<'a> {
         // the death is visible since the kernel was asked. Release: who finds this owner's name finds the generation
         // of its session, and does not take a living owner for a dead one.
         let order = if planted("name before generation") { Ordering::Acquire } else { Ordering::AcqRel };
+        if planted("taken without a look") {
+            self.owner.swap(owner, order);
+            return true;
+        }
         self.owner.compare_exchange(found, owner, order, Ordering::Relaxed).is_ok()
     }
 
@@ -161,3 +165,9 @@ impl<'a> Waiter<'a, '_> {
         Turn { at, owner, count: self.word.turns.load(Ordering::Relaxed) }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;
+
+#[cfg(all(test, loom))]
+mod loom_models;

@@ -113,6 +113,11 @@ impl Map {
         self.watched.is_cut()
     }
 
+    #[cfg(test)]
+    pub(super) fn watched(&self) -> &Watched {
+        &self.watched
+    }
+
     /// The file that is mapped.
     pub(super) fn file(&self) -> &File {
         &self.file

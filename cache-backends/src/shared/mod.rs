@@ -16,6 +16,8 @@ mod layout;
 mod lock;
 #[cfg(not(loom))]
 mod map;
+#[cfg(loom)]
+mod model;
 #[cfg(not(loom))]
 mod place;
 mod session;
@@ -25,3 +27,6 @@ mod sys;
 #[cfg(all(test, not(loom)))]
 mod trial;
 mod vain;
+
+#[cfg(loom)]
+use model::{byte, map};
