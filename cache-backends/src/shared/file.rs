@@ -50,19 +50,10 @@ pub(super) fn open(path: &Path, layout: Layout) -> Result<Map> {
 }
 
 impl Map {
-    /// Which file is mapped.
-    ///
-    /// # Errors
-    /// When the system does not say.
-    pub(super) fn identity(&self) -> io::Result<(u64, u64)> {
-        Ok(place::identity(&self.file().metadata()?))
-    }
-
     /// Whether the file `path` is still the one that is mapped, as long as it was.
     pub(super) fn is_current(&self, path: &Path) -> bool {
         let Ok(found) = fs::symlink_metadata(path) else { return false };
-        found.size() == self.layout.words as u64 * 8
-            && self.identity().is_ok_and(|mapped| mapped == place::identity(&found))
+        found.size() == self.layout.words as u64 * 8 && place::identity(&found) == self.identity()
     }
 }
 
@@ -223,7 +214,7 @@ mod tests {
         let second = open(&path, small()).unwrap();
         assert_eq!(second.layout, large);
         assert_eq!(second.load(WORD), 7);
-        assert_eq!(first.identity().unwrap(), second.identity().unwrap());
+        assert_eq!(first.identity(), second.identity());
         assert_eq!(fs::read_dir(&scratch.0).unwrap().count(), 1);
     }
 
@@ -282,7 +273,7 @@ mod tests {
             old.store(WORD, 7);
             old.store(word, 9);
             let new = open(&path, small()).unwrap();
-            assert_ne!(old.identity().unwrap(), new.identity().unwrap());
+            assert_ne!(old.identity(), new.identity());
             assert_eq!((old.load(WORD), new.load(WORD)), (7, 0));
             assert!(new.is_current(&path) && !old.is_current(&path));
             assert_eq!(fs::read_dir(&scratch.0).unwrap().count(), 1);
@@ -290,7 +281,7 @@ mod tests {
         let old = open(&path, small()).unwrap();
         old.file().set_len(4096).unwrap();
         assert!(!old.is_current(&path));
-        assert_ne!(old.identity().unwrap(), open(&path, small()).unwrap().identity().unwrap());
+        assert_ne!(old.identity(), open(&path, small()).unwrap().identity());
         fs::remove_file(&path).unwrap();
         assert!(!old.is_current(&path));
     }
@@ -322,7 +313,7 @@ mod tests {
         if let Some((_, place)) = role() {
             say("ready");
             wait();
-            let open = || open(&place, small()).unwrap().identity().unwrap().1;
+            let open = || open(&place, small()).unwrap().identity().1;
             let seen: BTreeSet<u64> = std::thread::scope(|scope| {
                 let threads: Vec<_> = (0..4).map(|_| scope.spawn(open)).collect();
                 threads.into_iter().map(|thread| thread.join().unwrap()).collect()
@@ -335,7 +326,7 @@ mod tests {
         others.iter_mut().for_each(|other| assert_eq!(other.hear(), "ready"));
         others.iter_mut().for_each(Other::go_on);
         let seen: BTreeSet<String> = others.iter_mut().map(Other::hear).collect();
-        let here = open(&scratch.path("region"), small()).unwrap().identity().unwrap().1;
+        let here = open(&scratch.path("region"), small()).unwrap().identity().1;
         assert_eq!(seen, BTreeSet::from([format!("{{{here}}}")]));
         assert_eq!(fs::read_dir(&scratch.0).unwrap().count(), 1);
     }
