@@ -8,7 +8,7 @@ use super::futex::{self, Deadline};
 use super::layout::CLAIMS;
 use super::session::{Owner, Region};
 use super::stores::step;
-use crate::sync::planted;
+use crate::sync::{AtomicU64, planted};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -16,6 +16,8 @@ use std::time::Duration;
 /// A dead claimant is noticed so late at most.
 const SLICE: Duration = Duration::from_millis(1);
 const FREE: u64 = 0;
+/// Somebody waits for the end: wake all. The highest bit of a name is never its own.
+const AWAITED: u64 = 1 << 31;
 
 /// The announcement that this process computes a key; it ends when this is dropped.
 #[derive(Debug)]
@@ -37,29 +39,31 @@ pub(super) fn claim(region: &Arc<Region>, hash: u64, wait: Duration) -> Option<A
     let (word, deadline) = (map.word(at), Deadline::after(wait));
     let mut waited = false;
     loop {
-        // Acquire pairs with the exchange below: the generation of the claimant's session is visible.
+        // Acquire pairs with the exchange that stored it, and with the end of the claim before.
         let found = word.load(Ordering::Acquire);
+        let same = found >> 32 == mine >> 32;
         let is_taken =
             found != FREE && (planted("believed for ever") || session.is_alive(map, Owner::from_bits(found as u32)));
-        let same = found >> 32 == mine >> 32;
-        match is_taken {
+        if is_taken && !same {
+            return announced(None);
+        }
+        if !is_taken {
             // Whoever was waited for has put the value, or has not: the caller looks.
-            _ if waited && !(is_taken && same) => return None,
-            false => {
-                step();
-                if word.compare_exchange(found, mine, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
-                    return announced(Some((at, mine)));
-                }
+            if waited {
+                return None;
             }
-            true if !same => return announced(None),
-            true => waited = true,
+            // Release: who finds this name finds the generation of its session.
+            if exchange(word, found, mine, Ordering::AcqRel) {
+                return announced(Some((at, mine)));
+            }
         }
         let left = deadline.left();
         if left.is_zero() {
             return None;
         }
-        if waited {
-            futex::sleep_on_low(word, found as u32, left.min(SLICE));
+        if is_taken && (found & AWAITED != 0 || exchange(word, found, found | AWAITED, Ordering::Relaxed)) {
+            waited = true;
+            futex::sleep_on_low(word, (found | AWAITED) as u32, left.min(SLICE));
         }
     }
 }
@@ -71,15 +75,20 @@ impl Drop for Announced {
         if self.forks != byte::forks() {
             return;
         }
-        step();
-        let word = self.region.map.word(at);
         // Release: whoever claims the key after this finds what was put.
         let order = if planted("ended too early") { Ordering::Relaxed } else { Ordering::Release };
-        // Not if it is somebody else's: they took this process for dead, which a damaged map makes possible.
-        if word.compare_exchange(mine, FREE, order, Ordering::Relaxed).is_ok() {
+        let word = self.region.map.word(at);
+        // Others may say that they wait, which changes it once. It is not touched if it is somebody else's: they took
+        // this process for dead, which a damaged map makes possible.
+        if !exchange(word, mine, FREE, order) && exchange(word, mine | AWAITED, FREE, order) {
             futex::wake_low(word);
         }
     }
+}
+
+fn exchange(word: &AtomicU64, found: u64, new: u64, order: Ordering) -> bool {
+    step();
+    word.compare_exchange(found, new, order, Ordering::Relaxed).is_ok()
 }
 
 #[cfg(all(test, not(loom)))]

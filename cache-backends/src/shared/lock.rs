@@ -43,7 +43,6 @@ pub(super) struct Guard<'a> {
 pub(super) fn lock<'a>(session: &Session, map: &'a Map, at: usize, patience: Duration) -> Result<Guard<'a>, Busy> {
     let me = session.me(map).ok_or(Busy)?;
     let word = Word { owner: map.half(at * 2), turns: map.half(at * 2 + 1) };
-    step();
     if word.exchange(FREE, me.bits()) {
         return Ok(word.taken(Repair::No));
     }
@@ -85,6 +84,7 @@ enum Repair {
 
 impl<'a> Word<'a> {
     fn exchange(&self, found: u32, owner: u32) -> bool {
+        step();
         // Acquire pairs with the Release of the former owner's `leave`; for a dead one's word, what was stored before
         // the death is visible since the kernel was asked. Release: who finds this owner's name finds the generation
         // of its session, and does not take a living owner for a dead one.
@@ -104,6 +104,7 @@ impl<'a> Word<'a> {
     }
 
     fn taken(&self, repair: Repair) -> Guard<'a> {
+        step();
         // Nobody else stores it now.
         self.turns.store(self.turns.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
         Guard { owner: self.owner, repair: matches!(repair, Repair::Yes) }
