@@ -14,6 +14,8 @@ mod open;
 mod shared;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(all(feature = "shared", target_os = "linux"))]
+mod sync;
 
 pub use memory::Memory;
 pub use open::open;

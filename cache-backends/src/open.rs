@@ -64,7 +64,8 @@ fn shared(rest: &str) -> Result<Arc<dyn Backend>> {
     let place = if place.is_empty() { "cache" } else { place };
     let Some(options) = options else { return Ok(Arc::new(Shared::open(place)?)) };
     let bytes = options.strip_prefix("max_bytes=").and_then(bytes);
-    let bytes = bytes.ok_or_else(|| config("only `?max_bytes=64MiB` or the like can follow the name of a region".into()))?;
+    let bytes =
+        bytes.ok_or_else(|| config("only `?max_bytes=64MiB` or the like can follow the name of a region".into()))?;
     Ok(Arc::new(Shared::sized(place, bytes)?))
 }
 

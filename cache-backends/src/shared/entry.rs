@@ -8,6 +8,8 @@
 //! | ⌈key / 8⌉ | the key, its last word padded with zeros |
 //! | ⌈value / 8⌉ | the value, likewise |
 
+#![expect(unsafe_code, reason = "words are copied into a vector whose bytes nobody has set")]
+
 use super::layout::UNIT;
 use crate::sync::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;

@@ -46,12 +46,7 @@ impl Stripe<'_> {
     }
 
     /// The one whose score leaves first, of as many as `count` from `start` on.
-    fn lowest(
-        &self,
-        (start, count): (Slot, u32),
-        policy: Policy,
-        next: fn(&Self, Slot) -> Sound<Slot>,
-    ) -> Sound<Slot> {
+    fn lowest(&self, (start, count): (Slot, u32), policy: Policy, next: fn(&Self, Slot) -> Sound<Slot>) -> Sound<Slot> {
         let rank = |slot| score::rank(policy, (self.index.score(slot), self.index.is_visited(slot)), self.now);
         let (mut lowest, mut slot) = (start, start);
         let mut least = rank(start);

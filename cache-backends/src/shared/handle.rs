@@ -1,10 +1,11 @@
 //! The region of a place, opened anew when its file was deleted or replaced.
 
-use super::file::{self, Place};
+use super::file;
 use super::layout::Layout;
 use super::region::Region;
 use memolith_core::{Error, ErrorKind, Result, Space, Timestamp, Watch};
 use parking_lot::Mutex;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, OnceLock, Weak};
@@ -18,7 +19,7 @@ const PATIENCE: Duration = Duration::from_millis(250);
 /// A place, and the region that lies there.
 #[derive(Debug)]
 pub(super) struct Handle {
-    place: Place,
+    place: PathBuf,
     layout: Layout,
     first: Node,
     /// When the place was last looked at, in microseconds since 1970.
@@ -42,7 +43,7 @@ struct Watcher {
 
 impl Handle {
     /// Opens the region at `place`, or makes one of `layout`.
-    pub(super) fn open(place: Place, layout: Layout) -> Result<Handle> {
+    pub(super) fn open(place: PathBuf, layout: Layout) -> Result<Handle> {
         let region = Region::new(file::open(&place, layout)?);
         Ok(Handle {
             place,
@@ -54,7 +55,7 @@ impl Handle {
         })
     }
 
-    pub(super) fn place(&self) -> &Place {
+    pub(super) fn place(&self) -> &Path {
         &self.place
     }
 
@@ -86,7 +87,7 @@ impl Handle {
     fn check(&self, now: Timestamp) {
         self.checked.store(now.as_micros(), Relaxed);
         let current = self.last();
-        if file::is_current(&current.map, &self.place) {
+        if current.map().is_current(&self.place) {
             return;
         }
         // Whoever comes second finds it done.
@@ -135,7 +136,7 @@ impl std::fmt::Debug for Watcher {
 static HANDLES: Mutex<Vec<Weak<Handle>>> = Mutex::new(vec![]);
 
 /// The handle of `place`, which all users of this process share.
-pub(super) fn shared(place: Place, layout: Layout) -> Result<Arc<Handle>> {
+pub(super) fn shared(place: PathBuf, layout: Layout) -> Result<Arc<Handle>> {
     let busy = || Error::new(ErrorKind::Busy, "another thread is opening a shared region, try again");
     let mut handles = HANDLES.try_lock_for(PATIENCE * 40).ok_or_else(busy)?;
     handles.retain(|handle| handle.strong_count() > 0);

@@ -54,11 +54,13 @@ pub struct SharedSpaceInfo {
 
 impl Region {
     pub(super) fn info(&self) -> SharedInfo {
-        let map = &*self.map;
+        let map = self.map();
         let spaces: Vec<_> = spaces::names(map).map(|(row, name)| space(map, row, name)).collect();
         let stripes = || 0..map.layout.stripes;
         let total = |total: Total| stripes().map(|stripe| map.load(map.layout.totals(stripe) + total as usize)).sum();
-        let live = |stripe| (0..map.layout.segments).map(move |segment| map.load(map.layout.segment_book(stripe, segment) + 1));
+        let live = |stripe| {
+            (0..map.layout.segments).map(move |segment| map.load(map.layout.segment_book(stripe, segment) + 1))
+        };
         SharedInfo {
             hits: spaces.iter().map(|space| space.hits).sum(),
             misses: spaces.iter().map(|space| space.misses).sum(),

@@ -70,7 +70,8 @@ impl Manifest {
 
     fn from_bytes(bytes: &[u8]) -> Option<Manifest> {
         let bytes: &[u8; LENGTH] = bytes.try_into().ok()?;
-        let word = |at: usize| u64::from_le_bytes(*bytes[at..].first_chunk().expect("four words and a half lie within"));
+        let word =
+            |at: usize| u64::from_le_bytes(*bytes[at..].first_chunk().expect("four words and a half lie within"));
         Some(Manifest {
             number: word(0),
             key: word(8),

@@ -7,10 +7,15 @@
 //! [`session`] says who is alive, [`claims`] who computes, [`info`] what was counted. Below them [`map`] is the memory,
 //! [`layout`] where everything lies in it.
 
+mod bus;
+mod byte;
+mod cells;
 mod claims;
 mod entry;
 mod evict;
 mod file;
+mod fork;
+mod futex;
 mod handle;
 mod index;
 mod info;
@@ -20,6 +25,7 @@ mod lock;
 mod map;
 mod name;
 mod order;
+mod place;
 mod read;
 mod region;
 mod repair;
@@ -29,11 +35,12 @@ mod session;
 mod spaces;
 mod stores;
 mod stripe;
+mod sys;
+mod vain;
 mod write;
 
 pub use info::{SharedInfo, SharedSpaceInfo};
 
-use file::Place;
 use handle::Handle;
 use layout::Layout;
 use memolith_core::{Backend, Claim, Error, ErrorKind, Record, Result, Space, Timestamp, Visit, Watch};
@@ -70,7 +77,7 @@ pub struct Shared {
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Shared").field(self.handle.place()).finish()
+        f.debug_tuple("Shared").field(&self.handle.place()).finish()
     }
 }
 
@@ -97,7 +104,7 @@ impl Shared {
             let message = format!("{max_bytes} bytes make no shared region, say from 1 MiB to 30 GiB");
             Error::new(ErrorKind::Config, message)
         })?;
-        let handle = handle::shared(Place::named(place.as_ref())?, layout)?;
+        let handle = handle::shared(place::named(place.as_ref())?, layout)?;
         Ok(Shared { handle })
     }
 
@@ -140,8 +147,9 @@ impl Backend for Shared {
 
     /// Has the pages written to the disk, where the file is on one.
     fn flush(&self) -> Result<()> {
-        let file = self.handle.last().map.file();
-        let failed = |error| Error::new(ErrorKind::Unavailable, "the shared region could not be synced").with_source(error);
+        let file = self.handle.last().map().file();
+        let failed =
+            |error| Error::new(ErrorKind::Unavailable, "the shared region could not be synced").with_source(error);
         file.sync_data().map_err(failed)
     }
 

@@ -28,7 +28,7 @@ impl<'k> Name<'k> {
             false => (hash >> 32) as usize,
         };
         // Of a range that is no power of two, the high half of the product is the place.
-        let bucket = |hash: u64| ((hash & 0xffff_ffff) * layout.buckets as u64 >> 32) as usize;
+        let bucket = |hash: u64| (((hash & 0xffff_ffff) * layout.buckets as u64) >> 32) as usize;
         Name {
             key,
             digest: false,

@@ -36,10 +36,10 @@ impl Stripe<'_> {
     fn sound_entries(&self) -> Vec<(u64, usize, Slot, Found)> {
         let mut sound = vec![];
         for (slot, pointer) in self.index.iter() {
-            let offset = place(pointer) * UNIT & (self.layout().segment - 1);
-            let found = self.follow(pointer).filter(|found| {
-                found.lens.space < SPACES && offset + found.lens.words() <= self.tail(found.segment)
-            });
+            let offset = (place(pointer) * UNIT) & (self.layout().segment - 1);
+            let found = self
+                .follow(pointer)
+                .filter(|found| found.lens.space < SPACES && offset + found.lens.words() <= self.tail(found.segment));
             match found {
                 Some(found) => sound.push((self.birth(found.segment), found.at, slot, found)),
                 None => self.index.set(slot, 0),

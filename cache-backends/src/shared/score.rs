@@ -101,7 +101,8 @@ mod tests {
     #[test]
     fn time_may_wrap_around() {
         let wrap = Timestamp::from_micros(1 << (32 + STEP));
-        let (before, after) = (Timestamp::from_micros(wrap.as_micros() - 1_000_000), wrap.after(Duration::from_secs(1)));
+        let (before, after) =
+            (Timestamp::from_micros(wrap.as_micros() - 1_000_000), wrap.after(Duration::from_secs(1)));
         let (old, new) = (fresh(Policy::Lru, before), fresh(Policy::Lru, after));
         let now = after.after(Duration::from_secs(1));
         assert!(rank(Policy::Lru, (old, false), now) < rank(Policy::Lru, (new, false), now));

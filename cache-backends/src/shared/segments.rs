@@ -45,14 +45,14 @@ impl Stripe<'_> {
         let segments = 0..self.layout().segments;
         let active = self.total(Total::Active) as usize;
         if segments.contains(&active)
-            && let Some(room) = self.take(active, words)
+            && let Some(room) = self.reserve(active, words)
         {
             return Ok(Some(room));
         }
         // Small entries fill what large ones have left at the ends of the youngest segments.
         let births = self.total(Total::Births);
         let is_young = |segment: &usize| births.saturating_sub(self.birth(*segment)) < YOUNG;
-        if let Some(room) = segments.clone().filter(is_young).find_map(|segment| self.take(segment, words)) {
+        if let Some(room) = segments.clone().filter(is_young).find_map(|segment| self.reserve(segment, words)) {
             return Ok(Some(room));
         }
         let fresh = match segments.clone().find(|segment| self.is_free(*segment) && self.begin(*segment)) {
@@ -67,7 +67,7 @@ impl Stripe<'_> {
                 victim
             }
         };
-        let room = self.take(fresh, words).ok_or(Bad)?;
+        let room = self.reserve(fresh, words).ok_or(Bad)?;
         if !segments.into_iter().any(|segment| self.is_free(segment))
             && let Some((victim, used)) = self.victim_segment(fresh)
         {
@@ -128,7 +128,7 @@ impl Stripe<'_> {
     }
 
     /// Takes the words before they are written: those of a writer that dies are a hole, never an overlap.
-    fn take(&self, segment: usize, words: usize) -> Option<Room> {
+    fn reserve(&self, segment: usize, words: usize) -> Option<Room> {
         let tail = self.tail(segment);
         if self.is_free(segment) || words > self.layout().segment - tail {
             return None;
@@ -177,10 +177,8 @@ impl Stripe<'_> {
             let words = found.lens.words();
             let is_alive = self.map.load(found.at + 2) > self.now.as_micros();
             let room = rescue
-                .filter(|rescue| {
-                    is_alive && words <= left && (!rescue.used || self.index.take_visited(slot))
-                })
-                .and_then(|rescue| self.take(rescue.into, words));
+                .filter(|rescue| is_alive && words <= left && (!rescue.used || self.index.take_visited(slot)))
+                .and_then(|rescue| self.reserve(rescue.into, words));
             let Some(room) = room else {
                 self.count_eviction(found.lens.space);
                 self.remove(slot)?;

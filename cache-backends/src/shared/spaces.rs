@@ -140,7 +140,7 @@ pub(super) fn set_bounds(map: &Map, row: usize, bounds: Bounds) {
     let at = map.layout.space(row);
     map.store(at + MAXSIZE, bounds.maxsize);
     map.store(at + MAX_BYTES, bounds.max_bytes);
-    map.publish(at + RULE, number(bounds.policy) | u64::from(bounds.home) * HOME);
+    map.publish(at + RULE, number(bounds.policy) | (u64::from(bounds.home) * HOME));
 }
 
 /// Gives `name` a row: a free one, or the one that was not used for longest. For who holds the table's lock.

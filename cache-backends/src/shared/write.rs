@@ -130,7 +130,8 @@ impl Stripe<'_> {
 
     /// A free slot for `name`; if all of its two buckets are taken, one that was not used leaves.
     fn free_slot(&self, name: &Name<'_>) -> Sound<Slot> {
-        let all = || name.buckets.iter().flat_map(|bucket| (0..super::layout::SLOTS).map(|at| Index::slot(*bucket, at)));
+        let all =
+            || name.buckets.iter().flat_map(|bucket| (0..super::layout::SLOTS).map(|at| Index::slot(*bucket, at)));
         if let Some(free) = all().find(|slot| self.index.get(*slot) == 0) {
             return Ok(free);
         }
