@@ -121,7 +121,11 @@ fn padded(rest: &[u8]) -> u64 {
 #[inline(always)]
 pub(super) fn read(words: &[AtomicU64], length: usize, out: &mut Vec<u8>) {
     let start = out.len();
-    out.reserve(words.len() * 8);
+    if out.capacity() == 0 {
+        *out = Vec::with_capacity(words.len() * 8);
+    } else {
+        out.reserve(words.len() * 8);
+    }
     let to = out.spare_capacity_mut().as_mut_ptr().cast::<u64>();
     for (at, word) in words.iter().enumerate() {
         // SAFETY: `reserve` made room for all the words behind `start`; bytes of a vector need not be aligned for them.

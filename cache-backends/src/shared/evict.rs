@@ -2,30 +2,30 @@
 
 use super::index::Slot;
 use super::score;
+use super::spaces::Bounds;
 use super::stripe::{Bad, Sound, Stripe};
 use memolith_core::Policy;
 
-/// Entries of a space in a stripe up to which the policy is kept to the letter, by looking at all of them.
-const EXACT: u32 = 64;
-/// Entries that are looked at for one that leaves, where there are more.
+/// Entries that are looked at for one that leaves.
 const LOOKS: u32 = 64;
 
 impl Stripe<'_> {
     /// One entry of `space` leaves.
-    pub(super) fn evict(&self, space: usize, policy: Policy) -> Sound<()> {
-        let victim = self.victim(space, policy)?;
+    pub(super) fn evict(&self, space: usize, bounds: Bounds) -> Sound<()> {
+        let victim = self.victim(space, bounds)?;
         self.count_eviction(space);
         self.remove(victim)
     }
 
-    fn victim(&self, space: usize, policy: Policy) -> Sound<Slot> {
+    fn victim(&self, space: usize, bounds: Bounds) -> Sound<Slot> {
+        let policy = bounds.policy;
         let book = self.book(space)?;
         if book.head == 0 || book.tail == 0 {
             return Err(Bad);
         }
         match policy {
             Policy::Fifo => Ok(book.head),
-            Policy::Lru | Policy::Mru | Policy::Lfu if book.entries <= EXACT => {
+            Policy::Lru | Policy::Mru | Policy::Lfu if bounds.scored() && book.entries <= LOOKS => {
                 self.lowest((book.head, book.entries), policy, Stripe::after)
             }
             Policy::Lru => self.second_chance(space),

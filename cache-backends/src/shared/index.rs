@@ -1,8 +1,7 @@
-//! The index of a stripe: buckets of two cache lines, fourteen slots each.
+//! The index of a stripe: buckets of one cache line, fourteen slots each.
 //!
-//! The first line holds the slots, two in a word (tag 11 bits, place 21 bits; zero is free), and a word of visited bits.
-//! The second holds a score of 32 bits for each slot, apart, because hits write it: they leave the slots where they are in
-//! other processors' caches.
+//! A line holds the slots, two in a word (tag 11 bits, place 21 bits; zero is free), and a word of visited bits. A score of
+//! 32 bits for each slot is kept apart: few spaces go by it, and hits write it.
 
 use super::layout::{BUCKET, PLACE_BITS, SLOTS};
 use super::map::Map;
@@ -38,12 +37,13 @@ pub(super) fn tag(pointer: Pointer) -> u32 {
 pub(super) struct Index<'m> {
     map: &'m Map,
     buckets: usize,
+    scores: usize,
 }
 
 impl<'m> Index<'m> {
     #[inline(always)]
     pub(super) fn new(map: &'m Map, stripe: usize) -> Self {
-        Index { map, buckets: map.layout.buckets(stripe) }
+        Index { map, buckets: map.layout.buckets(stripe), scores: map.layout.scores(stripe) }
     }
 
     #[inline(always)]
@@ -125,8 +125,7 @@ impl<'m> Index<'m> {
 
     #[inline(always)]
     fn score_half(&self, slot: Slot) -> usize {
-        let (bucket, at) = parts(slot);
-        (self.buckets + bucket * BUCKET + BUCKET / 2) * 2 + at
+        self.scores * 2 + Index::number(slot)
     }
 
     #[inline(always)]
@@ -144,7 +143,6 @@ impl<'m> Index<'m> {
     #[inline(always)]
     pub(super) fn prefetch(&self, bucket: usize) {
         self.map.prefetch(self.buckets + bucket * BUCKET);
-        self.map.prefetch(self.buckets + bucket * BUCKET + BUCKET / 2);
     }
 
     /// The pointers of all slots that are not free, with their slots.

@@ -127,7 +127,7 @@ pub(super) fn gather(map: &Map, manifest: &[u8], now: Timestamp) -> Option<(Vec<
     for number in numbers {
         let name = Name::new(&map.layout, &space, &number);
         let copied = read::get(map, &name, now, &mut bytes)?;
-        read::note((map, name.stripe), copied.slot, space.policy, now);
+        read::note((map, name.stripe), copied.slot, &space, now);
     }
     if bytes.len() != length || xxh3_128(&bytes) != manifest.digest {
         return None;

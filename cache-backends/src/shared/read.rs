@@ -9,6 +9,7 @@ use super::layout::{SPACES, UNIT};
 use super::map::Map;
 use super::name::Name;
 use super::score;
+use super::spaces::Space;
 use crate::sync::{AtomicU64, fence, planted};
 use memolith_core::{Policy, Timestamp};
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
@@ -23,6 +24,8 @@ pub(super) struct Found {
     /// Its first word.
     pub(super) at: usize,
     pub(super) lens: Lens,
+    /// The word that `lens` was read from.
+    pub(super) packed: u64,
     pub(super) generation: u64,
 }
 
@@ -51,9 +54,10 @@ pub(super) fn follow(map: &Map, stripe: usize, pointer: Pointer) -> Option<Found
         return None;
     }
     let at = layout.segment_at(stripe, segment) + offset;
-    let lens = Lens::unpack(map.words(at, entry::HEAD)?[1].load(Relaxed));
+    let packed = map.words(at, entry::HEAD)?[1].load(Relaxed);
+    let lens = Lens::unpack(packed);
     let fits = lens.space < SPACES && lens.words() <= layout.segment - offset;
-    fits.then_some(Found { segment, at, lens, generation })
+    fits.then_some(Found { segment, at, lens, packed, generation })
 }
 
 /// Whether an entry is that of `name`.
@@ -106,7 +110,7 @@ pub(super) fn get(map: &Map, name: &Name<'_>, now: Timestamp, out: &mut Vec<u8>)
                     continue;
                 }
                 let expires = Timestamp::from_micros(expires);
-                let right = entry::checksum(name.hash, found.lens.pack(), expires.as_micros(), &out[start..]) == sum;
+                let right = entry::checksum(name.hash, found.packed, expires.as_micros(), &out[start..]) == sum;
                 if !right || expires <= now {
                     out.truncate(start);
                     return None;
@@ -139,14 +143,14 @@ fn prefetch(map: &Map, stripe: usize, pointer: Pointer) {
 
 /// Notes a hit, where there is something new to note.
 #[inline(always)]
-pub(super) fn note((map, stripe): (&Map, usize), slot: Slot, policy: Policy, now: Timestamp) {
+pub(super) fn note((map, stripe): (&Map, usize), slot: Slot, space: &Space, now: Timestamp) {
     let index = Index::new(map, stripe);
-    if policy != Policy::Fifo {
+    if space.policy != Policy::Fifo {
         index.visit(slot);
     }
-    if score::counts(policy) {
+    if space.scored {
         let score = index.score(slot);
-        let after = score::after_hit(policy, score, now);
+        let after = score::after_hit(space.policy, score, now);
         if after != score {
             index.set_score(slot, after);
         }

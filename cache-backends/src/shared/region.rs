@@ -95,12 +95,12 @@ impl Region {
             Some(found) => {
                 let before = spaces::bounds(self.map(), found.row);
                 spaces::set_bounds(self.map(), found.row, bounds);
-                (Space { home: bounds.home, policy: bounds.policy, ..found }, Some(before))
+                (found, Some(before))
             }
             None => (spaces::claim(self.map(), &space.name, bounds, now), None),
         };
         drop(guard);
-        let row = opened.row;
+        let (row, opened) = (opened.row, self.find(space).unwrap_or(opened));
         // A row that was given away has left its entries behind, and so has one that moves.
         let stays = before.is_some_and(|before| before.home == bounds.home);
         let counts_otherwise = before.is_some_and(|before| before.policy != bounds.policy);
@@ -127,7 +127,7 @@ impl Region {
         let found = self.look(&space, key, now);
         self.count(&space, found.is_some());
         let (record, (stripe, slot)) = found?;
-        read::note((self.map(), stripe), slot, space.policy, now);
+        read::note((self.map(), stripe), slot, &space, now);
         Some(record)
     }
 

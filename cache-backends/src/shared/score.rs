@@ -31,12 +31,6 @@ pub(super) fn after_hit(policy: Policy, score: u32, now: Timestamp) -> u32 {
     }
 }
 
-/// Whether the policy goes by scores at all.
-#[inline(always)]
-pub(super) fn counts(policy: Policy) -> bool {
-    matches!(policy, Policy::Lru | Policy::Mru | Policy::Lfu)
-}
-
 /// An order in which the lowest leaves first. `visited` settles hits within one step.
 pub(super) fn rank(policy: Policy, (score, visited): (u32, bool), now: Timestamp) -> (u32, Reverse<i64>, bool) {
     let age = |now: u32, then: u32, bits: u32| i64::from((now.wrapping_sub(then) << (32 - bits)) as i32);

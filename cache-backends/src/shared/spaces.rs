@@ -6,6 +6,7 @@
 use super::layout::{SPACE, SPACES};
 use super::map::Map;
 use memolith_core::{Policy, Timestamp};
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicU8;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use xxhash_rust::xxh3::xxh3_128;
@@ -26,6 +27,7 @@ const LENGTH: usize = 6;
 const NAME: usize = 8;
 
 const HOME: u64 = 1 << 8;
+const SCORED: u64 = 1 << 9;
 /// No bound.
 const NONE: u64 = u64::MAX;
 
@@ -38,6 +40,8 @@ pub(super) struct Space {
     /// Whether all of it lives in one stripe.
     pub(super) home: bool,
     pub(super) policy: Policy,
+    /// Whether its policy goes by scores.
+    pub(super) scored: bool,
 }
 
 /// What a space must keep. `u64::MAX` is no bound.
@@ -49,7 +53,19 @@ pub(super) struct Bounds {
     pub(super) home: bool,
 }
 
+/// Entries of a space up to which recency is kept to the letter, by looking at all of them.
+const EXACT: u64 = 64;
+
 impl Bounds {
+    /// Whether the policy is kept by scores: always for those that a visited bit cannot express.
+    pub(super) fn scored(&self) -> bool {
+        match self.policy {
+            Policy::Lru => self.maxsize <= EXACT,
+            Policy::Mru | Policy::Lfu => true,
+            _ => false,
+        }
+    }
+
     /// What is asked for, in a region whose stripes have `stripe` bytes of data each.
     pub(super) fn of(space: &memolith_core::Space, stripe: u64) -> Bounds {
         let (maxsize, max_bytes) = (space.maxsize.unwrap_or(NONE), space.max_bytes.unwrap_or(NONE));
@@ -67,32 +83,59 @@ impl Bounds {
 
 /// The space of the pieces of large values.
 pub(super) fn pieces(head: u64) -> Space {
-    Space { row: PIECES, identity: [head, !head], home: false, policy: Policy::Sieve }
+    Space { row: PIECES, identity: [head, !head], home: false, policy: Policy::Sieve, scored: false }
 }
 
-/// The rows, and where this process has found them.
+/// What this process knows of the names that it has met.
 #[derive(Debug)]
 pub(super) struct Spaces {
-    hints: [AtomicU8; 256],
+    known: Box<[OnceLock<Known>]>,
+}
+
+/// A name, whose hash costs more than to compare it.
+#[derive(Debug)]
+struct Known {
+    name: Box<str>,
+    identity: [u64; 2],
+    /// Where it was found last.
+    row: AtomicU8,
 }
 
 impl Spaces {
     pub(super) fn new() -> Self {
-        Spaces { hints: [const { AtomicU8::new(0) }; 256] }
+        Spaces { known: (0..256).map(|_| OnceLock::new()).collect() }
     }
 
     /// The space called `name`, if it has a row.
     #[inline]
     pub(super) fn find(&self, map: &Map, name: &str) -> Option<Space> {
-        let identity = identity(name);
-        let hint = &self.hints[identity[0] as usize & 255];
-        let row = usize::from(hint.load(Relaxed));
-        if is(map, row, identity) {
-            return Some(read(map, row, identity));
+        let known = self.place(name).get().filter(|known| *known.name == *name);
+        match known {
+            Some(known) if is(map, usize::from(known.row.load(Relaxed)), known.identity) => {
+                Some(read(map, usize::from(known.row.load(Relaxed)), known.identity))
+            }
+            _ => self.search(map, name),
         }
+    }
+
+    #[cold]
+    fn search(&self, map: &Map, name: &str) -> Option<Space> {
+        let identity = identity(name);
         let row = (0..PIECES).find(|row| is(map, *row, identity))?;
-        hint.store(row as u8, Relaxed);
+        // Of two names that meet in one place the second is searched for each time.
+        let known = self.place(name).get_or_init(|| Known { name: name.into(), identity, row: AtomicU8::new(0) });
+        if *known.name == *name {
+            known.row.store(row as u8, Relaxed);
+        }
         Some(read(map, row, identity))
+    }
+
+    /// By the length and the last bytes: names begin with the same crate, and end with fingerprints.
+    #[inline(always)]
+    fn place(&self, name: &str) -> &OnceLock<Known> {
+        let last = name.as_bytes().last_chunk().map_or(0, |last| u64::from_ne_bytes(*last));
+        let mixed = (last ^ name.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        &self.known[(mixed >> 56) as usize]
     }
 }
 
@@ -106,7 +149,7 @@ fn is(map: &Map, row: usize, identity: [u64; 2]) -> bool {
 #[inline(always)]
 fn read(map: &Map, row: usize, identity: [u64; 2]) -> Space {
     let rule = map.load(map.layout.space(row) + RULE);
-    Space { row, identity, home: rule & HOME != 0, policy: policy(rule) }
+    Space { row, identity, home: rule & HOME != 0, policy: policy(rule), scored: rule & SCORED != 0 }
 }
 
 /// Both halves are never zero.
@@ -140,7 +183,10 @@ pub(super) fn set_bounds(map: &Map, row: usize, bounds: Bounds) {
     let at = map.layout.space(row);
     map.store(at + MAXSIZE, bounds.maxsize);
     map.store(at + MAX_BYTES, bounds.max_bytes);
-    map.publish(at + RULE, number(bounds.policy) | (u64::from(bounds.home) * HOME));
+    map.publish(
+        at + RULE,
+        number(bounds.policy) | (u64::from(bounds.home) * HOME) | (u64::from(bounds.scored()) * SCORED),
+    );
 }
 
 /// Gives `name` a row: a free one, or the one that was not used for longest. For who holds the table's lock.
@@ -161,7 +207,7 @@ pub(super) fn claim(map: &Map, name: &str, bounds: Bounds, now: Timestamp) -> Sp
     map.store(at + USED, minutes(now));
     map.store(at + LOW, identity[0]);
     map.publish(at + HIGH, identity[1]);
-    Space { row, identity, home: bounds.home, policy: bounds.policy }
+    read(map, row, identity)
 }
 
 /// Notes that the space is in use.

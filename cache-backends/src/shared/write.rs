@@ -17,7 +17,7 @@ use super::name::Name;
 use super::read::{self, Found};
 use super::score;
 use super::spaces::{self, Space};
-use super::stripe::{Sound, Stripe, Total};
+use super::stripe::{Bad, Sound, Stripe, Total};
 use memolith_core::Timestamp;
 
 /// What is to be written.
@@ -108,7 +108,7 @@ impl Stripe<'_> {
         self.index.set_score(slot, score::fresh(bounds.policy, self.now));
         let pointer = self.pointer(name.tag, room);
         self.index.set(slot, pointer);
-        let found = self.follow(pointer).ok_or(super::stripe::Bad)?;
+        let found = self.follow(pointer).ok_or(Bad)?;
         self.enter(slot, &found)?;
         Ok(Put::Done)
     }
@@ -124,7 +124,7 @@ impl Stripe<'_> {
             if fits || book.entries == 0 {
                 return Ok(());
             }
-            self.evict(row, bounds.policy)?;
+            self.evict(row, bounds)?;
         }
     }
 
@@ -147,7 +147,7 @@ impl Stripe<'_> {
     /// Removes every entry of the space in `row`.
     pub(super) fn clear(&self, row: usize) -> Sound<()> {
         for (slot, pointer) in self.index.iter() {
-            let found = self.follow(pointer).ok_or(super::stripe::Bad)?;
+            let found = self.follow(pointer).ok_or(Bad)?;
             if found.lens.space == row {
                 self.remove(slot)?;
             }
