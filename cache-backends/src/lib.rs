@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`Memory`] | the memory of this process, for tests and as an example | always |
 //! | `Sqlite` | a file, for many functions and many processes | `sqlite` |
+//! | `Shared` | a memory-mapped file, for all processes of a machine; Linux | `shared` |
 //!
 //! [`open`] makes one from a URL.
 
@@ -18,5 +19,7 @@ mod sync;
 
 pub use memory::Memory;
 pub use open::open;
+#[cfg(all(feature = "shared", target_os = "linux"))]
+pub use shared::{Shared, SharedInfo, SharedSpaceInfo};
 #[cfg(feature = "sqlite")]
 pub use sqlite::Sqlite;
