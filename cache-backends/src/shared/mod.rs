@@ -65,8 +65,9 @@ const MAX_BYTES: u64 = 64 << 20;
 /// `maxsize` and policy of a function by whoever opens it last. It may be deleted at any time: who uses it notices within
 /// 50 ms. Another version of the library may lay it out in another way, and then makes a new one.
 ///
-/// Under `Lru`, `Mru` and `Lfu` a function of up to 64 entries is evicted exactly; with more, `Lru` gives who was used a
-/// second chance, `Mru` and `Lfu` take the first of 64. All others follow `Sieve` but for `Fifo` and `Random`.
+/// Under `Lru`, `Mru` and `Lfu` a function of up to 64 entries is evicted exactly. With more, `Lru` gives who was used a
+/// second chance, `Lfu` as many as it was used, and `Mru` looks at 64. `Fifo` and `Random` are what they are, and all others
+/// are `Sieve`.
 /// `maxsize` above 1,024 is divided among the parts of the region, and is reached when each of them is full.
 ///
 /// Linux alone: elsewhere opening one is an error.
@@ -134,7 +135,8 @@ impl Backend for Shared {
     }
 
     fn clear(&self, space: &Space) -> Result<()> {
-        self.handle.region(now())?.clear(space)
+        self.handle.region(now())?.clear(space);
+        Ok(())
     }
 
     fn len(&self, space: &Space) -> Result<u64> {
