@@ -187,7 +187,7 @@ impl Directory {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::super::trial::{Other, Scratch, role, say, small, wait};

@@ -72,12 +72,6 @@ impl Map {
         self.all_words().get(at..)?.get(..length)
     }
 
-    /// `length` halves, if there are so many; `at` counts halves as well.
-    #[inline(always)]
-    pub(super) fn halves(&self, at: usize, length: usize) -> Option<&[AtomicU32]> {
-        self.all_halves().get(at..)?.get(..length)
-    }
-
     /// A word of the header or of the board, which stays mapped for the life of the process.
     ///
     /// # Panics

@@ -11,7 +11,6 @@ pub(super) mod map {
     use super::{AtomicU32, AtomicU64, ROWS, Range};
     use crate::shared::layout::Layout;
     use loom::sync::atomic::AtomicBool;
-    use std::fs::File;
     use std::io;
     use std::sync::Arc;
 
@@ -75,24 +74,6 @@ pub(super) mod map {
 
         pub(in crate::shared) fn is_cut(&self) -> bool {
             false
-        }
-
-        /// A model makes its maps with [`blank`](Map::blank).
-        pub(in crate::shared) fn new(_file: File, _layout: Layout) -> io::Result<Map> {
-            Err(io::ErrorKind::Unsupported.into())
-        }
-
-        pub(in crate::shared) fn file(&self) -> &File {
-            unreachable!("a model has no file")
-        }
-
-        pub(in crate::shared) fn identity(&self) -> (u64, u64) {
-            (0, 0)
-        }
-
-        /// Its own: nobody outside of a model follows it.
-        pub(in crate::shared) fn word_forever(&self, _at: usize) -> &'static std::sync::atomic::AtomicU64 {
-            Box::leak(Box::default())
         }
     }
 
