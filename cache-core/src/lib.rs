@@ -32,6 +32,7 @@ mod orders;
 mod remote;
 mod settings;
 mod simulate;
+mod stale;
 mod store;
 mod storing;
 mod studies;
