@@ -34,6 +34,8 @@ impl Store {
             backend.watch(&space, watch);
             Ok(())
         });
+        // Nothing is in memory yet.
+        stale.news().into_iter().for_each(|news| stale.heed(news));
         let dooms = Arc::new(Dooms::default());
         let invalid = || (Arc::clone(&dooms), Arc::clone(&stale));
         let queue = || Behind::new(Arc::clone(&backend), Arc::clone(&space), invalid(), Arc::clone(report));

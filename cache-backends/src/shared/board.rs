@@ -34,6 +34,8 @@ static BOARDS: Mutex<Vec<(Page, Board)>> = Mutex::new(Vec::new());
 impl Board {
     /// The board that page `page` of 4 KiB of `file` is. A fork shares it with its parent.
     ///
+    /// The mapping keeps `file` open, and with it a lock that was taken through it: it must have none.
+    ///
     /// # Errors
     /// When the file ends before the page does, cannot be written, or cannot be mapped.
     pub(crate) fn of(file: &File, page: u64) -> io::Result<Board> {

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// of SQLite's own locks. The file stays, since deleting it would let two processes hold two locks.
 #[derive(Debug)]
 pub(super) struct Turn {
-    // Held for its lock, too; none where no file can be made, and so none can be set aside.
+    // Held for its lock; none where no file can be made, and so none can be set aside.
     file: Option<File>,
 }
 
@@ -39,8 +39,10 @@ impl Turn {
     }
 
     /// The words in the file beside the database.
-    pub(super) fn words(&self) -> Words {
-        self.file.as_ref().map(Words::of).unwrap_or_default()
+    pub(super) fn words(&self, path: &Path) -> Words {
+        // Opened once more: what is mapped keeps its lock.
+        let opened = self.file.as_ref().and_then(|_| private(&beside(path, ".lock")).ok());
+        opened.as_ref().map(Words::of).unwrap_or_default()
     }
 
     /// Makes the file if there is none, readable by its owner alone.

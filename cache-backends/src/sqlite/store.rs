@@ -146,7 +146,7 @@ impl Store {
             Error::new(ErrorKind::Unavailable, "the database cannot be made, check its directory").with_source(error)
         })?;
         let identity = self.place.identity();
-        Database::open((&self.place, turn.words())).map_err(|error| {
+        Database::open((&self.place, turn.words(path))).map_err(|error| {
             if is_damage(&error) { self.set_aside((path, identity), &turn, error) } else { explain(error) }
         })
     }
