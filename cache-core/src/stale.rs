@@ -121,3 +121,83 @@ impl Watch for Stale {
         self.invalidated();
     }
 }
+
+#[cfg(all(test, not(any(shuttle, loom))))]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What can happen to the news of a cache, on one thread.
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        Told,
+        /// The word of a file that came later: how often it had been raised before.
+        Follow(u64),
+        /// By another process.
+        Raised,
+        /// Of this cache.
+        Removed,
+        Heeded,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            Just(Step::Told),
+            (0..5_u64).prop_map(Step::Follow),
+            Just(Step::Raised),
+            Just(Step::Removed),
+            Just(Step::Heeded),
+        ]
+    }
+
+    fn word(raised: u64) -> &'static std::sync::atomic::AtomicU64 {
+        Box::leak(Box::new(std::sync::atomic::AtomicU64::new(raised)))
+    }
+
+    proptest! {
+        /// There is news if others have told something since it was heeded last, and one's own removals are none.
+        #[test]
+        fn news_is_what_others_have_told(steps in prop::collection::vec(step(), 0..40)) {
+            let (stale, mut last, mut unheeded) = (Stale::default(), None, false);
+            for step in steps {
+                match (step, last) {
+                    (Step::Told, _) => {
+                        stale.invalidated();
+                        unheeded = true;
+                    }
+                    (Step::Follow(raised), _) => {
+                        last = Some(word(raised));
+                        last.into_iter().for_each(|word| stale.follow(word));
+                        unheeded = true;
+                    }
+                    (Step::Raised, Some(word)) => {
+                        word.fetch_add(1, Release);
+                        unheeded = true;
+                    }
+                    (Step::Raised, None) => {}
+                    (Step::Removed, _) => {
+                        let before = last.map(|word| word.load(Acquire));
+                        drop(stale.removal());
+                        prop_assert_eq!(last.map(|word| word.load(Acquire)), before.map(|raised| raised + 1));
+                    }
+                    (Step::Heeded, _) => {
+                        stale.news().into_iter().for_each(|news| stale.heed(news));
+                        unheeded = false;
+                    }
+                }
+                prop_assert_eq!(stale.news().is_some(), unheeded, "after {:?}", step);
+            }
+        }
+    }
+
+    #[test]
+    fn threads_that_remove_at_once_are_no_news_to_each_other() {
+        let stale = Stale::default();
+        stale.follow(word(3));
+        stale.news().into_iter().for_each(|news| stale.heed(news));
+        std::thread::scope(|scope| {
+            (0..4).for_each(|_| _ = scope.spawn(|| (0..1_000).for_each(|_| drop(stale.removal()))));
+        });
+        assert_eq!(stale.news(), None);
+    }
+}

@@ -144,7 +144,7 @@ mod tests {
         let draft = Draft::new("format", BYTES);
         let board = Board::of(&draft.1, 0).unwrap();
         let at = |space: &str| (board.word(space).as_ptr().addr() - board.words.as_ptr().addr()) / 8;
-        assert_eq!([at(""), at("a"), at("examples::area@v:2")], [0, 0, 0]);
+        assert_eq!([at(""), at("a"), at("examples::area@v:2")], [194, 31, 331]);
     }
 
     #[test]
