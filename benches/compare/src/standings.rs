@@ -62,6 +62,41 @@ impl Standings {
         self.over(peers.min_by(|&a, &b| medians[a].total_cmp(&medians[b])))
     }
 
+    /// The median of `name`, in nanoseconds; `None` if nobody is called so, as below.
+    #[must_use]
+    pub fn median_of(&self, name: &str) -> Option<f64> {
+        let standing = self.named(name)?;
+        Some(fair_median(standing.nanos.iter().copied().zip(standing.fair.iter().copied()).collect()))
+    }
+
+    /// The best round of `name`, in nanoseconds.
+    #[must_use]
+    pub fn least_of(&self, name: &str) -> Option<f64> {
+        self.named(name)?.nanos.iter().copied().min_by(f64::total_cmp)
+    }
+
+    /// The median ratio of `name` to `base` within a round.
+    #[must_use]
+    pub fn ratio_of(&self, name: &str, base: &str) -> Option<f64> {
+        self.within_rounds(name, base, |nanos, base| nanos / base)
+    }
+
+    /// By how many nanoseconds `name` is slower than `base` within a round, the median.
+    #[must_use]
+    pub fn excess_of(&self, name: &str, base: &str) -> Option<f64> {
+        self.within_rounds(name, base, |nanos, base| nanos - base)
+    }
+
+    fn named(&self, name: &str) -> Option<&Standing> {
+        self.all.iter().find(|standing| standing.name == name)
+    }
+
+    fn within_rounds(&self, name: &str, base: &str, figure: impl Fn(f64, f64) -> f64) -> Option<f64> {
+        let (standing, base) = (self.named(name)?, self.named(base)?);
+        let round = |at: usize| (figure(standing.nanos[at], base.nanos[at]), standing.fair[at] && base.fair[at]);
+        Some(fair_median((0..standing.nanos.len()).map(round).collect()))
+    }
+
     fn over(&self, base: Option<usize>) -> Vec<Option<f64>> {
         let ratio = |standing: &Standing| {
             let base = &self.all[base?];
@@ -118,12 +153,14 @@ pub fn median(mut figures: Vec<f64>) -> f64 {
 }
 
 /// As tables show it: one digit after the point below a hundred.
-pub(crate) fn nanos(figure: f64) -> String {
+#[must_use]
+pub fn nanos(figure: f64) -> String {
     if figure < 99.95 { format!("{figure:.1}") } else { format!("{figure:.0}") }
 }
 
-/// As tables show it.
-pub(crate) fn ratio(figure: Option<f64>) -> String {
+/// As tables show it; nothing where there is none.
+#[must_use]
+pub fn ratio(figure: Option<f64>) -> String {
     figure.map_or_else(String::new, |figure| format!("{figure:.2}"))
 }
 
@@ -145,6 +182,16 @@ mod tests {
         assert_eq!(standings.over_best_peer()[2], Some(1.0 / 3.0));
         let lines: Vec<String> = standings.table().to_string().lines().map(str::to_owned).collect();
         assert!(lines[2].starts_with("| floor |") && lines[4].starts_with("| slow |"), "{lines:?}");
+    }
+
+    #[test]
+    fn one_is_held_against_another_by_name() {
+        let base = standing("base", Role::Peer, [1.0, 2.0, 4.0, 1.0, 2.0, 4.0], 0);
+        let ours = standing("ours", Role::Ours, [3.0, 4.0, 6.0, 3.0, 4.0, 6.0], 0);
+        let standings = Standings::new(vec![base, ours]);
+        assert_eq!((standings.median_of("ours"), standings.least_of("ours")), (Some(4.0), Some(3.0)));
+        assert_eq!((standings.ratio_of("ours", "base"), standings.excess_of("ours", "base")), (Some(2.0), Some(2.0)));
+        assert_eq!((standings.ratio_of("ours", "nobody"), standings.median_of("nobody")), (None, None));
     }
 
     #[test]
