@@ -7,7 +7,7 @@ use compare::{
     Bar, Chart, Contender, Measure, Options, Race, Report, Role, Standings, Table, Uniform, Work, grouped, nanos, ratio,
 };
 use std::hint::black_box;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What is timed, or what the second process does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,18 +28,18 @@ const SETTINGS: [(&str, Option<Act>); 3] =
 
 /// Both races over `shape`; values have `WORDS` times 8 bytes.
 pub(crate) fn races<const WORDS: usize>(report: &mut Report, options: &Options, place: &Path, shape: Shape) {
-    let paths = ["bare", "region", "lmdb"].map(|name| place.join(name));
-    let bare: Bare<WORDS> = opened(&paths[0], shape);
-    let (ours, lmdb): (Region, Lmdb) = (opened(&paths[1], shape), opened(&paths[2], shape));
+    let bare: Shared<Bare<WORDS>> = Shared::new((BARE, Role::Floor, Kind::Bare), &place.join("bare"), shape);
+    let ours: Shared<Region> = Shared::new((OURS, Role::Ours, Kind::Region), &place.join("region"), shape);
+    let lmdb: Shared<Lmdb> = Shared::new((LMDB, Role::Peer, Kind::Lmdb), &place.join("lmdb"), shape);
     let (fjall, buffered): (Fjall, _) =
         (opened(&place.join("fjall"), shape), Fjall::new(&place.join("buffered"), Journal::Buffered));
     buffered.fill(shape);
     for act in [Act::Get, Act::Put] {
         let losses: [[Losses; 3]; 5] = Default::default();
         let mut all = Vec::new();
-        all.extend(shared((BARE, Role::Floor), &bare, (Kind::Bare, &paths[0]), (act, shape, &losses[0])));
-        all.extend(shared((OURS, Role::Ours), &ours, (Kind::Region, &paths[1]), (act, shape, &losses[1])));
-        all.extend(shared((LMDB, Role::Peer), &lmdb, (Kind::Lmdb, &paths[2]), (act, shape, &losses[2])));
+        all.extend(bare.contenders((act, shape), &losses[0]));
+        all.extend(ours.contenders((act, shape), &losses[1]));
+        all.extend(lmdb.contenders((act, shape), &losses[2]));
         all.push(alone((FJALL, Role::Peer), work(&fjall, act, (shape, 1), &losses[3][0])));
         if act == Act::Put {
             all.push(alone((BUFFERED, Role::Peer), work(&buffered, act, (shape, 1), &losses[4][0])));
@@ -52,6 +52,35 @@ pub(crate) fn races<const WORDS: usize>(report: &mut Report, options: &Options, 
         let title = format!("{what}, {} entries of {} B", grouped(shape.entries), grouped(shape.bytes));
         let unit = if act == Act::Put { "ns per put" } else { "ns per get" };
         report.plotted(&title, note(act, shape), (&table(&standings, &rows), &chart(&standings, &rows, unit)));
+    }
+}
+
+/// A store that other processes may use: a file for each setting, as LMDB stays slow once it was written to beside a
+/// reader.
+struct Shared<S> {
+    name: (&'static str, Role, Kind),
+    stores: [(PathBuf, S); 3],
+}
+
+impl<S: Store> Shared<S> {
+    fn new(name: (&'static str, Role, Kind), path: &Path, shape: Shape) -> Self {
+        let paths = ["alone", "reader", "writer"].map(|setting| path.with_extension(setting));
+        Shared { name, stores: paths.map(|path| (path.clone(), opened(&path, shape))) }
+    }
+
+    /// One for each setting.
+    fn contenders<'a>(
+        &'a self,
+        (act, shape): (Act, Shape),
+        losses: &'a [Losses; 3],
+    ) -> impl Iterator<Item = Contender<'a>> {
+        let (name, role, kind) = self.name;
+        SETTINGS.into_iter().zip(&self.stores).zip(losses).map(move |(((setting, other), (path, store)), losses)| {
+            let mut work = work(store, act, (shape, 1), losses);
+            let Some(other) = other else { return alone((name, role), work) };
+            let mut beside = kind.beside(path, other, shape);
+            Contender::single(named(name, setting), role, move |times| beside.meanwhile(|| work(times)))
+        })
     }
 }
 
@@ -103,21 +132,6 @@ pub(crate) fn work<'a, S: Store>(
 
 fn alone<'a>((name, role): (&str, Role), work: Work<'a>) -> Contender<'a> {
     Contender::new(named(name, SETTINGS[0].0), role, vec![work])
-}
-
-/// The contenders of a store that other processes may use: one for each setting.
-fn shared<'a, S: Store>(
-    (name, role): (&'a str, Role),
-    store: &'a S,
-    (kind, place): (Kind, &'a Path),
-    (act, shape, losses): (Act, Shape, &'a [Losses; 3]),
-) -> impl Iterator<Item = Contender<'a>> {
-    SETTINGS.into_iter().zip(losses).map(move |((setting, other), losses)| {
-        let mut work = work(store, act, (shape, 1), losses);
-        let Some(other) = other else { return alone((name, role), work) };
-        let mut beside = kind.beside(place, other, shape);
-        Contender::single(named(name, setting), role, move |times| beside.meanwhile(|| work(times)))
-    })
 }
 
 /// A contender is a store in a setting.
