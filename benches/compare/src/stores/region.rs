@@ -1,14 +1,15 @@
 //! Ours, by the interface for bytes: what a cache calls, without keys to encode and values to decode.
 
 use super::{Shape, Store};
-use memolith::backends::Sqlite as Shared;
-use memolith::{Backend as _, Record, Space, Timestamp};
+use memolith::{Backend, Record, Space, Timestamp, open};
 use std::path::Path;
+use std::sync::Arc;
 
 /// A space in a region of its own.
 #[derive(Debug)]
 pub struct Region {
-    shared: Shared,
+    // As a cache has it: a call goes through a table of functions.
+    shared: Arc<dyn Backend>,
     space: Space,
 }
 
@@ -23,8 +24,8 @@ impl Region {
     /// If the region cannot be opened.
     #[must_use]
     pub fn new(place: &Path, room: u64, maxsize: Option<u64>) -> Self {
-        let _ = room;
-        let shared = Shared::open(place).expect("a path in our own directory is fine");
+        let url = format!("shm:{}?max_bytes={room}", place.display());
+        let shared = open(&url).expect("a path in our own directory is fine, on Linux");
         let mut space = Space::new("compare::bytes(u64) -> Vec<u8>");
         space.maxsize = maxsize;
         shared.open(&space).expect("a fresh region takes a space");

@@ -2,35 +2,27 @@
 
 use compare::stores::{Bare, Lmdb, Region, Shape, Store};
 use compare::{Contender, Measure, Options, Race, Report, Role, Standings, Table, Uniform, nanos, ratio};
-use memolith::backends::{Sqlite, Sqlite as Shared};
-use memolith::{CacheInfo, Result, lru_cache};
+use memolith::{Backend, CacheInfo, Result, lru_cache};
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 const KEYS: usize = 1_000;
 
 /// Where the files of the functions lie.
 static PLACE: OnceLock<PathBuf> = OnceLock::new();
 
-fn region(name: &str) -> Result<Shared> {
-    Shared::open(file(name))
+fn backend(scheme: &str, name: &str) -> Result<Arc<dyn Backend>> {
+    let place = PLACE.get().map_or_else(|| PathBuf::from("."), PathBuf::clone);
+    memolith::open(&format!("{scheme}:{}", place.join(name).display()))
 }
 
-fn database(name: &str) -> Result<Sqlite> {
-    Sqlite::open(file(name))
-}
-
-fn file(name: &str) -> PathBuf {
-    PLACE.get().map_or_else(|| PathBuf::from(name), |place| place.join(name))
-}
-
-#[lru_cache(maxsize = 2_000, memory = 0, backend = region("bytes"))]
+#[lru_cache(maxsize = 2_000, memory = 0, backend = backend("shm", "bytes"))]
 fn mapped(n: u64) -> u64 {
     n * n
 }
 
-#[lru_cache(maxsize = 2_000, memory = 0, backend = database("bytes.db"))]
+#[lru_cache(maxsize = 2_000, memory = 0, backend = backend("sqlite", "bytes.db"))]
 fn stored(n: u64) -> u64 {
     n * n
 }
@@ -40,12 +32,12 @@ fn local(n: u64) -> u64 {
     n * n
 }
 
-#[lru_cache(maxsize = 2_000, memory = 2_000, backend = region("memory"))]
+#[lru_cache(maxsize = 2_000, memory = 2_000, backend = backend("shm", "memory"))]
 fn local_and_mapped(n: u64) -> u64 {
     n * n
 }
 
-#[lru_cache(maxsize = 2_000, memory = 2_000, backend = database("memory.db"))]
+#[lru_cache(maxsize = 2_000, memory = 2_000, backend = backend("sqlite", "memory.db"))]
 fn local_and_stored(n: u64) -> u64 {
     n * n
 }

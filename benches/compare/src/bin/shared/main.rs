@@ -41,7 +41,7 @@ fn main() {
     for (name, part) in PARTS {
         if only.is_none_or(|only| only == name) {
             let place = place.join(name);
-            fs::create_dir_all(&place).expect("the directory can be made");
+            made(&place);
             part(&mut report, &options, &place);
             // What is mapped stays until the end; its name need not.
             let _ = fs::remove_dir_all(&place);
@@ -49,6 +49,14 @@ fn main() {
     }
     let _ = fs::remove_dir_all(&place);
     report.save();
+}
+
+/// A directory for nobody else: a region refuses any other.
+fn made(place: &Path) {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(place).expect("the directory can be made");
 }
 
 /// Files that are memory, or else those that the system clears away.
