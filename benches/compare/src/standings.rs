@@ -21,6 +21,8 @@ pub(crate) struct Standing {
     pub(crate) name: String,
     pub(crate) role: Role,
     pub(crate) nanos: Vec<f64>,
+    /// The same by the time of day, whatever is measured.
+    pub(crate) wall: Vec<f64>,
     /// Whether the threads of a round ran side by side.
     pub(crate) fair: Vec<bool>,
 }
@@ -67,6 +69,12 @@ impl Standings {
     pub fn median_of(&self, name: &str) -> Option<f64> {
         let standing = self.named(name)?;
         Some(fair_median(standing.nanos.iter().copied().zip(standing.fair.iter().copied()).collect()))
+    }
+
+    /// The median of `name` by the time of day, in nanoseconds: with what it waited, and what others took of its core.
+    #[must_use]
+    pub fn wall_of(&self, name: &str) -> Option<f64> {
+        Some(median(self.named(name)?.wall.clone()))
     }
 
     /// The best round of `name`, in nanoseconds.
@@ -169,7 +177,14 @@ mod tests {
     use super::*;
 
     fn standing(name: &str, role: Role, nanos: [f64; 6], unfair: usize) -> Standing {
-        Standing { name: name.to_owned(), role, nanos: nanos.to_vec(), fair: (0..6).map(|at| at >= unfair).collect() }
+        let fair = (0..6).map(|at| at >= unfair).collect();
+        Standing {
+            name: name.to_owned(),
+            role,
+            nanos: nanos.to_vec(),
+            wall: nanos.map(|nanos| nanos * 2.0).to_vec(),
+            fair,
+        }
     }
 
     #[test]
@@ -191,6 +206,7 @@ mod tests {
         let standings = Standings::new(vec![base, ours]);
         assert_eq!((standings.median_of("ours"), standings.least_of("ours")), (Some(4.0), Some(3.0)));
         assert_eq!((standings.ratio_of("ours", "base"), standings.excess_of("ours", "base")), (Some(2.0), Some(2.0)));
+        assert_eq!(standings.wall_of("ours"), Some(8.0));
         assert_eq!((standings.ratio_of("ours", "nobody"), standings.median_of("nobody")), (None, None));
     }
 

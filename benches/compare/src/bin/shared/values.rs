@@ -150,12 +150,11 @@ fn table(standings: &Standings, rows: &[Row<'_>]) -> Table {
         "x bare",
         "x heed",
         "x fjall",
-        "lost of 1,000",
         "beside a reader, ns",
         "x alone",
-        "lost of 1,000",
         "beside a writer, ns",
         "x alone",
+        "with waits, ns",
         "lost of 1,000",
     ]);
     for &((name, role), losses) in rows {
@@ -163,13 +162,17 @@ fn table(standings: &Standings, rows: &[Row<'_>]) -> Table {
         let shown = |figure: Option<f64>| figure.map_or_else(String::new, nanos);
         let mut cells = vec![shown(standings.median_of(&alone)), shown(standings.least_of(&alone))];
         cells.extend([BARE, LMDB, FJALL].map(|base| ratio(standings.ratio_of(&alone, &named(base, SETTINGS[0].0)))));
-        cells.push(losses[0].per_thousand());
-        for ((setting, _), losses) in SETTINGS.iter().zip(losses).skip(1) {
+        for (setting, _) in &SETTINGS[1..] {
             let beside = named(name, setting);
-            let median = standings.median_of(&beside);
-            let lost = median.map_or_else(String::new, |_| losses.per_thousand());
-            cells.extend([shown(median), ratio(standings.ratio_of(&beside, &alone)), lost]);
+            cells.extend([shown(standings.median_of(&beside)), ratio(standings.ratio_of(&beside, &alone))]);
         }
+        cells.push(shown(standings.wall_of(&named(name, SETTINGS[2].0))));
+        // Of the settings that the store was in.
+        let raced = SETTINGS
+            .iter()
+            .zip(losses)
+            .filter(|((setting, _), _)| standings.median_of(&named(name, setting)).is_some());
+        cells.push(raced.map(|(_, losses)| losses.per_thousand()).collect::<Vec<_>>().join(" / "));
         table.row(name, role, cells);
     }
     table
