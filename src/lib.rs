@@ -120,6 +120,7 @@
 //! | feature | crates | what |
 //! |---|---|---|
 //! | `sqlite` (default) | | the SQLite backend |
+//! | `shared` | 0 | the backend for all processes of a machine, on Linux |
 //! | `bundled` (default) | 0 | compiles SQLite from source with a C compiler; off, the system's library is linked |
 //! | `postcard` (default) | | codec `Postcard`: compact, with a written specification |
 //! | `bincode` | 2 | codec `Bincode`: fast; unmaintained upstream |
@@ -141,6 +142,8 @@ pub mod backends {
     pub use memolith_backends::Memory;
     #[cfg(feature = "sqlite")]
     pub use memolith_backends::Sqlite;
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    pub use memolith_backends::{Shared, SharedInfo, SharedSpaceInfo};
 }
 
 #[doc(hidden)]

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`Memory`] | the memory of this process, for tests and as an example | always |
 //! | `Sqlite` | a file, for many functions and many processes | `sqlite` |
+//! | `Shared` | a memory-mapped file, for all processes of a machine; Linux | `shared` |
 //!
 //! [`open`] makes one from a URL.
 
@@ -13,8 +14,12 @@ mod open;
 mod shared;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(all(feature = "shared", target_os = "linux"))]
+mod sync;
 
 pub use memory::Memory;
 pub use open::open;
+#[cfg(all(feature = "shared", target_os = "linux"))]
+pub use shared::{Shared, SharedInfo, SharedSpaceInfo};
 #[cfg(feature = "sqlite")]
 pub use sqlite::Sqlite;
