@@ -12,7 +12,7 @@ use memolith::Timestamp;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::process::Stdio;
 
 pub(crate) fn run(options: &Options) -> Outcome {
@@ -21,10 +21,12 @@ pub(crate) fn run(options: &Options) -> Outcome {
     let site = Site::new(options)?;
     for round in 0..rounds {
         site.renew()?;
-        // In every other round there is a file already, which is no region and has to be replaced.
+        // In every other round there is a region already, which is damaged and has to be replaced.
         if round % 2 == 1 {
-            let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(site.region());
-            file.and_then(|file| file.set_len(10_000)).map_err(because("a file cannot be put in the way"))?;
+            drop(Region::open(&site.region(), REGION)?);
+            let file = fs::OpenOptions::new().write(true).open(site.region());
+            let file = file.and_then(|file| file.write_all_at(&[0xFF; 8], 16));
+            file.map_err(because("the region cannot be damaged"))?;
         }
         let inodes = together(&site, processes, &mut report)?;
         let there = fs::metadata(site.region()).map_err(because("there is no region"))?;

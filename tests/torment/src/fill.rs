@@ -36,7 +36,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
         let region = Region::open(&site.region(), mib << 20)?;
         let filled = fill(&region, (name, keys), (entries, seed), &mut report)?;
         let file = fs::metadata(site.region()).map_err(because("the region is gone"))?.len();
-        filled.tell(name, region.stats()?.capacity as f64 / file as f64, &mut report);
+        filled.tell(name, region.info().capacity as f64 / file as f64, &mut report);
     }
     report.finish()
 }
@@ -78,21 +78,24 @@ fn fill(region: &Region, keys: (&str, Keys), course: (u64, u64), report: &mut Re
         let key = name.to_le_bytes();
         let record = Record { value: vec![number as u8; size(&mut random)], expires: Timestamp::NEVER };
         let put = backend.put(&space, &key, &record, field::now());
-        let held =
-            put.is_ok() && backend.get(&space, &key, field::now()).is_ok_and(|found| found == Some(record.clone()));
+        let found = backend.get(&space, &key, field::now());
+        let held = put.is_ok() && found.as_ref().is_ok_and(|found| found.as_ref() == Some(&record));
+        if !held && filled.refused < 5 {
+            eprintln!("  {}: {} bytes were put ({put:?}) and are not there", keys.0, record.value.len());
+        }
         filled.refused += u64::from(!held);
         filled.written += record.value.len() as u64;
         if number % 1000 == 0 {
-            let stats = region.stats()?;
+            let stats = region.info();
             if filled.written > 2 * stats.capacity && stats.evictions > 0 {
-                let share = stats.bytes as f64 / stats.capacity.max(1) as f64;
+                let share = stats.live as f64 / stats.capacity.max(1) as f64;
                 (filled.sum, filled.samples) = (filled.sum + share, filled.samples + 1);
                 filled.lowest = filled.lowest.min(share);
             }
             report.progress(format!("{} {number}", keys.0), entries);
         }
     }
-    let oversize = region.stats()?.oversize;
+    let oversize = region.info().oversize;
     report.check(oversize == 0, || format!("{}: {oversize} entries are held to be too large", keys.0));
     Ok(filled)
 }

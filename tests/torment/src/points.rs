@@ -79,12 +79,12 @@ fn recover(region: &Region, ledger: &Ledger, point: &str, report: &mut Report) -
     report.check(opened.is_ok(), || format!("{point}: a space cannot be opened afterwards: {opened:?}"));
     for probe in 0..6_u8 {
         let (key, record) = ([probe; 9], Record { value: vec![probe; 3000], expires: Timestamp::NEVER });
-        let before = region.stats()?.repairs;
+        let before = region.info().repairs;
         let put = backend.put(&space, &key, &record, field::now());
         let found = backend.get(&space, &key, field::now());
         let held = put.is_ok() && found.as_ref().is_ok_and(|found| found.as_ref() == Some(&record));
         report.check(held, || format!("{point}: put {probe} afterwards gave {put:?} and was not found"));
-        let repairs = region.stats()?.repairs - before;
+        let repairs = region.info().repairs - before;
         report.check(probe == 0 || repairs == 0, || format!("{point}: put {probe} afterwards needed a second repair"));
     }
     audit::contents(backend, ledger, 2, report)

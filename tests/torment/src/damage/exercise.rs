@@ -7,7 +7,8 @@ use crate::counts::{Count, Counts};
 use crate::field::{self, COMMON, KEYS, Key, OWN_KEYS};
 use crate::random::Random;
 use crate::region::Region;
-use memolith::{Backend, Record, Space, Timestamp, Visit};
+use crate::stopwatch::{LIMIT, Stopwatch};
+use memolith::{Backend, Record, Result as CacheResult, Space, Timestamp, Visit};
 use std::time::Duration;
 
 /// Status of a process that found nothing, and could go on.
@@ -27,10 +28,10 @@ pub(crate) fn exercise(child: &Child) -> Outcome<u8> {
         }
     };
     let mut random = Random::new(child.seed);
-    let mut round = Round { child, backend: region.backend(), hits: 0 };
+    let mut round = Round::new(child, region.backend());
     let (spaces, own) = (field::common(), field::own(0));
     for space in spaces.iter().chain([&own]) {
-        let _ = round.backend.open(space);
+        round.timed("open", |it| it.open(space))?;
     }
     for (number, space) in spaces.iter().chain([&own]).enumerate() {
         let keys = if number == COMMON { OWN_KEYS } else { KEYS };
@@ -39,6 +40,11 @@ pub(crate) fn exercise(child: &Child) -> Outcome<u8> {
         }
         round.scan(number, space)?;
     }
+    // What was found before anything was put is what the damage has left.
+    let mut counts = Counts::default();
+    counts.add(Count::Hits, round.hits);
+    counts.save(&child.ledger, child.owner)?;
+    let left = round.hits;
     for _ in 0..200 {
         let key = Key { owner: 0, ..Key::any(&mut random, 1) };
         round.store(key, spaces.get(key.space).unwrap_or(&own), &mut random)?;
@@ -46,9 +52,12 @@ pub(crate) fn exercise(child: &Child) -> Outcome<u8> {
     for (number, space) in spaces.iter().enumerate() {
         round.scan(number, space)?;
     }
-    let _ = (round.backend.clear(&own), round.backend.clear(&spaces[random.index(COMMON)]), region.stats());
+    for space in [&own, &spaces[random.index(COMMON)]] {
+        round.timed("clear", |it| it.clear(space))?;
+    }
+    let _ = region.info();
     let usable = spaces.iter().any(|space| holds(round.backend, space));
-    Ok(match (usable, round.hits) {
+    Ok(match (usable, left) {
         (false, _) => UNUSABLE as u8,
         (true, 0) => EMPTY as u8,
         _ => 0,
@@ -59,9 +68,9 @@ pub(crate) fn exercise(child: &Child) -> Outcome<u8> {
 pub(crate) fn user(child: &Child) -> Outcome {
     let region = Region::open(&child.site.region(), REGION)?;
     let (spaces, own, mut random) = (field::common(), field::own(0), Random::new(child.seed));
-    let mut round = Round { child, backend: region.backend(), hits: 0 };
+    let mut round = Round::new(child, region.backend());
     for space in spaces.iter().chain([&own]) {
-        let _ = round.backend.open(space);
+        round.timed("open", |it| it.open(space))?;
     }
     let mut counts = Counts::resume(&child.ledger, child.owner)?;
     while !child.ledger.stopped()? {
@@ -86,14 +95,30 @@ pub(crate) fn user(child: &Child) -> Outcome {
 struct Round<'a> {
     child: &'a Child,
     backend: &'a dyn Backend,
+    watch: Stopwatch,
     hits: u64,
 }
 
-impl Round<'_> {
+impl<'a> Round<'a> {
+    fn new(child: &'a Child, backend: &'a dyn Backend) -> Self {
+        Round { child, backend, watch: Stopwatch::new(), hits: 0 }
+    }
+
+    /// Makes a call, which may fail, but not take long.
+    fn timed<T>(&mut self, name: &str, call: impl FnOnce(&dyn Backend) -> CacheResult<T>) -> Outcome<Option<T>> {
+        let backend = self.backend;
+        let (result, _, slow) = self.watch.time(|| call(backend));
+        if let Some(slow) = slow.filter(|slow| slow.own() > LIMIT) {
+            let seed = self.child.seed;
+            self.child.ledger.tell("hang", &format!("seed {seed}: {name} took {slow:?}"))?;
+        }
+        Ok(result.ok())
+    }
+
     fn get(&mut self, key: Key, space: &Space) -> Outcome {
         let now = field::now();
-        match self.backend.get(space, &key.bytes(), now) {
-            Ok(Some(record)) => self.check(key.version(&record, now)),
+        match self.timed("get", |it| it.get(space, &key.bytes(), now))? {
+            Some(Some(record)) => self.check(key.version(&record, now)),
             _ => Ok(()),
         }
     }
@@ -109,13 +134,15 @@ impl Round<'_> {
 
     fn scan(&mut self, number: usize, space: &Space) -> Outcome {
         let (now, mut shown) = (field::now(), Vec::new());
-        let _ = self.backend.scan(space, now, &mut |bytes, record| {
-            shown.push(match Key::of_bytes(number, bytes) {
-                Some(key) => key.version(record, now),
-                None => Err(format!("a scan shows the key {:?}", bytes.escape_ascii().to_string())),
-            });
-            Visit::Keep
-        });
+        self.timed("scan", |it| {
+            it.scan(space, now, &mut |bytes, record| {
+                shown.push(match Key::of_bytes(number, bytes) {
+                    Some(key) => key.version(record, now),
+                    None => Err(format!("a scan shows the key {:?}", bytes.escape_ascii().to_string())),
+                });
+                Visit::Keep
+            })
+        })?;
         shown.into_iter().try_for_each(|version| self.check(version))
     }
 
@@ -124,12 +151,12 @@ impl Round<'_> {
         let record = key.record(random.next() as u32, Timestamp::NEVER);
         let (bytes, now) = (key.bytes(), field::now());
         match random.below(20) {
-            0..3 => drop(self.backend.remove(space, &bytes)),
-            3 => drop(self.backend.len(space)),
-            4 => drop(self.backend.claim(space, &bytes, Duration::from_micros(200))),
-            5 => drop(self.backend.put_many(space, &[(bytes, record)], now)),
-            6 if random.below(10) == 0 => drop(self.backend.clear(space)),
-            _ => drop(self.backend.put(space, &bytes, &record, now)),
+            0..3 => drop(self.timed("remove", |it| it.remove(space, &bytes))?),
+            3 => drop(self.timed("len", |it| it.len(space))?),
+            4 => drop(self.timed("claim", |it| it.claim(space, &bytes, Duration::from_micros(200)))?),
+            5 => drop(self.timed("put_many", |it| it.put_many(space, &[(bytes, record)], now))?),
+            6 if random.below(10) == 0 => drop(self.timed("clear", |it| it.clear(space))?),
+            _ => drop(self.timed("put", |it| it.put(space, &bytes, &record, now))?),
         }
         self.get(key, space)
     }
