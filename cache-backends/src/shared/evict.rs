@@ -19,8 +19,9 @@ impl Stripe<'_> {
 
     fn victim(&self, space: usize, bounds: Bounds) -> Sound<Slot> {
         let policy = bounds.policy;
-        let book = self.book(space)?;
-        if book.head == 0 || book.tail == 0 {
+        let book = self.book(space);
+        let sound = |slot| self.index.has(slot);
+        if !sound(book.head) || !sound(book.tail) || (book.hand != 0 && !sound(book.hand)) {
             return Err(Bad);
         }
         match policy {
@@ -68,11 +69,11 @@ impl Stripe<'_> {
         let mut slot = start;
         for _ in 0..steps {
             slot = match self.after(slot)? {
-                0 => self.book(space)?.head,
+                0 => self.book(space).head,
                 after => after,
             };
         }
-        let mut book = self.book(space)?;
+        let mut book = self.book(space);
         book.hand = slot;
         self.set_book(space, book);
         Ok(slot)
@@ -80,27 +81,32 @@ impl Stripe<'_> {
 
     /// The oldest that was not used since it came or since it was last passed over; those that were become the youngest.
     fn second_chance(&self, space: usize) -> Sound<Slot> {
+        let mut book = self.book(space);
         for _ in 0..LOOKS {
-            let head = self.book(space)?.head;
-            if !self.index.take_visited(head) {
-                return Ok(head);
+            if !self.index.has(book.head) {
+                return Err(Bad);
             }
-            self.unlink(space, head)?;
-            self.push(space, head)?;
+            if !self.index.take_visited(book.head) {
+                break;
+            }
+            let head = book.head;
+            self.unlink(&mut book, head)?;
+            self.push(&mut book, head)?;
+            self.set_book(space, book);
         }
-        Ok(self.book(space)?.head)
+        Ok(book.head)
     }
 
     /// SIEVE: as the second chance, but who was used stays where it is and the hand goes on.
     fn sieve(&self, space: usize) -> Sound<Slot> {
-        let book = self.book(space)?;
+        let book = self.book(space);
         let mut slot = if book.hand == 0 { book.head } else { book.hand };
         for _ in 0..LOOKS {
             if !self.index.take_visited(slot) {
                 break;
             }
             slot = match self.after(slot)? {
-                0 => self.book(space)?.head,
+                0 => self.book(space).head,
                 after => after,
             };
         }

@@ -5,6 +5,7 @@
 
 use super::layout::{BUCKET, PLACE_BITS, SLOTS};
 use super::map::Map;
+use crate::sync::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 /// A place in the index of a stripe: bucket and number in one, counted from one. Zero is none.
@@ -64,7 +65,7 @@ impl<'m> Index<'m> {
     /// Which of a bucket's slots have `tag`, as bits.
     #[inline(always)]
     pub(super) fn tagged(&self, bucket: usize, tag: u32) -> u32 {
-        let Some(line) = self.map.words(self.buckets + bucket * BUCKET, SLOTS / 2) else { return 0 };
+        let Some(line) = self.line(bucket) else { return 0 };
         let wanted = u64::from(tag << PLACE_BITS) << 32 | u64::from(tag << PLACE_BITS);
         // All at once, without a branch that nothing could predict.
         line.iter().enumerate().fold(0, |found, (at, word)| {
@@ -147,15 +148,32 @@ impl<'m> Index<'m> {
 
     /// The pointers of all slots that are not free, with their slots.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Slot, Pointer)> + use<'m> {
+        self.select(|pointer| pointer != 0)
+    }
+
+    /// Those of them that `wanted` picks, which is asked about free ones as well.
+    pub(super) fn select<F: Fn(Pointer) -> bool>(
+        &self,
+        wanted: F,
+    ) -> impl Iterator<Item = (Slot, Pointer)> + use<'m, F> {
         let index = *self;
         let buckets = 0..self.map.layout.buckets;
-        let words = buckets.flat_map(|bucket| (0..SLOTS / 2).map(move |word| (bucket, word)));
-        let pairs = words.flat_map(move |(bucket, word)| {
-            let pair = index.map.word(index.buckets + bucket * BUCKET + word).load(Acquire);
-            let slot = Index::slot(bucket, word * 2);
-            [(slot, half(pair, false)), (slot + 1, half(pair, true))]
-        });
-        pairs.filter(|(_, pointer)| *pointer != 0)
+        let lines = buckets.filter_map(move |bucket| Some((bucket, index.line(bucket)?)));
+        lines.flat_map(move |(bucket, line)| {
+            // In one go, because most lines hold nothing that is wanted.
+            let found = line.iter().enumerate().fold(0_u32, |found, (at, word)| {
+                let pair = word.load(Acquire);
+                let (low, high) = (wanted(half(pair, false)), wanted(half(pair, true)));
+                found | u32::from(low) << (2 * at) | u32::from(high) << (2 * at + 1)
+            });
+            let slots = (0..SLOTS).filter(move |at| found >> at & 1 == 1).map(move |at| Index::slot(bucket, at));
+            slots.map(move |slot| (slot, index.get(slot)))
+        })
+    }
+
+    #[inline(always)]
+    fn line(&self, bucket: usize) -> Option<&'m [AtomicU64]> {
+        self.map.words(self.buckets + bucket * BUCKET, SLOTS / 2)
     }
 }
 

@@ -1,10 +1,11 @@
 //! The order of a space in a stripe: a list over slots, the oldest at its head.
 
 use super::index::{Index, Slot};
-use super::stripe::{Bad, Sound, Stripe};
+use super::stripe::{Bad, Book, Sound, Stripe};
 
 impl Stripe<'_> {
-    fn link(&self, slot: Slot) -> usize {
+    /// The word of a slot's neighbours.
+    pub(super) fn link(&self, slot: Slot) -> usize {
         self.layout().links(self.number) + Index::number(slot)
     }
 
@@ -33,9 +34,8 @@ impl Stripe<'_> {
         Ok(self.sides(slot)?.0)
     }
 
-    /// Puts a slot at the young end.
-    pub(super) fn push(&self, space: usize, slot: Slot) -> Sound<()> {
-        let mut book = self.book(space)?;
+    /// Puts a slot at the young end of a book's list.
+    pub(super) fn push(&self, book: &mut Book, slot: Slot) -> Sound<()> {
         self.set_sides(slot, book.tail, 0);
         match book.tail {
             0 => book.head = slot,
@@ -45,13 +45,12 @@ impl Stripe<'_> {
             }
         }
         book.tail = slot;
-        self.set_book(space, book);
         Ok(())
     }
 
-    /// Takes a slot out of its list. A hand that pointed there points to the next younger one.
-    pub(super) fn unlink(&self, space: usize, slot: Slot) -> Sound<()> {
-        let ((before, after), mut book) = (self.sides(slot)?, self.book(space)?);
+    /// Takes a slot out of a book's list. A hand that pointed there points to the next younger one.
+    pub(super) fn unlink(&self, book: &mut Book, slot: Slot) -> Sound<()> {
+        let (before, after) = self.sides(slot)?;
         if book.hand == slot {
             book.hand = after;
         }
@@ -65,7 +64,6 @@ impl Stripe<'_> {
             0 => return Err(Bad),
             after => self.set_sides(after, before, self.sides(after)?.1),
         }
-        self.set_book(space, book);
         Ok(())
     }
 }

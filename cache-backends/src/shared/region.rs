@@ -115,7 +115,7 @@ impl Region {
                     if counts_otherwise {
                         stripe.renew_scores(row)?;
                     }
-                    stripe.make_room(row, (0, 0))
+                    stripe.make_room(row, bounds, (0, 0))
                 }
             })?;
         }

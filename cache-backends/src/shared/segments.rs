@@ -172,9 +172,10 @@ impl Stripe<'_> {
     /// Empties a segment. Its entries are found by the index, not by walking its bytes: nothing there has to make sense.
     fn empty(&self, segment: usize, rescue: Option<Rescue>) -> Sound<()> {
         let mut left = rescue.map_or(0, |rescue| rescue.most);
-        let places = self.layout().segment / UNIT;
-        for (slot, pointer) in self.index.iter() {
-            if super::index::place(pointer) / places != segment {
+        let places = (self.layout().segment / UNIT).trailing_zeros();
+        let here = move |pointer| pointer != 0 && super::index::place(pointer) >> places == segment;
+        for (slot, pointer) in self.index.select(here) {
+            if !here(pointer) {
                 continue;
             }
             let found = self.follow(pointer).ok_or(Bad)?;

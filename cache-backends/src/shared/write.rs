@@ -16,7 +16,7 @@ use super::index::{Index, Slot};
 use super::name::Name;
 use super::read::{self, Found};
 use super::score;
-use super::spaces::{self, Space};
+use super::spaces::{self, Bounds, Space};
 use super::stripe::{Bad, Sound, Stripe, Total};
 use memolith_core::Timestamp;
 
@@ -48,6 +48,8 @@ impl Stripe<'_> {
             while tagged != 0 {
                 let slot = Index::slot(*bucket, tagged.trailing_zeros() as usize);
                 tagged &= tagged - 1;
+                // It is likely to leave its list: its neighbours are on other lines than its entry.
+                self.map.prefetch(self.link(slot));
                 let found = self.follow(self.index.get(slot)).filter(|found| read::is(self.map, found, name));
                 if let Some(found) = found {
                     return Some((slot, found));
@@ -67,6 +69,8 @@ impl Stripe<'_> {
 
     /// Stores or replaces, and evicts who has to leave for it.
     pub(super) fn put(&self, space: &Space, name: &Name<'_>, new: New<'_>) -> Sound<Put> {
+        // It comes while the entry is written.
+        self.index.prefetch(name.buckets[0]);
         if !spaces::is_current(self.map, space) {
             return Ok(Put::Moved);
         }
@@ -98,7 +102,7 @@ impl Stripe<'_> {
             self.leave(*slot, found)?;
         }
         if space.row != spaces::PIECES {
-            self.make_room(space.row, (1, weight))?;
+            self.make_room(space.row, bounds, (1, weight))?;
         }
         let slot = match old {
             Some((slot, _)) => slot,
@@ -114,12 +118,11 @@ impl Stripe<'_> {
     }
 
     /// Evicts from the space in `row` until so many more entries and bytes keep its bounds.
-    pub(super) fn make_room(&self, row: usize, (entries, bytes): (u64, u64)) -> Sound<()> {
-        let bounds = spaces::bounds(self.map, row);
+    pub(super) fn make_room(&self, row: usize, bounds: Bounds, (entries, bytes): (u64, u64)) -> Sound<()> {
         let share = |bound| bounds.share(bound, (self.number, self.layout().stripes));
         let (most, most_bytes) = (share(bounds.maxsize), share(bounds.max_bytes));
         loop {
-            let book = self.book(row)?;
+            let book = self.book(row);
             let fits = u64::from(book.entries) + entries <= most && book.bytes.saturating_add(bytes) <= most_bytes;
             if fits || book.entries == 0 {
                 return Ok(());
@@ -158,8 +161,8 @@ impl Stripe<'_> {
     /// Gives every entry of the space in `row` the score of one just written, for a policy that counts otherwise.
     pub(super) fn renew_scores(&self, row: usize) -> Sound<()> {
         let bounds = spaces::bounds(self.map, row);
-        let mut slot = self.book(row)?.head;
-        for _ in 0..self.book(row)?.entries {
+        let mut slot = self.book(row).head;
+        for _ in 0..self.book(row).entries {
             if slot == 0 {
                 break;
             }
