@@ -32,7 +32,7 @@ pub(crate) fn common() -> Vec<Space> {
     let spaces = vec![
         make("all", None, Policy::Fifo),
         make("lru", Some(500), Policy::Lru),
-        make("sieve", Some(4000), Policy::Sieve),
+        make("sieve", Some(1500), Policy::Sieve),
         make("lfu", Some(300), Policy::Lfu),
         make("mru", Some(200), Policy::Mru),
         make("random", Some(1000), Policy::Random),
@@ -88,7 +88,8 @@ impl Key {
         let length = match random.below(200) {
             0 => 300 << 10,
             _ => {
-                let step = random.below(13);
+                // Small ones are more frequent.
+                let step = random.below(13).min(random.below(13));
                 16 + random.index(16 << step)
             }
         };
