@@ -57,7 +57,8 @@ impl Key {
     /// Any key that an owner below `owners` may write.
     pub(crate) fn any(random: &mut Random, owners: usize) -> Key {
         let (space, owner) = (random.index(COMMON + 1), random.index(owners));
-        let keys = if space == COMMON { OWN_KEYS } else { KEYS };
+        // Of many owners each has fewer, so that something is found.
+        let keys = if space == COMMON { OWN_KEYS } else { (KEYS * 4 / owners).clamp(OWN_KEYS, KEYS) };
         Key { space, owner, index: random.index(keys) }
     }
 

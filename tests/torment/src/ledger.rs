@@ -14,6 +14,8 @@ pub(crate) const OWNERS: usize = 128;
 /// Numbers in a row of counts.
 pub(crate) const COUNTS: usize = 12;
 
+/// Bytes of the marks of a key.
+const MARKS: usize = 16;
 const ROWS_AT: usize = 64;
 const MARKS_AT: usize = ROWS_AT + OWNERS * COUNTS * 8;
 
@@ -33,26 +35,44 @@ pub(crate) struct Marks {
     pub(crate) least: u32,
 }
 
+impl Marks {
+    /// `None` when one of them is half of one version and half of another.
+    fn of(bytes: &[u8]) -> Option<Marks> {
+        Some(Marks { begun: mark(bytes.get(..8)?)?, least: mark(bytes.get(8..)?)? })
+    }
+}
+
 impl Ledger {
     /// Opens the ledger of a run; the first to come makes it.
     pub(crate) fn open(site: &Site) -> Outcome<Ledger> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(site.ledger());
         let journal = OpenOptions::new().append(true).create(true).open(site.journal());
         let file = file.map_err(because("the ledger cannot be opened"))?;
-        file.set_len((MARKS_AT + OWNERS * (COMMON + 1) * KEYS * 16) as u64)
+        file.set_len((MARKS_AT + OWNERS * (COMMON + 1) * KEYS * MARKS) as u64)
             .map_err(because("the ledger cannot grow"))?;
         Ok(Ledger { file, journal: journal.map_err(because("the journal cannot be opened"))? })
     }
 
     /// What may be read under `key` now.
     pub(crate) fn marks(&self, key: Key) -> Outcome<Marks> {
-        // A mark that is written while it is read is read again: each carries its complement.
+        let mut bytes = [0; MARKS];
+        self.settled(&mut bytes, at(key))?;
+        Ok(Marks::of(&bytes).unwrap_or_default())
+    }
+
+    /// The marks of all keys of an owner in a space, of which `first` is the first.
+    pub(crate) fn all_marks(&self, first: Key) -> Outcome<Vec<Marks>> {
+        let mut bytes = vec![0; KEYS * MARKS];
+        self.settled(&mut bytes, at(first))?;
+        Ok(bytes.chunks(MARKS).map(|bytes| Marks::of(bytes).unwrap_or_default()).collect())
+    }
+
+    /// Reads marks. One that is written meanwhile is read again: each carries its complement.
+    fn settled(&self, bytes: &mut [u8], at: usize) -> Outcome {
         for _ in 0..1000 {
-            let mut bytes = [0; 16];
-            self.read(&mut bytes, at(key))?;
-            let (begun, least) = bytes.split_at(8);
-            if let (Some(begun), Some(least)) = (mark(begun), mark(least)) {
-                return Ok(Marks { begun, least });
+            self.read(bytes, at)?;
+            if bytes.chunks(MARKS).all(|bytes| Marks::of(bytes).is_some()) {
+                return Ok(());
             }
         }
         Err("the ledger is damaged: remove its directory and start again".to_owned())
@@ -116,14 +136,13 @@ impl Ledger {
 }
 
 fn at(key: Key) -> usize {
-    MARKS_AT + ((key.owner * (COMMON + 1) + key.space) * KEYS + key.index) * 16
+    MARKS_AT + ((key.owner * (COMMON + 1) + key.space) * KEYS + key.index) * MARKS
 }
 
 fn encoded(version: u32) -> [u8; 8] {
     (u64::from(!version) << 32 | u64::from(version)).to_le_bytes()
 }
 
-/// `None` when it is half of one and half of another.
 fn mark(bytes: &[u8]) -> Option<u32> {
     let word = u64::from_le_bytes(*bytes.first_chunk()?);
     let version = word as u32;

@@ -23,6 +23,8 @@ mod report;
 mod site;
 mod stopwatch;
 mod storm;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 use options::Options;
@@ -124,19 +126,4 @@ fn help() -> String {
 /// Puts what failed before the reason.
 fn because<E: Display>(what: &str) -> impl Fn(E) -> String {
     move |error| format!("{what}: {error}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn status(words: &[&str]) -> u8 {
-        dispatch(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
-    }
-
-    #[test]
-    fn help_is_no_failure_and_an_unknown_name_is_a_usage_error() {
-        assert_eq!((status(&[]), status(&["--help"]), status(&["kill", "--help"])), (0, 0, 0));
-        assert_eq!((status(&["kil"]), status(&["kill", "--cuont", "3"])), (2, 1));
-    }
 }

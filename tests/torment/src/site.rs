@@ -4,6 +4,7 @@ use crate::{Options, Outcome, because};
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A directory of our own that is removed in the end.
 #[derive(Debug)]
@@ -27,7 +28,9 @@ impl Site {
             None if Path::new("/dev/shm").is_dir() => PathBuf::from("/dev/shm"),
             None => std::env::temp_dir(),
         };
-        let root = parent.join(format!("memolith-torment-{}", std::process::id()));
+        static MADE: AtomicU64 = AtomicU64::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let root = parent.join(format!("memolith-torment-{}-{number}", std::process::id()));
         let site = Site { root, ours: Ours::Made };
         site.renew()?;
         Ok(site)

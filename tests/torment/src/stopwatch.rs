@@ -7,11 +7,15 @@ use std::time::{Duration, Instant};
 /// Longer than any call may keep its caller waiting.
 pub(crate) const LIMIT: Duration = Duration::from_millis(100);
 
+/// Calls between two looks at what was stolen.
+const RENEWED: u32 = 32;
+
 /// Times the calls of one thread.
 #[derive(Debug)]
 pub(crate) struct Stopwatch {
     schedule: Option<File>,
-    before: Schedule,
+    /// What was stolen until a few calls ago.
+    stolen: Duration,
     until_renewal: u32,
 }
 
@@ -32,46 +36,36 @@ impl Slow {
     }
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Schedule {
-    queued: Duration,
-    stolen: Duration,
-}
-
 impl Stopwatch {
     pub(crate) fn new() -> Self {
         // Not every kernel counts; then all time is held to be our own.
         let schedule = File::open("/proc/thread-self/schedstat").ok();
-        let before = Schedule::default();
-        Stopwatch { schedule, before, until_renewal: 0 }
+        Stopwatch { schedule, stolen: Duration::ZERO, until_renewal: 0 }
     }
 
     /// Runs `call`, and says how long it took, and more when that is too long.
     pub(crate) fn time<T>(&mut self, call: impl FnOnce() -> T) -> (T, Duration, Option<Slow>) {
-        // A look at the kernel's account costs as much as a call, so it may be a few calls old: they were quick ones.
         if self.until_renewal == 0 {
-            (self.before, self.until_renewal) = (self.schedule(), 32);
+            (self.stolen, self.until_renewal) = (stolen(), RENEWED);
         }
         self.until_renewal -= 1;
-        let start = Instant::now();
+        let (start, before) = (Instant::now(), self.queued());
         let result = call();
         let wall = start.elapsed();
         if wall <= LIMIT {
             return (result, wall, None);
         }
-        let after = self.schedule();
-        let queued = after.queued.saturating_sub(self.before.queued);
-        let stolen = after.stolen.saturating_sub(self.before.stolen);
         self.until_renewal = 0;
-        (result, wall, Some(Slow { wall, queued, stolen }))
+        let queued = self.queued().saturating_sub(before);
+        (result, wall, Some(Slow { wall, queued, stolen: stolen().saturating_sub(self.stolen) }))
     }
 
-    fn schedule(&self) -> Schedule {
+    /// How long this thread has waited for a core so far.
+    fn queued(&self) -> Duration {
         let mut text = [0; 64];
         let read = self.schedule.as_ref().and_then(|file| file.read_at(&mut text, 0).ok()).unwrap_or(0);
-        let text = String::from_utf8_lossy(&text[..read]).into_owned();
-        let queued = text.split_whitespace().nth(1).and_then(|nanos| nanos.parse().ok()).unwrap_or(0);
-        Schedule { queued: Duration::from_nanos(queued), stolen: stolen() }
+        let nanos = text[..read].split(|byte| *byte == b' ').nth(1).and_then(|field| str::from_utf8(field).ok());
+        Duration::from_nanos(nanos.and_then(|nanos| nanos.parse().ok()).unwrap_or(0))
     }
 }
 

@@ -72,7 +72,7 @@ impl<'a> Worker<'a> {
 
     /// Does one thing, and notes in the ledger that it was done.
     pub(crate) fn step(&mut self) -> Outcome {
-        let mine = Key { owner: self.owner, ..Key::any(&mut self.random, 1) };
+        let mine = Key { owner: self.owner, ..Key::any(&mut self.random, self.owners) };
         let any = Key::any(&mut self.random, self.owners);
         let mix = if self.mix == Mix::Storm { Mix::Write } else { self.mix };
         match (mix, self.random.below(400)) {
@@ -91,7 +91,7 @@ impl<'a> Worker<'a> {
     pub(crate) fn put(&mut self, key: Key) -> Outcome {
         let version = self.ledger.marks(key)?.begun + 1;
         // Some expire while they are looked for; where each step counts, no clock decides.
-        let expires = match version % 16 {
+        let expires = match (version as usize + key.index) % 16 {
             0 if self.mix != Mix::Steps => field::now().after(Duration::from_micros(self.random.below(20_000))),
             _ => Timestamp::NEVER,
         };
@@ -147,9 +147,9 @@ impl<'a> Worker<'a> {
             return Ok(());
         }
         self.counts.add(Count::Clears, 1);
-        for index in 0..field::OWN_KEYS {
-            let key = Key { space: COMMON, owner: self.owner, index };
-            self.ledger.raise(key, self.ledger.marks(key)?.begun + 1)?;
+        let first = Key { space: COMMON, owner: self.owner, index: 0 };
+        for (index, marks) in self.ledger.all_marks(first)?.into_iter().enumerate().take(field::OWN_KEYS) {
+            self.ledger.raise(Key { index, ..first }, marks.begun + 1)?;
         }
         Ok(())
     }
@@ -193,10 +193,7 @@ impl<'a> Worker<'a> {
         let (space, mut least) = (any.space, BTreeMap::new());
         let owners = if space == COMMON { any.owner..any.owner + 1 } else { 0..self.owners };
         for owner in owners {
-            for index in 0..field::KEYS {
-                let key = Key { space, owner, index };
-                least.insert(key, self.ledger.marks(key)?.least);
-            }
+            least.insert(owner, self.ledger.all_marks(Key { space, owner, index: 0 })?);
         }
         let (backend, now) = (self.backend, field::now());
         let listed = self.space(any).clone();
@@ -214,7 +211,10 @@ impl<'a> Worker<'a> {
         self.counts.add(Count::Scans, 1);
         for shown in found {
             match shown {
-                Ok((key, version)) => self.bounded(key, version, least.get(&key).copied().unwrap_or(0))?,
+                Ok((key, version)) => {
+                    let marks = least.get(&key.owner).and_then(|marks| marks.get(key.index));
+                    self.bounded(key, version, marks.map_or(0, |marks| marks.least))?;
+                }
                 Err(wrong) => self.wrong(&wrong)?,
             }
         }
