@@ -19,7 +19,7 @@ mod sync;
 
 pub use memory::Memory;
 pub use open::open;
-#[cfg(all(feature = "shared", target_os = "linux"))]
+#[cfg(all(feature = "shared", target_os = "linux", not(loom)))]
 pub use shared::{Shared, SharedInfo, SharedSpaceInfo};
 #[cfg(feature = "sqlite")]
 pub use sqlite::Sqlite;

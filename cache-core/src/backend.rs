@@ -5,6 +5,7 @@ use crate::eviction::Policy;
 use crate::time::Timestamp;
 use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Weak};
@@ -75,6 +76,15 @@ impl Claim {
     /// A claim that lasts as long as `guard`, which releases it when dropped: without blocking, on any thread.
     pub fn new(guard: impl Send + Sync + 'static) -> Self {
         Claim(Some(Box::new(guard)))
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        // Claims end while callers unwind, and on threads that are not theirs: a guard that panics is nobody's to see.
+        if let Some(guard) = self.0.take() {
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(guard)));
+        }
     }
 }
 
@@ -178,8 +188,10 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// is put. `None`: somebody else, in this process or another, had claimed the key; they put it, gave up or died, or
     /// have not ended after `wait`. Then look again, and claim again as long as there is time.
     ///
-    /// Blocks for `wait` at most. A claimant that died is noticed at once, or as soon as the backend can tell.
-    /// By default nobody is asked and everybody may compute.
+    /// Blocks for `wait` at most, not at all where that is zero; a cache asks for a quarter of a second or less at a time.
+    /// A claimant that died is noticed at once, or as soon as the backend can tell.
+    /// By default nobody is asked and everybody may compute. Only caches that were told to
+    /// [`wait`](crate::CacheBuilder::wait) call it.
     ///
     /// # Errors
     /// When the place cannot be reached. The caller computes.
@@ -217,6 +229,16 @@ pub trait AsyncBackend: Send + Sync {
     ) -> BoxFuture<'a, Result<()>>;
     /// As [`Backend::remove`].
     fn remove<'a>(&'a self, space: &'a Space, key: &'a [u8]) -> BoxFuture<'a, Result<bool>>;
+    /// As [`Backend::claim`], which by default is called instead, on a thread that may block.
+    fn claim<'a>(
+        &'a self,
+        space: &'a Space,
+        key: &'a [u8],
+        wait: Duration,
+    ) -> Option<BoxFuture<'a, Result<Option<Claim>>>> {
+        let _ = (space, key, wait);
+        None
+    }
 }
 
 /// What can stand for a backend in a builder: a backend, a shared one, or the result of opening one.
@@ -246,5 +268,29 @@ impl IntoBackend for Arc<dyn Backend> {
 impl<T: IntoBackend> IntoBackend for Result<T> {
     fn into_backend(self) -> Result<Arc<dyn Backend>> {
         self.and_then(T::into_backend)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Claim;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    struct Bomb;
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("planned");
+        }
+    }
+
+    #[test]
+    fn a_guard_that_panics_is_nobodys_to_see() {
+        drop(Claim::new(Bomb));
+        let unwinding = AssertUnwindSafe(|| {
+            let _claim = Claim::new(Bomb);
+            panic!("another");
+        });
+        assert_eq!(catch_unwind(unwinding).unwrap_err().downcast_ref(), Some(&"another"));
     }
 }

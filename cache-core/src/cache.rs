@@ -64,7 +64,8 @@ enum Begin<'a, K: Key, V: Value> {
     /// Compute: nobody else knows.
     Miss(Lease<'a, K, V>),
     Follow(Ticket, Follower<V>),
-    /// Compute, unless the backend knows; `ask` is false where it may know something stale.
+    /// Compute, unless the backend knows; `ask` is false where it may know something stale. Then nobody is waited for
+    /// either, and the key is not claimed: who computes it elsewhere may have begun before it was invalidated.
     Lead {
         lease: Lease<'a, K, V>,
         ask: bool,
@@ -106,8 +107,8 @@ impl<K: Key, V: Value> Cache<K, V> {
                         return Lookup::Hit(value);
                     }
                 }
-                Begin::Lead { lease, ask } => {
-                    let found = if ask { lease.fetch() } else { None };
+                Begin::Lead { mut lease, ask } => {
+                    let found = if ask { lease.fetch_or_claim() } else { None };
                     let Some((value, stamp)) = found else { return self.miss(lease) };
                     let (value, storing) = self.found(lease, value, stamp);
                     storing.map(|storing| self.report(storing.run()));
@@ -135,8 +136,8 @@ impl<K: Key, V: Value> Cache<K, V> {
                         return Lookup::Hit(value);
                     }
                 }
-                Begin::Lead { lease, ask } => {
-                    let found = if ask { lease.fetch_async().await } else { None };
+                Begin::Lead { mut lease, ask } => {
+                    let found = if ask { lease.fetch_or_claim_async().await } else { None };
                     let Some((value, stamp)) = found else { return self.miss(lease) };
                     let (value, storing) = self.found(lease, value, stamp);
                     if let Some(storing) = storing {

@@ -180,6 +180,17 @@ impl<K: Key, V: Value> Flights<K, V> {
         posted.filter(|posted| posted.stage == Stage::Computing).map(|posted| posted.key.clone())
     }
 
+    /// Whether the key of `ticket` was invalidated while it was computed, by `ticket` or by one before that goes on.
+    pub(crate) fn is_forgotten(&self, hash: u64, ticket: Ticket) -> bool {
+        // Outlives the lock.
+        let key;
+        let mut board = self.board(hash).lock();
+        // One that is off the board was taken over, which says nothing about its key.
+        let Some(posted) = board.of(hash, ticket) else { return false };
+        key = posted.key.clone();
+        board.is_forgotten(hash, &key)
+    }
+
     /// The flight of `ticket`, for a leader that needs one before anybody follows.
     pub(crate) fn flight(&self, hash: u64, ticket: Ticket) -> Option<Arc<Flight<V>>> {
         self.board(hash).lock().of(hash, ticket).map(Posted::flight)

@@ -1,15 +1,16 @@
 //! The byte half of the byte tier: a backend, a space in it, and the queue before it. It knows no types.
 
-use crate::backend::{AsyncBackend, Backend, Record, Space, Visit, Watch};
+use crate::backend::{AsyncBackend, Backend, Claim, Record, Space, Visit, Watch};
 use crate::behind::{Behind, Writes};
 use crate::dooms::{Before, Doom, Dooms};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fault::{BACKEND, Report, panicked, unpanicked, unpanicked_async};
-use crate::offload::offload;
+use crate::offload::{offload, offload_wait};
 use crate::time::Timestamp;
 use parking_lot::RwLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 /// One space of a backend.
 #[derive(Debug)]
@@ -138,10 +139,11 @@ impl Store {
         }
     }
 
-    pub(crate) fn put(&self, key: &[u8], record: Record, now: Timestamp) -> Result<()> {
+    /// Puts. If the record only goes to the queue, it takes the claim with it.
+    pub(crate) fn put(&self, key: &[u8], (record, claim): (Record, &mut Option<Claim>), now: Timestamp) -> Result<()> {
         self.open_at_last();
         match self.behind() {
-            Some(behind) => behind.put(key, record, now),
+            Some(behind) => behind.put(key, (record, claim), now),
             None => {
                 let before = self.dooms.before();
                 unpanicked(BACKEND, || self.backend.put(&self.space(), key, &record, now))?;
@@ -163,6 +165,29 @@ impl Store {
         unpanicked_async(async { native.put(&self.space(), key, record, now).await }).await?;
         self.dooms.lift(key, before);
         Ok(())
+    }
+
+    /// Announces that `key` is computed here; none if it still is elsewhere after `wait`.
+    pub(crate) fn claim(&self, key: &[u8], wait: Duration) -> Result<Option<Claim>> {
+        unpanicked(BACKEND, || self.backend.claim(&self.space(), key, wait))
+    }
+
+    pub(crate) async fn claim_async(self: &Arc<Self>, key: &[u8], wait: Duration) -> Result<Option<Claim>> {
+        let space = self.space();
+        let native = unpanicked_async(async {
+            match self.backend.as_async().and_then(|native| native.claim(&space, key, wait)) {
+                Some(claiming) => claiming.await.map(Some),
+                None => Ok(None),
+            }
+        });
+        if let Some(claimed) = native.await? {
+            return Ok(claimed);
+        }
+        let (store, key) = (Arc::clone(self), key.to_vec());
+        let claim = move || store.claim(&key, wait);
+        let away = if wait.is_zero() { offload(claim) } else { offload_wait(claim) };
+        let nowhere = || Error::new(ErrorKind::Unavailable, "no thread could be started to wait for a claim");
+        away.await.unwrap_or_else(|| Err(nowhere()))
     }
 
     /// The backend's own asynchronous side, unless puts go to the queue anyway.

@@ -145,3 +145,53 @@ fn hand_on(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::
         }
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::super::layout::SPACES_LOCK;
+    use super::super::lock::{PATIENCE, lock};
+    use super::super::map::Map;
+    use super::super::trial::{Other, Scratch, region, role, small};
+    use std::fs::OpenOptions;
+    use std::mem::ManuallyDrop;
+    use std::os::unix::process::ExitStatusExt;
+
+    #[test]
+    fn a_file_that_is_cut_is_survived_and_noticed() {
+        let scratch = Scratch::new();
+        let path = scratch.path("region");
+        let (region, bystander) = (region(&path), region(&scratch.path("bystander")));
+        let (near, far) = (100, region.map.layout.segment_at(0, 0));
+        [near, far].iter().for_each(|word| region.map.store(*word, 7));
+        let board = region.map.word_forever(700);
+        OpenOptions::new().write(true).open(&path).unwrap().set_len(4096).unwrap();
+        assert!(!region.map.is_cut());
+        assert_eq!((region.map.load(far), region.map.load(near)), (0, 7));
+        assert!(region.map.is_cut() && !bystander.map.is_cut());
+        region.map.store(far, 8);
+        assert!(lock(&region.session, &region.map, SPACES_LOCK, PATIENCE).is_ok());
+        region.map.file().set_len(0).unwrap();
+        assert_eq!((region.map.load(near), region.map.load(region.map.layout.words - 1)), (0, 0));
+        drop(region);
+        assert_eq!(board.load(std::sync::atomic::Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn what_is_not_ours_ends_the_process_as_before() {
+        if let Some((_, path)) = role() {
+            let region = region(&path);
+            let file = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+            // Mapped, and then taken off the list, as if somebody else had mapped it.
+            let strange = ManuallyDrop::new(Map::new(file, small()).unwrap());
+            strange.watched().shrink(0);
+            region.map.file().set_len(0).unwrap();
+            assert_eq!(strange.load(5000), 0);
+            return;
+        }
+        let scratch = Scratch::new();
+        let test = "shared::bus::tests::what_is_not_ours_ends_the_process_as_before";
+        let mut other = Other::start(test, "strange", &scratch.path("region"));
+        assert_eq!(other.process.wait().unwrap().signal(), Some(libc::SIGBUS));
+    }
+}

@@ -84,7 +84,11 @@ mod tests {
         static CELLS: Cells<AtomicU32> = Cells::new();
         std::thread::scope(|scope| {
             for _ in 0..4 {
-                scope.spawn(|| (0..100).for_each(|_| drop(CELLS.take().value.fetch_add(1, Ordering::Relaxed))));
+                scope.spawn(|| {
+                    for _ in 0..100 {
+                        CELLS.take().value.fetch_add(1, Ordering::Relaxed);
+                    }
+                });
             }
         });
         assert_eq!(CELLS.values().count(), 400);

@@ -25,6 +25,7 @@ const LENGTH: u64 = (1 << LENGTH_BITS) - 1;
 const SPACE_AT: u32 = 2 * LENGTH_BITS;
 const MANIFEST: u64 = 1 << 48;
 const DIGEST: u64 = 1 << 49;
+const EPOCH_AT: u32 = 50;
 
 /// The second word of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,12 +40,21 @@ pub(super) struct Lens {
     pub(super) manifest: bool,
     /// Whether the key is the digest of the true one.
     pub(super) digest: bool,
+    /// The epoch of the space when it was written: an entry of another one is gone.
+    pub(super) epoch: u16,
 }
 
 impl Lens {
+    /// The epoch that a space's word stands for.
+    #[inline(always)]
+    pub(super) fn epoch_of(word: u64) -> u16 {
+        (word & (u64::MAX >> EPOCH_AT)) as u16
+    }
+
     pub(super) fn pack(self) -> u64 {
         let flags = u64::from(self.manifest) * MANIFEST + u64::from(self.digest) * DIGEST;
-        self.key as u64 | (self.value as u64) << LENGTH_BITS | (self.space as u64) << SPACE_AT | flags
+        let lengths = self.key as u64 | (self.value as u64) << LENGTH_BITS;
+        lengths | (self.space as u64) << SPACE_AT | flags | u64::from(self.epoch) << EPOCH_AT
     }
 
     #[inline(always)]
@@ -55,6 +65,7 @@ impl Lens {
             space: (word >> SPACE_AT & 0xff) as usize,
             manifest: word & MANIFEST != 0,
             digest: word & DIGEST != 0,
+            epoch: (word >> EPOCH_AT) as u16,
         }
     }
 

@@ -31,12 +31,7 @@ impl Stripe<'_> {
             }
             Policy::Lru => self.second_chance(space),
             Policy::Mru => self.lowest((book.tail, LOOKS), policy, Stripe::before),
-            Policy::Lfu => {
-                let start = if book.hand == 0 { book.head } else { book.hand };
-                let victim = self.lowest((start, LOOKS), policy, Stripe::after)?;
-                self.turn(space, start, LOOKS / 2)?;
-                Ok(victim)
-            }
+            Policy::Lfu => self.count_down(space),
             Policy::Random => {
                 let start = if book.hand == 0 { book.head } else { book.hand };
                 let steps = draw(self.now.as_micros() ^ u64::from(start) << 32) % LOOKS.min(book.entries.max(1));
@@ -95,6 +90,22 @@ impl Stripe<'_> {
             self.set_book(space, book);
         }
         Ok(book.head)
+    }
+
+    /// A clock with counts: the first that was not used again since it came or since the hand has passed it as often as it
+    /// was used.
+    fn count_down(&self, space: usize) -> Sound<Slot> {
+        let book = self.book(space);
+        let mut slot = if book.hand == 0 { book.head } else { book.hand };
+        for _ in 0..LOOKS * 4 {
+            let Some(fewer) = score::one_use_fewer(self.index.score(slot)) else { break };
+            self.index.set_score(slot, fewer);
+            slot = match self.after(slot)? {
+                0 => self.book(space).head,
+                after => after,
+            };
+        }
+        self.turn(space, slot, 0)
     }
 
     /// SIEVE: as the second chance, but who was used stays where it is and the hand goes on.

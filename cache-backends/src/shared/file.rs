@@ -50,19 +50,10 @@ pub(super) fn open(path: &Path, layout: Layout) -> Result<Map> {
 }
 
 impl Map {
-    /// Which file is mapped.
-    ///
-    /// # Errors
-    /// When the system does not say.
-    pub(super) fn identity(&self) -> io::Result<(u64, u64)> {
-        Ok(place::identity(&self.file().metadata()?))
-    }
-
     /// Whether the file `path` is still the one that is mapped, as long as it was.
     pub(super) fn is_current(&self, path: &Path) -> bool {
         let Ok(found) = fs::symlink_metadata(path) else { return false };
-        found.size() == self.layout.words as u64 * 8
-            && self.identity().is_ok_and(|mapped| mapped == place::identity(&found))
+        found.size() == self.layout.words as u64 * 8 && place::identity(&found) == self.identity()
     }
 }
 
@@ -193,5 +184,150 @@ impl Directory {
                 Err(error) => return Err(cannot(error)),
             }
         }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::super::trial::{Other, Scratch, role, say, small, wait};
+    use super::*;
+    use memolith_core::ErrorKind;
+    use std::collections::BTreeSet;
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
+    const WORD: usize = 700;
+
+    #[test]
+    fn a_region_is_private_and_sparse_and_found_again() {
+        let scratch = Scratch::new();
+        let path = scratch.path("region");
+        let large = Layout::of_bytes(8 << 20).unwrap();
+        let first = open(&path, large).unwrap();
+        let found = fs::metadata(&path).unwrap();
+        assert_eq!(found.mode() & 0o7777, 0o600);
+        assert_eq!(found.len(), large.words as u64 * 8);
+        assert!(found.blocks() * 512 < found.len() / 2, "{} of {} bytes are taken", found.blocks() * 512, found.len());
+        assert!((0..large.segments).all(|segment| first.load(large.generation(0, segment)) == 1));
+        first.store(WORD, 7);
+        let second = open(&path, small()).unwrap();
+        assert_eq!(second.layout, large);
+        assert_eq!(second.load(WORD), 7);
+        assert_eq!(first.identity(), second.identity());
+        assert_eq!(fs::read_dir(&scratch.0).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn the_header_is_what_others_expect() {
+        let scratch = Scratch::new();
+        let path = scratch.path("region");
+        let layout = small();
+        drop(open(&path, layout).unwrap());
+        let bytes = fs::read(&path).unwrap();
+        let word = |at: usize| u64::from_ne_bytes(bytes[at * 8..][..8].try_into().unwrap());
+        assert_eq!(&bytes[..8], b"memolith");
+        let numbers = [layout.stripes, layout.buckets, layout.segments, layout.segment].map(|number| number as u64);
+        assert_eq!([word(2), word(3), word(4), word(5)], numbers);
+        assert_eq!((word(1), word(6)), (1, xxh3_64(&bytes[8..48])));
+    }
+
+    #[test]
+    fn what_must_not_be_used_is_refused_and_stays() {
+        let scratch = Scratch::new();
+        let path = scratch.path("region");
+        drop(open(&path, small()).unwrap());
+        let refused = |path: &Path, why: &str| {
+            let error = open(path, small()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+            assert!(error.to_string().contains(why), "{error}");
+            assert!(fs::symlink_metadata(path).is_ok());
+        };
+        let other = scratch.path("other");
+        std::os::unix::fs::symlink(&path, &other).unwrap();
+        refused(&other, "symbolic link");
+        fs::remove_file(&other).unwrap();
+        fs::hard_link(&path, &other).unwrap();
+        refused(&path, "second name");
+        fs::remove_file(&other).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        refused(&path, "chmod 600");
+        fs::create_dir(&other).unwrap();
+        refused(&other, "is no file");
+        let pipe = scratch.path("pipe");
+        assert!(std::process::Command::new("mkfifo").args(["-m", "600"]).arg(&pipe).status().unwrap().success());
+        refused(&pipe, "is no file");
+        let letter = scratch.path("letter");
+        fs::write(&letter, "dear reader").unwrap();
+        fs::set_permissions(&letter, Permissions::from_mode(0o600)).unwrap();
+        refused(&letter, "something else");
+    }
+
+    #[test]
+    fn another_version_or_a_damaged_header_gives_a_new_file_and_the_old_one_is_kept_by_who_has_it() {
+        let scratch = Scratch::new();
+        let path = scratch.path("region");
+        // The magic, the version, a number, the checksum.
+        for word in [0, 1, 3, CHECKSUM] {
+            let old = open(&path, small()).unwrap();
+            old.store(WORD, 7);
+            old.store(word, 9);
+            let new = open(&path, small()).unwrap();
+            assert_ne!(old.identity(), new.identity());
+            assert_eq!((old.load(WORD), new.load(WORD)), (7, 0));
+            assert!(new.is_current(&path) && !old.is_current(&path));
+            assert_eq!(fs::read_dir(&scratch.0).unwrap().count(), 1);
+        }
+        let old = open(&path, small()).unwrap();
+        old.file().set_len(4096).unwrap();
+        assert!(!old.is_current(&path));
+        assert_ne!(old.identity(), open(&path, small()).unwrap().identity());
+        fs::remove_file(&path).unwrap();
+        assert!(!old.is_current(&path));
+    }
+
+    #[test]
+    fn what_a_dead_maker_left_is_removed() {
+        let scratch = Scratch::new();
+        fs::write(scratch.path(".region.new"), "half").unwrap();
+        open(&scratch.path("region"), small()).unwrap();
+        assert_eq!(fs::read_dir(&scratch.0).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn after_a_new_start_of_the_machine_nothing_is_believed_once() {
+        let scratch = Scratch::new();
+        let path = scratch.path("region");
+        let before = open(&path, small()).unwrap();
+        let owners =
+            |map: &Map| [SPACES_LOCK, map.layout.stripe(0)].map(|word| map.half(word * 2).load(Ordering::Relaxed));
+        before.store(BOOT, 1);
+        let after = open(&path, small()).unwrap();
+        assert_eq!(owners(&after), [Owner::DEAD.bits(); 2]);
+        after.half(SPACES_LOCK * 2).store(0, Ordering::Relaxed);
+        assert_eq!(owners(&open(&path, small()).unwrap()), [0, Owner::DEAD.bits()]);
+    }
+
+    #[test]
+    fn all_who_open_at_once_agree() {
+        if let Some((_, place)) = role() {
+            say("ready");
+            wait();
+            let open = || open(&place, small()).unwrap().identity().1;
+            let seen: BTreeSet<u64> = std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..4).map(|_| scope.spawn(open)).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            return say(format!("{seen:?}"));
+        }
+        let scratch = Scratch::new();
+        let test = "shared::file::tests::all_who_open_at_once_agree";
+        let mut others: Vec<_> = (0..8).map(|_| Other::start(test, "open", &scratch.path("region"))).collect();
+        others.iter_mut().for_each(|other| assert_eq!(other.hear(), "ready"));
+        others.iter_mut().for_each(Other::go_on);
+        let seen: BTreeSet<String> = others.iter_mut().map(Other::hear).collect();
+        let here = open(&scratch.path("region"), small()).unwrap().identity().1;
+        assert_eq!(seen, BTreeSet::from([format!("{{{here}}}")]));
+        assert_eq!(fs::read_dir(&scratch.0).unwrap().count(), 1);
     }
 }

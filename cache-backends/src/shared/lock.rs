@@ -10,7 +10,7 @@ use super::session::{Owner, Session};
 use super::stores::step;
 use super::vain::Turn;
 use crate::sync::{AtomicU32, pause, planted};
-use std::sync::atomic::{AtomicU64 as PrivateU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// How long a call waits for a living owner.
@@ -43,7 +43,6 @@ pub(super) struct Guard<'a> {
 pub(super) fn lock<'a>(session: &Session, map: &'a Map, at: usize, patience: Duration) -> Result<Guard<'a>, Busy> {
     let me = session.me(map).ok_or(Busy)?;
     let word = Word { owner: map.half(at * 2), turns: map.half(at * 2 + 1) };
-    step();
     if word.exchange(FREE, me.bits()) {
         return Ok(word.taken(Repair::No));
     }
@@ -85,10 +84,15 @@ enum Repair {
 
 impl<'a> Word<'a> {
     fn exchange(&self, found: u32, owner: u32) -> bool {
+        step();
         // Acquire pairs with the Release of the former owner's `leave`; for a dead one's word, what was stored before
         // the death is visible since the kernel was asked. Release: who finds this owner's name finds the generation
         // of its session, and does not take a living owner for a dead one.
         let order = if planted("name before generation") { Ordering::Acquire } else { Ordering::AcqRel };
+        if planted("taken without a look") {
+            self.owner.swap(owner, order);
+            return true;
+        }
         self.owner.compare_exchange(found, owner, order, Ordering::Relaxed).is_ok()
     }
 
@@ -100,6 +104,7 @@ impl<'a> Word<'a> {
     }
 
     fn taken(&self, repair: Repair) -> Guard<'a> {
+        step();
         // Nobody else stores it now.
         self.turns.store(self.turns.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
         Guard { owner: self.owner, repair: matches!(repair, Repair::Yes) }
@@ -161,3 +166,9 @@ impl<'a> Waiter<'a, '_> {
         Turn { at, owner, count: self.word.turns.load(Ordering::Relaxed) }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;
+
+#[cfg(all(test, loom))]
+mod loom_models;

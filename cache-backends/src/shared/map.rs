@@ -6,7 +6,7 @@
 
 use super::bus::Watched;
 use super::layout::{Layout, PAGE};
-use super::sys;
+use super::{place, sys};
 use crate::sync::{AtomicU32, AtomicU64};
 use std::fs::File;
 use std::io;
@@ -25,6 +25,7 @@ pub(super) struct Map {
     // Invariant: the start of `layout.words` words, mapped to be read and written until this is dropped.
     base: NonNull<AtomicU64>,
     file: File,
+    identity: (u64, u64),
     watched: Watched,
     followed: AtomicBool,
 }
@@ -37,14 +38,14 @@ unsafe impl Sync for Map {}
 impl Map {
     /// Maps a file, which must be as long as its layout says. If somebody cuts it later, see [`bus`](super::bus).
     pub(super) fn new(file: File, layout: Layout) -> io::Result<Map> {
-        let bytes = layout.words * 8;
+        let (bytes, identity) = (layout.words * 8, place::identity(&file.metadata()?));
         let (access, fd) = (libc::PROT_READ | libc::PROT_WRITE, file.as_raw_fd());
         // SAFETY: new memory where there was none; it is used as atomics alone, which bear any change from outside.
         let base = unsafe { libc::mmap(ptr::null_mut(), bytes, access, libc::MAP_SHARED, fd, 0) };
         let base = NonNull::new(base).filter(|base| base.as_ptr() != libc::MAP_FAILED);
         let Some(base) = base else { return Err(io::Error::last_os_error()) };
         let watched = Watched::new(base.as_ptr().addr(), bytes);
-        Ok(Map { layout, base: base.cast(), file, watched, followed: AtomicBool::new(false) })
+        Ok(Map { layout, base: base.cast(), file, identity, watched, followed: AtomicBool::new(false) })
     }
 
     /// A word.
@@ -69,12 +70,6 @@ impl Map {
     #[inline(always)]
     pub(super) fn words(&self, at: usize, length: usize) -> Option<&[AtomicU64]> {
         self.all_words().get(at..)?.get(..length)
-    }
-
-    /// `length` halves, if there are so many; `at` counts halves as well.
-    #[inline(always)]
-    pub(super) fn halves(&self, at: usize, length: usize) -> Option<&[AtomicU32]> {
-        self.all_halves().get(at..)?.get(..length)
     }
 
     /// A word of the header or of the board, which stays mapped for the life of the process.
@@ -111,6 +106,16 @@ impl Map {
     #[inline]
     pub(super) fn is_cut(&self) -> bool {
         self.watched.is_cut()
+    }
+
+    /// Which file is mapped: one that has taken its name differs.
+    pub(super) fn identity(&self) -> (u64, u64) {
+        self.identity
+    }
+
+    #[cfg(test)]
+    pub(super) fn watched(&self) -> &Watched {
+        &self.watched
     }
 
     /// The file that is mapped.

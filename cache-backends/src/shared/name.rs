@@ -12,6 +12,8 @@ pub(super) struct Name<'k> {
     pub(super) digest: bool,
     /// The row of the space.
     pub(super) space: usize,
+    /// Its epoch.
+    pub(super) epoch: u16,
     pub(super) hash: u64,
     pub(super) stripe: usize,
     pub(super) buckets: [usize; 2],
@@ -33,6 +35,7 @@ impl<'k> Name<'k> {
             key,
             digest: false,
             space: space.row,
+            epoch: space.epoch,
             hash,
             stripe: stripe & (layout.stripes - 1),
             buckets: [bucket(hash), bucket(hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32)],

@@ -135,3 +135,44 @@ fn make_dir(dir: &Path) -> io::Result<()> {
     // Only what is made here; a directory that is there keeps its mode.
     DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::super::trial::Scratch;
+    use super::*;
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_plain_name_lies_in_a_directory_of_the_users_own() {
+        let path = named(Path::new("some-name")).unwrap();
+        let dir = fs::metadata(path.parent().unwrap()).unwrap();
+        assert_eq!((dir.mode() & 0o7777, dir.uid()), (0o700, sys::user()));
+        assert_eq!(path.file_name().unwrap(), "some-name");
+    }
+
+    #[test]
+    fn what_is_no_plain_name_is_refused() {
+        let long = "x".repeat(LONGEST_NAME + 1);
+        for name in ["", ".", "..", ".x", "../.x", "x/", "/", "a\0b", "a/..", long.as_str()] {
+            let error = named(Path::new(name)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config, "{name:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_path_needs_a_directory_that_others_do_not_write_to() {
+        let scratch = Scratch::new();
+        let inside = scratch.path("new/dir");
+        let path = inside.join("region");
+        assert_eq!(named(&path).unwrap(), path);
+        assert_eq!(fs::metadata(&inside).unwrap().mode() & 0o7777, 0o700);
+        fs::set_permissions(&inside, Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(named(&path).unwrap(), path);
+        fs::set_permissions(&inside, Permissions::from_mode(0o777)).unwrap();
+        assert!(named(&path).unwrap_err().to_string().contains("chmod 700"));
+        fs::write(scratch.path("file"), "").unwrap();
+        assert_eq!(named(&scratch.path("file/region")).unwrap_err().kind(), ErrorKind::Config);
+    }
+}

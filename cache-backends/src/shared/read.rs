@@ -65,6 +65,7 @@ pub(super) fn follow(map: &Map, stripe: usize, pointer: Pointer) -> Option<Found
 pub(super) fn is(map: &Map, found: &Found, name: &Name<'_>) -> bool {
     let lens = found.lens;
     lens.space == name.space
+        && lens.epoch == name.epoch
         && lens.key == name.key.len()
         && lens.digest == name.digest
         && map.words(found.at, lens.words()).is_some_and(|words| entry::holds(&words[entry::HEAD..], name.key))
@@ -113,7 +114,7 @@ pub(super) fn get(map: &Map, name: &Name<'_>, now: Timestamp, out: &mut Vec<u8>)
                 let right = entry::checksum(name.hash, found.packed, expires.as_micros(), &out[start..]) == sum;
                 if !right || expires <= now {
                     out.truncate(start);
-                    return None;
+                    continue;
                 }
                 return Some(Copied { slot, expires, manifest: found.lens.manifest });
             }

@@ -95,28 +95,30 @@ impl Region {
             Some(found) => {
                 let before = spaces::bounds(self.map(), found.row);
                 spaces::set_bounds(self.map(), found.row, bounds);
+                if before.home != bounds.home {
+                    spaces::renounce(self.map(), found.row);
+                }
                 (found, Some(before))
             }
             None => (spaces::claim(self.map(), &space.name, bounds, now), None),
         };
         drop(guard);
         let (row, opened) = (opened.row, self.find(space).unwrap_or(opened));
-        // A row that was given away has left its entries behind, and so has one that moves.
         let stays = before.is_some_and(|before| before.home == bounds.home);
+        if !stays {
+            // A row that was never anybody's has nothing to give up.
+            if spaces::epoch(self.map(), row) != 1 {
+                self.sweep(row, now);
+            }
+            return Ok(opened);
+        }
         let counts_otherwise = before.is_some_and(|before| before.policy != bounds.policy);
         for stripe in 0..layout.stripes {
-            let book = super::stripe::book(self.map(), stripe, row);
-            if book.entries == 0 {
-                continue;
-            }
-            self.locked(stripe, now, |stripe| match stays {
-                false => stripe.clear(row),
-                true => {
-                    if counts_otherwise {
-                        stripe.renew_scores(row)?;
-                    }
-                    stripe.make_room(row, bounds, (0, 0))
+            self.locked(stripe, now, |stripe| {
+                if counts_otherwise {
+                    stripe.renew_scores(row)?;
                 }
+                stripe.make_room(row, bounds, (0, 0))
             })?;
         }
         Ok(opened)
@@ -223,15 +225,27 @@ impl Region {
             true => Name::of_digest(&self.map().layout, &space, &digest),
             false => Name::new(&self.map().layout, &space, key),
         };
-        self.locked(name.stripe, Timestamp::from_micros(0), |stripe| stripe.take(&name))
+        let now = Timestamp::from_micros(0);
+        self.locked(name.stripe, now, |stripe| stripe.take(&name)).or_else(|_| {
+            // What is invalidated must not be served, even while a stopped process holds the lock: then all goes.
+            spaces::renounce(self.map(), space.row);
+            Ok(true)
+        })
     }
 
-    pub(super) fn clear(&self, space: &memolith_core::Space) -> Result<()> {
-        let Some(space) = self.find(space) else { return Ok(()) };
-        for stripe in 0..self.map().layout.stripes {
-            self.locked(stripe, Timestamp::from_micros(0), |stripe| stripe.clear(space.row))?;
+    pub(super) fn clear(&self, space: &memolith_core::Space) {
+        if let Some(space) = self.find(space) {
+            spaces::renounce(self.map(), space.row);
+            self.sweep(space.row, Timestamp::from_micros(0));
         }
-        Ok(())
+    }
+
+    /// Removes what is left of former epochs of the space in `row`, where that can be done now.
+    fn sweep(&self, row: usize, now: Timestamp) {
+        for stripe in 0..self.map().layout.stripes {
+            // Elsewhere it is evicted in its time.
+            let _ = self.locked(stripe, now, |stripe| stripe.sweep(row));
+        }
     }
 
     pub(super) fn len(&self, space: &memolith_core::Space) -> u64 {
@@ -264,7 +278,8 @@ impl Region {
 
     /// The entry behind a pointer, if it is one of `space` and alive.
     fn shown(&self, space: &Space, (stripe, pointer): (usize, u32), now: Timestamp) -> Option<(Vec<u8>, Record)> {
-        let found = read::follow(self.map(), stripe, pointer).filter(|found| found.lens.space == space.row)?;
+        let found = read::follow(self.map(), stripe, pointer)
+            .filter(|found| (found.lens.space, found.lens.epoch) == (space.row, space.epoch))?;
         let mut key = vec![];
         let words = self.map().words(found.at + entry::HEAD, found.lens.key.div_ceil(8))?;
         entry::read(words, found.lens.key, &mut key);

@@ -31,6 +31,11 @@ pub(super) fn after_hit(policy: Policy, score: u32, now: Timestamp) -> u32 {
     }
 }
 
+/// The score with a use fewer; none for one that was never used again.
+pub(super) fn one_use_fewer(score: u32) -> Option<u32> {
+    (score >> COUNT_AT > 1).then(|| score - (1 << COUNT_AT))
+}
+
 /// An order in which the lowest leaves first. `visited` settles hits within one step.
 pub(super) fn rank(policy: Policy, (score, visited): (u32, bool), now: Timestamp) -> (u32, Reverse<i64>, bool) {
     let age = |now: u32, then: u32, bits: u32| i64::from((now.wrapping_sub(then) << (32 - bits)) as i32);

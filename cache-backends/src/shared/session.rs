@@ -103,8 +103,9 @@ impl Session {
             return false;
         }
         // It was stored before the name was, which the caller has loaded with Acquire. If it is another, the row
-        // belongs to somebody else, who got it because this one is dead.
-        let generation = map.load(map.layout.session(row)) as u32 & GENERATION;
+        // belongs to somebody else, who got it because this one is dead: Acquire pairs with their Release, for it is
+        // they who have heard from the kernel that the dead one's stores are done.
+        let generation = map.word(map.layout.session(row)).load(Ordering::Acquire) as u32 & GENERATION;
         generation == owner.0 >> ROW_BITS && self.byte.is_held(map, row)
     }
 
@@ -153,8 +154,10 @@ impl Session {
             next = next.wrapping_add(1);
         }
         step();
-        // Whoever reads the name of this session in a lock finds this stored: the name is stored with Release.
-        generation.store(next, Ordering::Relaxed);
+        // Release pairs with `is_alive`. Whoever reads the name of this session in a lock finds this stored, since the
+        // name is stored with Release as well.
+        let order = if planted("generation without the past") { Ordering::Relaxed } else { Ordering::Release };
+        generation.store(next, order);
         Some(Owner((next as u32 & GENERATION) << ROW_BITS | row as u32))
     }
 
@@ -177,4 +180,56 @@ fn split(me: u64) -> (u32, u32) {
 
 fn join(forks: u32, name: u32) -> u64 {
     u64::from(forks) << 32 | u64::from(name)
+}
+
+#[cfg(all(test, not(loom)))]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::super::trial::{Scratch, region};
+    use super::*;
+
+    #[test]
+    fn sessions_of_a_process_are_apart_and_a_row_is_used_again() {
+        let scratch = Scratch::new();
+        let path = scratch.path("region");
+        let (one, two) = (region(&path), region(&path));
+        let names = [&one, &two].map(|region| region.session.me(&region.map).unwrap());
+        assert_ne!(names[0].row(), names[1].row());
+        for region in [&one, &two] {
+            assert!(names.iter().all(|name| region.session.is_alive(&region.map, *name)));
+            assert!(!region.session.is_alive(&region.map, Owner::DEAD));
+        }
+        drop(one);
+        assert!(!two.session.is_alive(&two.map, names[0]));
+        let three = region(&path);
+        let name = three.session.me(&three.map).unwrap();
+        assert_eq!(name.row(), names[0].row());
+        assert_ne!(name, names[0]);
+        assert!(!two.session.is_alive(&two.map, names[0]));
+    }
+
+    #[test]
+    fn no_name_is_a_free_lock_or_has_the_bit_of_one_that_is_awaited() {
+        let scratch = Scratch::new();
+        let first = region(&scratch.path("region"));
+        for before in [u64::from(GENERATION) - 1, u64::from(GENERATION), u64::MAX - 1, u64::MAX] {
+            (0..SESSIONS).for_each(|row| first.map.store(first.map.layout.session(row), before));
+            let next = region(&scratch.path("region"));
+            let name = next.session.me(&next.map).unwrap();
+            assert!(name.bits() >> ROW_BITS != 0 && name.bits() < 1 << 31);
+        }
+    }
+
+    #[test]
+    fn who_finds_every_row_taken_does_not_write_and_asks_again_later() {
+        let scratch = Scratch::new();
+        let path = scratch.path("region");
+        let mut regions: Vec<_> = (0..SESSIONS).map(|_| region(&path)).collect();
+        let last = region(&path);
+        assert_eq!(last.session.me(&last.map), None);
+        regions.clear();
+        assert_eq!(last.session.me(&last.map), None);
+        last.session.again.store(1, Ordering::Relaxed);
+        assert!(last.session.me(&last.map).is_some());
+    }
 }

@@ -3,12 +3,13 @@
 //! A row is free until its identity is stored, last. When all are taken the one that was not used for longest is given
 //! away: functions that were changed leave spaces behind that nobody will ask for again.
 
+use super::entry::Lens;
 use super::layout::{SPACE, SPACES};
 use super::map::Map;
 use memolith_core::{Policy, Timestamp};
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicU8;
-use std::sync::atomic::Ordering::{Acquire, Relaxed};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use xxhash_rust::xxh3::xxh3_128;
 
 /// Spaces up to this many entries live in one stripe, where bound and order hold for all of them together.
@@ -24,6 +25,7 @@ const MAX_BYTES: usize = 3;
 const RULE: usize = 4;
 const USED: usize = 5;
 const LENGTH: usize = 6;
+const EPOCH: usize = 7;
 const NAME: usize = 8;
 
 const HOME: u64 = 1 << 8;
@@ -42,6 +44,8 @@ pub(super) struct Space {
     pub(super) policy: Policy,
     /// Whether its policy goes by scores.
     pub(super) scored: bool,
+    /// Raised when all its entries are to be gone.
+    pub(super) epoch: u16,
 }
 
 /// What a space must keep. `u64::MAX` is no bound.
@@ -83,7 +87,7 @@ impl Bounds {
 
 /// The space of the pieces of large values.
 pub(super) fn pieces(head: u64) -> Space {
-    Space { row: PIECES, identity: [head, !head], home: false, policy: Policy::Sieve, scored: false }
+    Space { row: PIECES, identity: [head, !head], home: false, policy: Policy::Sieve, scored: false, epoch: 0 }
 }
 
 /// What this process knows of the names that it has met.
@@ -148,8 +152,9 @@ fn is(map: &Map, row: usize, identity: [u64; 2]) -> bool {
 
 #[inline(always)]
 fn read(map: &Map, row: usize, identity: [u64; 2]) -> Space {
-    let rule = map.load(map.layout.space(row) + RULE);
-    Space { row, identity, home: rule & HOME != 0, policy: policy(rule), scored: rule & SCORED != 0 }
+    let at = map.layout.space(row);
+    let (rule, epoch) = (map.load(at + RULE), Lens::epoch_of(map.load(at + EPOCH)));
+    Space { row, identity, home: rule & HOME != 0, policy: policy(rule), scored: rule & SCORED != 0, epoch }
 }
 
 /// Both halves are never zero.
@@ -158,9 +163,21 @@ fn identity(name: &str) -> [u64; 2] {
     [hash as u64 | 1, (hash >> 64) as u64 | 1]
 }
 
-/// Whether `space` still has the row and the placement that it was looked up with.
+/// Whether `space` still has the row, the placement and the epoch that it was looked up with.
 pub(super) fn is_current(map: &Map, space: &Space) -> bool {
-    space.row == PIECES || is(map, space.row, space.identity) && read(map, space.row, space.identity).home == space.home
+    let same = |now: Space| now.home == space.home && now.epoch == space.epoch;
+    space.row == PIECES || is(map, space.row, space.identity) && same(read(map, space.row, space.identity))
+}
+
+/// From now on no entry that the space has had is found: whatever cannot be removed at once is gone all the same.
+/// After 16,384 times an entry that was never removed would be back, which takes a writer that is stopped for as long.
+pub(super) fn renounce(map: &Map, row: usize) {
+    map.word(map.layout.space(row) + EPOCH).fetch_add(1, AcqRel);
+}
+
+/// The epoch of the space in `row`.
+pub(super) fn epoch(map: &Map, row: usize) -> u16 {
+    Lens::epoch_of(map.word(map.layout.space(row) + EPOCH).load(Acquire))
 }
 
 /// What the space in `row` must keep.
@@ -198,6 +215,7 @@ pub(super) fn claim(map: &Map, name: &str, bounds: Bounds, now: Timestamp) -> Sp
     let row = (0..PIECES).find(free).or_else(|| (0..PIECES).min_by_key(used)).unwrap_or(0);
     let at = map.layout.space(row);
     map.publish(at + HIGH, 0);
+    renounce(map, row);
     set_bounds(map, row, bounds);
     let text = &name.as_bytes()[..name.len().min((SPACE - NAME) * 8)];
     map.store(at + LENGTH, text.len() as u64);

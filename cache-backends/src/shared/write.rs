@@ -89,6 +89,7 @@ impl Stripe<'_> {
             space: name.space,
             manifest: new.manifest.is_some(),
             digest: name.digest,
+            epoch: name.epoch,
         };
         let Some(room) = self.room(lens.words())? else {
             // What was there is not what was to be there.
@@ -147,11 +148,12 @@ impl Stripe<'_> {
         Ok(victim)
     }
 
-    /// Removes every entry of the space in `row`.
-    pub(super) fn clear(&self, row: usize) -> Sound<()> {
+    /// Removes every entry of a former epoch of the space in `row`.
+    pub(super) fn sweep(&self, row: usize) -> Sound<()> {
+        let epoch = spaces::epoch(self.map, row);
         for (slot, pointer) in self.index.iter() {
             let found = self.follow(pointer).ok_or(Bad)?;
-            if found.lens.space == row {
+            if found.lens.space == row && found.lens.epoch != epoch {
                 self.remove(slot)?;
             }
         }

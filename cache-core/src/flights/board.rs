@@ -100,7 +100,15 @@ impl<K: Key, V: Value> Board<K, V> {
     }
 
     pub(super) fn is_doomed<Q: KeyRef<K> + ?Sized>(&mut self, hash: u64, key: &Q) -> bool {
-        self.find(hash, |posted| posted.stage == Stage::Doomed && posted.hash == hash && key.is(&posted.key)).is_some()
+        self.is_at(Stage::Doomed, hash, key)
+    }
+
+    pub(super) fn is_forgotten<Q: KeyRef<K> + ?Sized>(&mut self, hash: u64, key: &Q) -> bool {
+        self.is_at(Stage::Forgotten, hash, key)
+    }
+
+    fn is_at<Q: KeyRef<K> + ?Sized>(&mut self, stage: Stage, hash: u64, key: &Q) -> bool {
+        self.find(hash, |posted| posted.stage == stage && posted.hash == hash && key.is(&posted.key)).is_some()
     }
 
     /// The value that is computed for `key` will not be kept, and the one that is being written is doomed.
