@@ -92,6 +92,30 @@ pub(crate) fn usable(backend: &dyn Backend, ledger: &Ledger, owner: usize, repor
     Ok(lost)
 }
 
+/// Clears every space, each of which is empty then: what is still counted was never there.
+pub(crate) fn emptied(backend: &dyn Backend, owners: usize, report: &mut Report) -> Outcome {
+    for space in field::common().into_iter().chain((0..owners).map(field::own)) {
+        backend.clear(&space).map_err(because("a quiet space cannot be cleared"))?;
+        let (length, shown) = counted(backend, &space)?;
+        report.check((length, shown) == (0, 0), || {
+            format!("`{}` counts {length} entries after it was cleared, and shows {shown}", space.name)
+        });
+    }
+    Ok(())
+}
+
+/// What a space counts, and what it shows. These differ by what is too large for one piece and has lost one.
+pub(crate) fn counted(backend: &dyn Backend, space: &Space) -> Outcome<(u64, u64)> {
+    let mut shown = 0;
+    // At this time nothing has expired.
+    let listed = backend.scan(space, Timestamp::from_micros(0), &mut |_, _| {
+        shown += 1;
+        Visit::Keep
+    });
+    listed.map_err(because("a quiet space cannot be listed"))?;
+    Ok((backend.len(space).map_err(because("a quiet space has no length"))?, shown))
+}
+
 /// The counts of the region itself, and the files it leaves.
 pub(crate) fn region(region: &Region, site: &Site, report: &mut Report) -> Outcome {
     let stats = region.info();

@@ -65,6 +65,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     audit::usable(region.backend(), &ledger, 0, &mut report)?;
     audit::contents(region.backend(), &ledger, owners, &mut report)?;
     audit::region(&region, &site, &mut report)?;
+    audit::emptied(region.backend(), owners, &mut report)?;
     report.journal(&site)?;
     report.finish()
 }

@@ -68,6 +68,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     report.check(deaths > rounds * STEPS as u64, || format!("{deaths} deaths: the build does not end at stores"));
     audit::usable(region.backend(), &ledger, 0, &mut report)?;
     audit::region(&region, &site, &mut report)?;
+    audit::emptied(region.backend(), 2, &mut report)?;
     report.journal(&site)?;
     report.finish()
 }
@@ -87,6 +88,8 @@ fn recover(region: &Region, ledger: &Ledger, point: &str, report: &mut Report) -
         let repairs = region.info().repairs - before;
         report.check(probe == 0 || repairs == 0, || format!("{point}: put {probe} afterwards needed a second repair"));
     }
+    let (length, shown) = audit::counted(backend, &space)?;
+    report.check(length == shown, || format!("{point}: a space counts {length} entries, and shows {shown}"));
     audit::contents(backend, ledger, 2, report)
 }
 

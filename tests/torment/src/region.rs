@@ -21,6 +21,11 @@ impl Region {
         &*self.0
     }
 
+    /// The same, to be kept.
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        self.0.clone()
+    }
+
     /// What the region counts.
     pub(crate) fn info(&self) -> SharedInfo {
         self.0.info()

@@ -117,6 +117,7 @@ fn torment(lie: Lie) -> (String, Report) {
     let mut report = Report::new("a liar");
     audit::contents(&backend, &ledger, 1, &mut report).expect("memory lists its entries");
     audit::usable(&backend, &ledger, 0, &mut report).expect("the ledger can be written");
+    audit::emptied(&backend, 1, &mut report).expect("memory clears");
     (std::fs::read_to_string(site.journal()).expect("the journal is there"), report)
 }
 
