@@ -14,6 +14,11 @@ use std::fs;
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::process::Stdio;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A put that has failed for as long is lost.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(crate) fn run(options: &Options) -> Outcome {
     let (processes, rounds) = (options.number("processes", 64)? as usize, options.number("rounds", 100)?);
@@ -41,7 +46,12 @@ pub(crate) fn run(options: &Options) -> Outcome {
             let found = region.backend().get(space, &key.bytes(), now).map_err(because("a get failed"))?;
             seen += usize::from(found.is_some_and(|record| key.version(&record, now).is_ok()));
         }
-        report.check(seen == processes, || format!("round {round}: {seen} of {processes} puts are seen"));
+        report.check(seen == processes, || {
+            let info = region.info();
+            let spaces: Vec<_> = info.spaces.iter().map(|space| (&space.name, space.entries)).collect();
+            let told = format!("{} repairs, {} evictions, spaces {spaces:?}", info.repairs, info.evictions);
+            format!("round {round}: {seen} of {processes} puts are seen: {told}")
+        });
         report.progress(round, rounds);
     }
     report.row("rounds", rounds);
@@ -76,15 +86,16 @@ pub(crate) fn create(child: &Child) -> Outcome {
     let region = Region::open(&child.site.region(), REGION)?;
     let space = &field::common()[0];
     let key = Key { space: 0, owner: child.owner, index: 0 };
-    // So many at once may find the lock taken for longer than a put waits.
-    let mut put = region.backend().open(space);
-    for _ in 0..50 {
+    // With so many at once its owner may not run for longer than a call waits for a lock.
+    let (mut put, start) = (region.backend().open(space), Instant::now());
+    while start.elapsed() < PATIENCE {
         put = region.backend().put(space, &key.bytes(), &key.record(1, Timestamp::NEVER), field::now());
         if put.is_ok() {
             break;
         }
+        thread::sleep(Duration::from_millis(5));
     }
-    put.map_err(because("a put failed fifty times"))?;
+    put.map_err(because("no put succeeded"))?;
     let maps = fs::read_to_string("/proc/self/maps").map_err(because("the kernel does not list mappings"))?;
     let place = child.site.region().to_string_lossy().into_owned();
     for line in maps.lines().filter(|line| line.contains(&place)) {

@@ -79,7 +79,8 @@ impl<'a> Worker<'a> {
             (Mix::Write, 0..220) | (Mix::Read, 0..20) | (Mix::Steps, 0..300) => self.put(mine),
             (Mix::Write, 220..250) | (Mix::Read, 20..24) | (Mix::Steps, 300..360) => self.remove(mine),
             (Mix::Write, 250..252) | (Mix::Steps, 360..364) => self.clear(),
-            (Mix::Write, 252..260) | (Mix::Steps, 364..380) => self.put_many(mine),
+            (Mix::Write, 252..260) | (Mix::Steps, 364..376) => self.put_many(mine),
+            (Mix::Write, 280..281) | (Mix::Steps, 376..380) => self.resize(),
             (Mix::Write, 260..270) => self.claim(mine),
             (Mix::Write | Mix::Read, 270..272) | (Mix::Steps, 380..382) => self.scan(any),
             (Mix::Write | Mix::Read, 272..280) => self.len(any),
@@ -152,6 +153,13 @@ impl<'a> Worker<'a> {
             self.ledger.raise(Key { index, ..first }, marks.begun + 1)?;
         }
         Ok(())
+    }
+
+    /// Opens our own space with another bound: with some all of it lies in one place, with others it is spread.
+    fn resize(&mut self) -> Outcome {
+        let (backend, mut space) = (self.backend, self.own[self.owner].clone());
+        space.maxsize = [None, Some(40), Some(2000)][self.random.index(3)];
+        self.timed("open", Duration::ZERO, || backend.open(&space)).map(drop)
     }
 
     /// A batch of up to eight keys that follow each other.
