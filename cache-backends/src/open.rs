@@ -57,7 +57,7 @@ fn sqlite(_: &str) -> Result<Arc<dyn Backend>> {
     Err(config("`sqlite:` needs the feature `sqlite` of memolith, enable it in Cargo.toml".into()))
 }
 
-#[cfg(all(feature = "shared", target_os = "linux"))]
+#[cfg(all(feature = "shared", target_os = "linux", not(loom)))]
 fn shared(rest: &str) -> Result<Arc<dyn Backend>> {
     use crate::Shared;
     let (place, options) = rest.split_once('?').map_or((rest, None), |(place, options)| (place, Some(options)));
@@ -70,7 +70,7 @@ fn shared(rest: &str) -> Result<Arc<dyn Backend>> {
 }
 
 /// A number of bytes, with or without a binary unit.
-#[cfg(all(feature = "shared", target_os = "linux"))]
+#[cfg(all(feature = "shared", target_os = "linux", not(loom)))]
 fn bytes(text: &str) -> Option<u64> {
     let units = [("KiB", 10), ("MiB", 20), ("GiB", 30)];
     let unit = units.iter().find_map(|(unit, bits)| Some((text.strip_suffix(unit)?, *bits)));
@@ -78,7 +78,7 @@ fn bytes(text: &str) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(1 << bits)
 }
 
-#[cfg(not(all(feature = "shared", target_os = "linux")))]
+#[cfg(not(all(feature = "shared", target_os = "linux", not(loom))))]
 fn shared(_: &str) -> Result<Arc<dyn Backend>> {
     Err(config(match cfg!(target_os = "linux") {
         true => "`shm:` needs the feature `shared` of memolith, enable it in Cargo.toml".into(),

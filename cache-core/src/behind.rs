@@ -4,6 +4,7 @@ use crate::backend::{Backend, Claim, Record, Space};
 use crate::dooms::Dooms;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fault::{BACKEND, Report, unpanicked};
+use crate::stale::Stale;
 use crate::time::Timestamp;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::cell::RefCell;
@@ -50,6 +51,7 @@ pub(crate) struct Behind(Arc<Shared>);
 struct Shared {
     backend: Arc<dyn Backend>,
     dooms: Arc<Dooms>,
+    stale: Arc<Stale>,
     report: Report,
     queue: Mutex<Queue>,
     changed: Condvar,
@@ -86,7 +88,12 @@ impl fmt::Debug for Behind {
 }
 
 impl Behind {
-    pub(crate) fn new(backend: Arc<dyn Backend>, space: Arc<Space>, dooms: Arc<Dooms>, report: Report) -> Self {
+    pub(crate) fn new(
+        backend: Arc<dyn Backend>,
+        space: Arc<Space>,
+        (dooms, stale): (Arc<Dooms>, Arc<Stale>),
+        report: Report,
+    ) -> Self {
         let now = Timestamp::from_micros(0);
         let queue = Queue {
             space,
@@ -99,7 +106,7 @@ impl Behind {
         };
         let (queue, batch) = (Mutex::new(queue), Mutex::new(()));
         let process = std::process::id();
-        let shared = Arc::new(Shared { backend, dooms, report, queue, changed: Condvar::new(), batch, process });
+        let shared = Arc::new(Shared { backend, dooms, stale, report, queue, changed: Condvar::new(), batch, process });
         register(&mut QUEUES.lock(), &shared);
         flush_at_exit(&shared);
         Behind(shared)
@@ -297,7 +304,7 @@ impl Shared {
 
     /// Removes what was to be replaced, for other processes and later ones, as far as that goes in a short time.
     fn remove<'k>(&self, space: &Space, keys: impl Iterator<Item = &'k [u8]>) {
-        let start = Instant::now();
+        let (start, _removal) = (Instant::now(), self.stale.removal());
         for key in keys.take_while(|_| start.elapsed() < PATIENCE) {
             let before = self.dooms.before();
             if unpanicked(BACKEND, || self.backend.remove(space, key)).is_err() {

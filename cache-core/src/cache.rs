@@ -13,6 +13,7 @@ use crate::remote::Remote;
 use crate::settings::Settings;
 use crate::storing::Storing;
 use crate::studies::Studies;
+use crate::sync::planted;
 use crate::time::Timestamp;
 use crate::waits::Ticket;
 use std::fmt;
@@ -403,13 +404,18 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// Drops the memory tier if another process has invalidated something.
     #[inline]
     pub(crate) fn refresh(&self) {
-        if let Some(remote) = &self.remote {
-            self.refresh_from(remote);
+        if let Some(remote) = &self.remote
+            && let Some(news) = remote.store.news()
+        {
+            self.refresh_because(remote, news);
         }
     }
 
-    fn refresh_from(&self, remote: &Remote<K, V>) {
-        let Some(news) = remote.store.news() else { return };
+    #[cold]
+    fn refresh_because(&self, remote: &Remote<K, V>, news: u64) {
+        if planted("heeded too early") {
+            remote.store.heed(news);
+        }
         self.flights.forget_all();
         // Heeded before the listener hears of it, which may ask us again.
         drop(self.memory.clear(|| remote.store.heed(news)));

@@ -5,6 +5,8 @@ mod behind;
 mod builder;
 mod bytes;
 mod cache;
+#[cfg(all(test, shuttle))]
+mod coherence_models;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod counts;
@@ -32,6 +34,7 @@ mod orders;
 mod remote;
 mod settings;
 mod simulate;
+mod stale;
 mod store;
 mod storing;
 mod studies;

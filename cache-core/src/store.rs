@@ -1,14 +1,15 @@
 //! The byte half of the byte tier: a backend, a space in it, and the queue before it. It knows no types.
 
-use crate::backend::{AsyncBackend, Backend, Claim, Record, Space, Visit, Watch};
+use crate::backend::{AsyncBackend, Backend, Claim, Record, Space, Visit};
 use crate::behind::{Behind, Writes};
 use crate::dooms::{Before, Doom, Dooms};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fault::{BACKEND, Report, panicked, unpanicked, unpanicked_async};
 use crate::offload::{offload, offload_wait};
+use crate::stale::{Removal, Stale};
 use crate::time::Timestamp;
 use parking_lot::RwLock;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -24,22 +25,6 @@ pub(crate) struct Store {
     unopened: AtomicBool,
 }
 
-/// Invalidations by other processes, counted: after each the memory tier is to be dropped.
-#[derive(Debug, Default)]
-pub(crate) struct Stale {
-    told: AtomicU64,
-    /// How many of them the memory tier has been dropped for. Until then every caller drops it, so that nobody reads
-    /// what another is about to drop.
-    heeded: AtomicU64,
-}
-
-impl Watch for Stale {
-    fn invalidated(&self) {
-        // Pairs with the Acquire in `news`: who drops its copies afterwards reads what the other process left.
-        self.told.fetch_add(1, Ordering::Release);
-    }
-}
-
 impl Store {
     pub(crate) fn new(backend: Arc<dyn Backend>, space: Space, writes: Writes, report: &Report) -> Self {
         let space = Arc::new(space);
@@ -50,24 +35,24 @@ impl Store {
             backend.watch(&space, watch);
             Ok(())
         });
+        // Nothing is in memory yet.
+        stale.news().into_iter().for_each(|news| stale.heed(news));
         let dooms = Arc::new(Dooms::default());
-        let queue = || Behind::new(Arc::clone(&backend), Arc::clone(&space), Arc::clone(&dooms), Arc::clone(report));
+        let invalid = || (Arc::clone(&dooms), Arc::clone(&stale));
+        let queue = || Behind::new(Arc::clone(&backend), Arc::clone(&space), invalid(), Arc::clone(report));
         let behind = (writes == Writes::Behind).then(queue);
         Store { backend, space: RwLock::new(space), behind, stale, dooms, unopened: AtomicBool::new(false) }
     }
 
-    /// What other processes have invalidated and nobody has heeded yet.
+    /// What others have removed and nobody has heeded yet.
     #[inline]
     pub(crate) fn news(&self) -> Option<u64> {
-        // Pairs with the Release in `heed`: who sees it sees memory without what was dropped.
-        let heeded = self.stale.heeded.load(Ordering::Acquire);
-        let told = self.stale.told.load(Ordering::Acquire);
-        (told != heeded).then_some(told)
+        self.stale.news()
     }
 
     /// The memory tier was dropped because of `news`.
     pub(crate) fn heed(&self, news: u64) {
-        self.stale.heeded.fetch_max(news, Ordering::Release);
+        self.stale.heed(news);
     }
 
     pub(crate) fn space(&self) -> Arc<Space> {
@@ -202,33 +187,38 @@ impl Store {
 
     /// Removes. If that fails, the backend is not believed about `key` until it has been removed or written again.
     pub(crate) fn remove(&self, key: &[u8]) -> Result<bool> {
-        let before = self.dooms.before();
+        let began = (self.dooms.before(), self.stale.removal());
         let remove = || unpanicked(BACKEND, || self.backend.remove(&self.space(), key));
         let removed = match self.behind() {
             Some(behind) => behind.remove(key, remove),
             None => remove(),
         };
-        self.removed(key, before, removed)
+        self.removed(key, began, removed)
     }
 
     /// As [`remove`](Self::remove) through `native`.
     pub(crate) async fn remove_async(&self, native: &dyn AsyncBackend, key: &[u8]) -> Result<bool> {
-        let before = self.dooms.before();
+        let began = (self.dooms.before(), self.stale.removal());
         let removed = unpanicked_async(async { native.remove(&self.space(), key).await }).await;
-        self.removed(key, before, removed)
+        self.removed(key, began, removed)
     }
 
-    fn removed(&self, key: &[u8], before: Before, removed: Result<bool>) -> Result<bool> {
+    fn removed(&self, key: &[u8], (before, removal): (Before, Removal<'_>), removed: Result<bool>) -> Result<bool> {
         match &removed {
             Ok(_) => self.dooms.lift(key, before),
-            Err(_) => self.dooms.doom(key),
+            Err(_) => {
+                if self.dooms.of(key).is_some() {
+                    removal.fail_again();
+                }
+                self.dooms.doom(key);
+            }
         }
         removed
     }
 
     /// As [`remove`](Self::remove) for every key.
     pub(crate) fn clear(&self) -> Result<()> {
-        let before = self.dooms.before();
+        let (before, removal) = (self.dooms.before(), self.stale.removal());
         let clear = || unpanicked(BACKEND, || self.backend.clear(&self.space()));
         let cleared = match self.behind() {
             Some(behind) => behind.clear(clear),
@@ -236,7 +226,12 @@ impl Store {
         };
         match &cleared {
             Ok(()) => self.dooms.lift_all(before),
-            Err(_) => self.dooms.doom_all(),
+            Err(_) => {
+                if self.dooms.of(&[]) == Some(Doom::Space) {
+                    removal.fail_again();
+                }
+                self.dooms.doom_all();
+            }
         }
         cleared
     }
@@ -250,7 +245,10 @@ impl Store {
         Ok(if queued == 0 { held } else { held.max((held + queued).min(most)) })
     }
 
+    /// Shows every record to `visit`, which may remove it; others drop their copies in memory whether it does or not,
+    /// because what has left the backend is not shown.
     pub(crate) fn scan(&self, now: Timestamp, visit: &mut dyn FnMut(&[u8], &Record) -> Visit) -> Result<()> {
+        let _removal = self.stale.removal();
         self.flush()?;
         // The predicate inside `visit` is the user's: its panics are the user's to see.
         self.backend.scan(&self.space(), now, visit)

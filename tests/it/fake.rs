@@ -94,6 +94,12 @@ impl Fake {
         watch.and_then(|watch| watch.upgrade()).unwrap().invalidated();
     }
 
+    /// From now on removals are told by `word`.
+    pub(crate) fn follow(&self, word: &'static AtomicU64) {
+        let watch = self.watch.lock().unwrap().clone();
+        watch.and_then(|watch| watch.upgrade()).unwrap().follow(word);
+    }
+
     pub(crate) fn maxsize(&self) -> Option<u64> {
         *self.maxsize.lock().unwrap()
     }

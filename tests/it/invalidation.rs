@@ -237,6 +237,8 @@ enum Change {
     Insert,
     /// Another process wipes the backend and says so.
     Elsewhere,
+    /// As that, by raising a word.
+    Raised(&'static AtomicU64),
 }
 
 /// One writer raises the version that computations read, and invalidates; no reader may see a version from before the
@@ -289,6 +291,10 @@ fn never_stale(cache: &Cache<u64, u64>, fake: Option<&Fake>, change: Change, rou
                     let fake = fake.unwrap();
                     fake.wipe();
                     fake.invalidated();
+                }
+                Change::Raised(word) => {
+                    fake.unwrap().wipe();
+                    word.fetch_add(1, SeqCst);
                 }
             }
             floor.store(version, SeqCst);
@@ -370,8 +376,71 @@ fn copies_in_memory_are_never_older_than_the_news() {
                 forgetful.wipe();
             }
         });
-        never_stale(&backed(&fake, 10), Some(&fake), Change::Elsewhere, 2_000);
+        let cache = backed(&fake, 10);
+        never_stale(&cache, Some(&fake), Change::Elsewhere, 2_000);
+        let word = Box::leak(Box::default());
+        fake.follow(word);
+        never_stale(&cache, Some(&fake), Change::Raised(word), 2_000);
     });
+}
+
+/// Others drop their memory because of what this cache removes, whether that succeeds or not, and because of nothing else.
+#[test]
+fn what_makes_stored_values_invalid_raises_the_word() {
+    let fake = Fake::new();
+    let cache = backed(&fake, 2);
+    let word: &'static AtomicU64 = Box::leak(Box::default());
+    fake.follow(word);
+    let raised = |what: &str, times: u64, act: &dyn Fn()| {
+        let before = word.load(SeqCst);
+        act();
+        assert_eq!(word.load(SeqCst) - before, times, "{what}");
+    };
+    raised("puts, hits and evictions", 0, &|| {
+        (0..5).for_each(|key| cache.insert(key, key));
+        (0..9).for_each(|key| _ = cache.get_or_insert_with(&key, || key));
+        assert_eq!((cache.get(&9), cache.contains(&10)), (None, false));
+    });
+    raised("a removal", 1, &|| assert!(cache.remove(&1).unwrap()));
+    raised("a removal of nothing", 1, &|| assert!(!cache.remove(&1).unwrap()));
+    raised("removals by a predicate", 1, &|| assert_eq!(cache.remove_if(|key, _| *key < 4).unwrap(), 3));
+    raised("a clear", 1, &|| cache.clear().unwrap());
+    raised("a value that is invalidated while it is written", 2, &|| {
+        let (arrival, go) = stop_at(&fake, Moment::Stored);
+        thread::scope(|scope| {
+            scope.spawn(|| cache.get_or_insert_with(&1, || 1));
+            arrival.recv().unwrap();
+            cache.remove(&1).unwrap();
+            go.send(()).unwrap();
+        });
+    });
+    cache.insert(1, 1);
+    fake.fault(Fault::Fails);
+    raised("a removal that fails", 1, &|| assert!(cache.remove(&1).is_err()));
+    raised("attempts to make it good that fail", 0, &|| assert_eq!((cache.get(&1), cache.get(&1)), (None, None)));
+    fake.fault(Fault::None);
+    raised("one that succeeds", 1, &|| assert_eq!((cache.get(&1), cache.get(&1)), (None, None)));
+    fake.fault(Fault::Fails);
+    raised("a value that cannot be replaced", 1, &|| cache.insert(1, 2));
+}
+
+/// Memory keeps the rest, unless somebody else has removed something meanwhile.
+#[test]
+fn ones_own_removals_are_no_news() {
+    let fake = Fake::new();
+    let cache = backed(&fake, 10);
+    let word: &'static AtomicU64 = Box::leak(Box::default());
+    fake.follow(word);
+    (1..4).for_each(|key| cache.insert(key, key));
+    cache.get(&1);
+    (1..4).for_each(|key| cache.insert(key, key));
+    fake.wipe();
+    cache.remove(&1).unwrap();
+    cache.remove_if(|key, _| *key == 2).unwrap();
+    assert_eq!(cache.get(&3), Some(3));
+    word.fetch_add(1, SeqCst);
+    cache.remove(&1).unwrap();
+    assert_eq!(cache.get(&3), None);
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub(crate) fn steps() -> Vec<Step> {
         .with("RUSTFLAGS", "--cfg loom")
         .with("CARGO_TARGET_DIR", loom),
         Step::cargo("xtask", "test --no-fail-fast -p xtask"),
-        Step::cargo("races", "test --no-fail-fast -p compare --lib"),
+        Step::cargo("races", "test --no-fail-fast -p memolith-compare --lib"),
         Step::cargo("torment", "test --no-fail-fast -p memolith-torment"),
         Step::here("examples", examples::run),
     ]

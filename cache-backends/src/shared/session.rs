@@ -1,8 +1,8 @@
 //! Who is alive.
 //!
 //! A process has a session for each region it writes to: a row of a table in the map, held by a record lock on a byte
-//! past the end of the file, and a generation, raised once the byte is held. Locks and claims name their owner by row
-//! and generation. Whether it lives is asked of the kernel, so that nothing in the map has to be believed: no process
+//! of the file, and a generation, raised once the byte is held. Locks and claims name their owner by row and
+//! generation. Whether it lives is asked of the kernel, so that nothing in the map has to be believed: no process
 //! number, no pointer, no structure of a C library.
 //!
 //! A generation has 22 bits in such a name: to mistake a living owner for a dead one, a process would have to sleep
@@ -10,7 +10,6 @@
 
 use super::byte::{self, Byte};
 use super::layout::{LANE, LANES, SESSIONS};
-
 use super::map::Map;
 use super::stores::step;
 use super::vain::Vain;

@@ -5,8 +5,9 @@ use std::io;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
-/// Records of sessions lie past the end of every file.
-const FIRST_BYTE: i64 = 1 << 40;
+/// Where the bytes of sessions lie. Locks on them keep nobody from data, so it does no harm that a large file has some
+/// there; and a program whose offsets have 32 bits finds the same ones.
+const FIRST_BYTE: libc::off_t = 0x7fff_0000;
 
 /// The user of this process.
 pub(super) fn user() -> u32 {
@@ -26,7 +27,7 @@ pub(super) fn is_byte_held(fd: RawFd, byte: usize) -> Option<bool> {
 }
 
 fn record(fd: RawFd, command: libc::c_int, byte: usize) -> Option<libc::c_short> {
-    let start = FIRST_BYTE + i64::try_from(byte).ok()?;
+    let start = FIRST_BYTE.checked_add(libc::off_t::try_from(byte).ok()?)?;
     // SAFETY: a record of integers, of which zero is a value.
     let mut lock: libc::flock = unsafe { std::mem::zeroed() };
     lock.l_type = libc::F_WRLCK as libc::c_short;
@@ -42,7 +43,7 @@ fn record(fd: RawFd, command: libc::c_int, byte: usize) -> Option<libc::c_short>
 /// Makes sure that the bytes of a file have their room on the disk.
 pub(super) fn allocate(fd: RawFd, start: usize, length: usize) -> io::Result<()> {
     let large = |_| io::Error::from(io::ErrorKind::FileTooLarge);
-    let (start, length) = (i64::try_from(start).map_err(large)?, i64::try_from(length).map_err(large)?);
+    let (start, length) = (libc::off_t::try_from(start).map_err(large)?, libc::off_t::try_from(length).map_err(large)?);
     for _ in 0..16 {
         // SAFETY: it takes integers; a descriptor that is not open is an error.
         match unsafe { libc::posix_fallocate(fd, start, length) } {

@@ -8,6 +8,7 @@ use super::path::Place;
 use super::queue::{Queue, again, is_busy, one_by_one};
 use super::readers::{Readers, thread_number};
 use super::recency::{Hit, Hits};
+use super::words::Words;
 use super::writer::{Made, Put, Writer, row_id};
 use super::{schema, scores};
 use memolith_core::{Record, Space, Timestamp};
@@ -21,6 +22,7 @@ use std::time::Instant;
 #[derive(Debug)]
 pub(super) struct Database {
     source: Arc<Source>,
+    words: Words,
     /// None for a database in memory, which only its one connection can see.
     readers: Option<Readers>,
     writer: Mutex<Writer>,
@@ -39,18 +41,19 @@ struct Area {
 }
 
 impl Database {
-    pub(super) fn open(place: &Place) -> rusqlite::Result<Database> {
-        Database::at(place, Source::of(place))
+    pub(super) fn open((place, words): (&Place, Words)) -> rusqlite::Result<Database> {
+        Database::at((place, words), Source::of(place))
     }
 
-    fn at(place: &Place, source: Source) -> rusqlite::Result<Database> {
+    fn at((place, words): (&Place, Words), source: Source) -> rusqlite::Result<Database> {
         let source = Arc::new(source);
         let connection = source.writer()?;
         schema::migrate(&connection)?;
-        let readers = (*place != Place::Memory).then(|| Readers::new(source.clone()));
+        let readers = (*place != Place::Memory).then(|| Readers::new(source.clone(), words));
         let hits = Arc::new(Hits::new(readers.as_ref().map_or(1, Readers::len)));
         Ok(Database {
             source,
+            words,
             readers,
             writer: Mutex::new(Writer::new(connection, hits.clone())),
             hits,
@@ -63,12 +66,17 @@ impl Database {
     /// As if the parent of this process had opened it.
     #[cfg(test)]
     pub(super) fn inherited(place: &Place) -> rusqlite::Result<Database> {
-        Database::at(place, Source::inherited(place))
+        Database::at((place, Words::default()), Source::inherited(place))
     }
 
     /// The file as it was opened.
     pub(super) fn source(&self) -> &Source {
         &self.source
+    }
+
+    /// What tells other processes of removals.
+    pub(super) fn words(&self) -> &Words {
+        &self.words
     }
 
     /// The file's own lock is inside; this one is for the threads of this process.

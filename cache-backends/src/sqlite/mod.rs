@@ -24,6 +24,7 @@ mod store;
 mod testing;
 mod tick;
 mod watch;
+mod words;
 mod writer;
 
 use memolith_core::{Backend, Record, Result, Space, Timestamp, Visit, Watch};
@@ -123,7 +124,12 @@ impl Sqlite {
     fn invalidate<T>(&self, space: &Space, work: impl FnOnce(&mut writer::Writer) -> rusqlite::Result<T>) -> Result<T> {
         let watchers = &self.handle.store.watchers;
         let mut others = vec![];
-        let result = self.with(|database, _| database.write_then(work, || others = watchers.own(&space.name)));
+        let result = self.with(|database, _| {
+            database.write_then(work, || {
+                database.words().removed();
+                others = watchers.own(&space.name);
+            })
+        });
         others.iter().for_each(|watch| watch.invalidated());
         result
     }
@@ -218,6 +224,9 @@ impl Backend for Sqlite {
         });
         if added.is_err() {
             watchers.add((&space.name, None), watch);
+        }
+        if let Some(database) = self.handle.store.open_now() {
+            watchers.follow(database.words());
         }
         self.wake();
     }

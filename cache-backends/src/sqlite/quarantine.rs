@@ -3,6 +3,7 @@
 use super::PATIENCE;
 use super::connect::failure;
 use super::path::{Identity, Place, beside, fresh, private};
+use super::words::Words;
 use rusqlite::ffi;
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -16,25 +17,32 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 #[derive(Debug)]
 pub(super) struct Turn {
     // Held for its lock; none where no file can be made, and so none can be set aside.
-    _file: Option<File>,
+    file: Option<File>,
 }
 
 impl Turn {
     /// Waits for the turn, in bounded time.
     pub(super) fn wait(path: &Path) -> rusqlite::Result<Turn> {
-        let Ok(file) = private(&beside(path, ".lock")) else { return Ok(Turn { _file: None }) };
+        let Ok(file) = private(&beside(path, ".lock")) else { return Ok(Turn { file: None }) };
         let end = Instant::now() + PATIENCE;
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(Turn { _file: Some(file) }),
+                Ok(()) => return Ok(Turn { file: Some(file) }),
                 Err(TryLockError::WouldBlock) if Instant::now() < end => std::thread::sleep(Duration::from_millis(2)),
                 Err(TryLockError::WouldBlock) => {
                     return Err(failure(ffi::SQLITE_BUSY, "another process is opening the database"));
                 }
                 // A file system without locks.
-                Err(TryLockError::Error(_)) => return Ok(Turn { _file: None }),
+                Err(TryLockError::Error(_)) => return Ok(Turn { file: None }),
             }
         }
+    }
+
+    /// The words in the file beside the database.
+    pub(super) fn words(&self, path: &Path) -> Words {
+        // Opened once more: what is mapped keeps its lock.
+        let opened = self.file.as_ref().and_then(|_| private(&beside(path, ".lock")).ok());
+        opened.as_ref().map(Words::of).unwrap_or_default()
     }
 
     /// Makes the file if there is none, readable by its owner alone.

@@ -1,11 +1,13 @@
 //! Connections that keep their read transaction: most of a lookup's price is beginning and ending one.
 //!
-//! A transaction is renewed when this process has committed since, so that own writes are seen at once, and when it is
-//! older than [`AGE`], so that foreign ones are seen soon. Idle ones are ended by the tick, and all of them by the
+//! A transaction is renewed when this process has committed since, so that own writes are seen at once, when another has
+//! removed something, so that nobody reads it who has heard of that, and when it is older than [`AGE`], so that foreign
+//! puts are seen soon. Idle ones are ended by the tick, and all of them by the
 //! writer when the log has grown: a transaction that stays keeps the log from being reset.
 
 use super::PATIENCE;
 use super::connect::{Source, failure};
+use super::words::Words;
 use parking_lot::{Mutex, MutexGuard};
 use rusqlite::{Connection, ffi};
 use std::sync::Arc;
@@ -28,6 +30,7 @@ pub(super) struct Readers {
     slots: Vec<Mutex<Reader>>,
     /// Moves after each commit of this process.
     commits: AtomicU64,
+    words: Words,
 }
 
 /// A connection, made at its first use.
@@ -47,9 +50,10 @@ pub(super) fn thread_number() -> usize {
 }
 
 impl Readers {
-    pub(super) fn new(source: Arc<Source>) -> Self {
+    pub(super) fn new(source: Arc<Source>, words: Words) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Readers { source, slots: (0..cores.min(MOST)).map(|_| Mutex::default()).collect(), commits: AtomicU64::new(0) }
+        let slots = (0..cores.min(MOST)).map(|_| Mutex::default()).collect();
+        Readers { source, slots, commits: AtomicU64::new(0), words }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -66,7 +70,7 @@ impl Readers {
         let busy = || failure(ffi::SQLITE_BUSY, "every reader is in use");
         let mut reader = slot.try_lock_for(PATIENCE).ok_or_else(busy)?;
         // Pairs with the release after a commit: what is seen as committed is in a transaction begun from now on.
-        let commits = self.commits.load(Acquire);
+        let commits = self.commits.load(Acquire).wrapping_add(self.words.removals());
         let fresh = |(began, seen): (Instant, u64)| seen == commits && at.saturating_duration_since(began) < AGE;
         if !reader.began.is_some_and(fresh) {
             // Not asked at each get: it is a call of the system.

@@ -6,6 +6,7 @@ use super::database::Database;
 use super::path::{Identity, Place};
 use super::quarantine::Turn;
 use super::watch::Watchers;
+use super::words::Words;
 use super::{CHECKED, PATIENCE};
 use memolith_core::{Error, ErrorKind, Result};
 use parking_lot::RwLock;
@@ -102,7 +103,11 @@ impl Store {
             state.database = None;
             state.tried = None;
         }
-        self.reopen(&mut state, at)
+        let opened = self.reopen(&mut state, at)?;
+        // They are foreign code.
+        drop(state);
+        self.watchers.follow(opened.words());
+        Ok(opened)
     }
 
     fn reopen(&self, state: &mut State, at: Instant) -> Result<Arc<Database>> {
@@ -133,13 +138,15 @@ impl Store {
 
     fn open(&self) -> Result<Database> {
         self.place.check()?;
-        let Place::File(path) = &self.place else { return Database::open(&self.place).map_err(explain) };
+        let Place::File(path) = &self.place else {
+            return Database::open((&self.place, Words::default())).map_err(explain);
+        };
         let turn = Turn::wait(path).map_err(explain)?;
         turn.make(path).map_err(|error| {
             Error::new(ErrorKind::Unavailable, "the database cannot be made, check its directory").with_source(error)
         })?;
         let identity = self.place.identity();
-        Database::open(&self.place).map_err(|error| {
+        Database::open((&self.place, turn.words(path))).map_err(|error| {
             if is_damage(&error) { self.set_aside((path, identity), &turn, error) } else { explain(error) }
         })
     }

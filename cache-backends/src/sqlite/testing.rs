@@ -3,6 +3,7 @@
 
 use super::database::Database;
 use super::path::Place;
+use super::words::Words;
 use std::path::PathBuf;
 
 /// A directory of a test's own with an empty file in it, removed when the test passes.
@@ -22,7 +23,7 @@ impl Directory {
 
     /// Opens the file once more. Two databases stand for two processes: each is foreign to the other.
     pub(super) fn database(&self) -> Database {
-        Database::open(&self.place()).unwrap()
+        Database::open((&self.place(), Words::default())).unwrap()
     }
 }
 

@@ -1,9 +1,11 @@
 //! Who wants to know that another process has invalidated entries.
 
 use super::database::Database;
+use super::words::Words;
 use memolith_core::Watch;
 use parking_lot::Mutex;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering::Acquire};
 use std::sync::{Arc, Weak};
 
 /// The watched spaces, each with what was last seen there.
@@ -17,11 +19,19 @@ struct Watcher {
     /// The space's generation when it was last looked at; none when anything may have happened.
     seen: Option<i64>,
     told: Weak<dyn Watch>,
+    word: Option<Followed>,
+}
+
+/// The word that a cache looks at by itself.
+struct Followed {
+    word: &'static AtomicU64,
+    /// How often it was raised for what was seen.
+    raised: u64,
 }
 
 impl Watchers {
     pub(super) fn add(&self, (space, seen): (&str, Option<i64>), told: Weak<dyn Watch>) {
-        self.list.lock().push(Watcher { space: space.into(), seen, told });
+        self.list.lock().push(Watcher { space: space.into(), seen, told, word: None });
     }
 
     /// Whether somebody listens.
@@ -36,23 +46,38 @@ impl Watchers {
         self.list.lock().iter_mut().for_each(|watcher| watcher.seen = None);
     }
 
-    /// Tells those whose space another process has invalidated.
+    /// Hands each the word of its space, unless that is the one it has.
+    pub(super) fn follow(&self, words: &Words) {
+        let mut handed = vec![];
+        for watcher in self.list.lock().iter_mut() {
+            let Some(word) = words.word(&watcher.space) else { continue };
+            if watcher.word.as_ref().is_some_and(|followed| std::ptr::eq(followed.word, word)) {
+                continue;
+            }
+            watcher.word = Some(Followed { word, raised: word.load(Acquire) });
+            handed.extend(watcher.told.upgrade().map(|told| (told, word)));
+        }
+        // No lock is held: they are foreign code.
+        handed.iter().for_each(|(watch, word)| watch.follow(word));
+    }
+
+    /// Tells those whose space another process has invalidated, as far as their words have not.
     pub(super) fn look(&self, database: &Database) -> rusqlite::Result<()> {
+        self.follow(database.words());
         let (mut told, mut looked): (Vec<Arc<dyn Watch>>, _) = (vec![], Ok(()));
         {
             // Under the writer's lock no invalidation of this process is half done.
             let mut writer = database.writer()?;
             let version = writer.version()?;
-            if !writer.is_foreign(version) && self.list.lock().iter().all(|watcher| watcher.seen.is_some()) {
+            let mut list = self.list.lock();
+            if !writer.is_foreign(version) && list.iter().all(|watcher| watcher.seen.is_some()) {
+                list.iter_mut().for_each(Watcher::settle);
                 return Ok(());
             }
-            for watcher in self.list.lock().iter_mut() {
+            for watcher in list.iter_mut() {
                 match writer.generation(&watcher.space) {
-                    Ok(generation) if watcher.seen == Some(generation) => {}
-                    Ok(generation) => {
-                        watcher.seen = Some(generation);
-                        told.extend(watcher.told.upgrade());
-                    }
+                    Ok(generation) if watcher.sees(generation) => told.extend(watcher.told.upgrade()),
+                    Ok(_) => {}
                     // The others are told all the same, and this one is looked at again.
                     Err(error) => looked = Err(error),
                 }
@@ -78,9 +103,36 @@ impl Watchers {
         let mut watching = vec![];
         for watcher in list.iter_mut().filter(|watcher| watcher.space == space) {
             watcher.seen = watcher.seen.map(|seen| seen + 1);
+            // It will be raised, by the cache that has removed.
+            if let Some(followed) = &mut watcher.word {
+                followed.raised = followed.raised.saturating_add(1);
+            }
             watching.extend(watcher.told.upgrade());
         }
         if watching.len() > 1 { watching } else { vec![] }
+    }
+}
+
+impl Watcher {
+    /// Whether `generation` is news that its word has not told. Who was killed between the removal and the raising of
+    /// the word is told of here; so is, once more, what is looked at in that moment.
+    fn sees(&mut self, generation: i64) -> bool {
+        let Some(seen) = self.seen.replace(generation) else { return true };
+        if seen == generation {
+            self.settle();
+            return false;
+        }
+        let Some(followed) = &mut self.word else { return true };
+        let raised = followed.word.load(Acquire);
+        let told = raised.saturating_sub(std::mem::replace(&mut followed.raised, raised));
+        generation < seen || told < generation.abs_diff(seen)
+    }
+
+    /// All that was removed was seen: what the word was raised for besides is none of it.
+    fn settle(&mut self) {
+        if let Some(followed) = &mut self.word {
+            followed.raised = followed.raised.max(followed.word.load(Acquire));
+        }
     }
 }
 

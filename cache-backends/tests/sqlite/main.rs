@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod bounds;
+#[cfg(target_os = "linux")]
+mod coherence;
 mod damage;
 mod files;
 mod kills;

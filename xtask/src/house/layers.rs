@@ -9,7 +9,7 @@ use std::path::Path;
 const LAYERS: &[&[&str]] = &[
     &["error", "time", "key", "sync", "lock", "system", "threads", "info", "instances", "offload", "orders"],
     &["eviction", "counts", "fault", "metrics", "timer", "waits"],
-    &["backend", "bytes", "memory", "simulate", "studies", "flight", "flights", "dooms", "store", "behind"],
+    &["backend", "bytes", "memory", "simulate", "studies", "flight", "flights", "dooms", "stale", "store", "behind"],
     &["remote", "settings", "storing", "conformance"],
     &["cache", "entries", "lease", "study"],
     &["builder"],

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
+use crate::sqlite::path::{Place, beside, private};
 use crate::sqlite::testing::Directory;
 use crate::sqlite::writer::Put;
 use memolith_core::{Record, Space, Timestamp};
@@ -65,4 +66,46 @@ fn a_look_that_fails_swallows_nothing() {
     generation("7");
     watchers.look(&ours).unwrap();
     assert_eq!(bells.map(|bell| bell.0.load(SeqCst)), [1, 1, 1], "each is told once");
+}
+
+/// What its word has told a watcher is not told by the look too; what nobody told is.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_the_word_has_told_is_not_told_again() {
+    let (directory, space, watchers) = (Directory::new("told"), Space::new("one"), Watchers::default());
+    let Place::File(path) = directory.place() else { panic!("a directory is on a disk") };
+    let words = Words::of(&private(&beside(&path, ".lock")).unwrap());
+    let (ours, theirs) = (directory.database(), directory.database());
+    put(&ours, &space);
+    let bell = watch(&watchers, &space);
+    watchers.follow(&words);
+    let word = words.word(&space.name).unwrap();
+    let remove = || theirs.write(|writer| writer.remove(&space, b"key")).unwrap();
+    let mut rung = 0;
+    // Removals of another process, how often it raised the word, and whether that is too few.
+    for (removals, raised, rings) in [(1, 1, 0), (2, 2, 0), (1, 0, 1), (2, 1, 1), (0, 3, 0), (1, 0, 1), (1, 5, 0)] {
+        (0..removals).for_each(|_| _ = remove());
+        word.fetch_add(raised, SeqCst);
+        watchers.look(&ours).unwrap();
+        rung += rings;
+        assert_eq!(bell.0.load(SeqCst), rung, "{removals} removals, {raised} times raised");
+    }
+    // Our own: the cache that removes raises the word a moment later.
+    ours.write_then(|writer| writer.remove(&space, b"key"), || _ = watchers.own(&space.name)).unwrap();
+    watchers.look(&ours).unwrap();
+    word.fetch_add(1, SeqCst);
+    watchers.look(&ours).unwrap();
+    assert_eq!(bell.0.load(SeqCst), rung, "one's own");
+    remove();
+    watchers.look(&ours).unwrap();
+    assert_eq!(bell.0.load(SeqCst), rung + 1, "what comes after is told");
+    // Whatever a damaged file says, what nobody told is told.
+    for strange in [u64::MAX, 0, 1 << 63] {
+        word.store(strange, SeqCst);
+        remove();
+        watchers.look(&ours).unwrap();
+        remove();
+        watchers.look(&ours).unwrap();
+    }
+    assert!(bell.0.load(SeqCst) > rung + 3, "{} times", bell.0.load(SeqCst));
 }

@@ -1,0 +1,168 @@
+//! Two caches in front of one backend, each as if in a process of its own: what one removes, the other does not serve.
+
+use crate::backend::{Backend, Record, Space, Watch};
+use crate::behind::Writes;
+use crate::bytes::{KeyBytes, Stamp, Wire};
+use crate::cache::Cache;
+use crate::error::Result;
+use crate::orders::{check, threads};
+use crate::remote::{Remote, stamp};
+use crate::store::Store;
+use crate::time::Timestamp;
+use shuttle::thread;
+use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::time::Duration;
+
+/// A backend whose watchers follow a word and are told nothing else. Others get a turn before and after each step.
+#[derive(Debug)]
+struct Place {
+    // Never held while another thread gets a turn.
+    records: Mutex<HashMap<Vec<u8>, Record>>,
+    word: &'static AtomicU64,
+}
+
+impl Place {
+    fn step(&self) -> MutexGuard<'_, HashMap<Vec<u8>, Record>> {
+        thread::yield_now();
+        self.records.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl Backend for Place {
+    fn open(&self, _: &Space) -> Result<()> {
+        Ok(())
+    }
+
+    fn get(&self, _: &Space, key: &[u8], _: Timestamp) -> Result<Option<Record>> {
+        let found = self.step().get(key).cloned();
+        thread::yield_now();
+        Ok(found)
+    }
+
+    fn put(&self, _: &Space, key: &[u8], record: &Record, _: Timestamp) -> Result<()> {
+        self.step().insert(key.to_vec(), record.clone());
+        Ok(())
+    }
+
+    fn remove(&self, _: &Space, key: &[u8]) -> Result<bool> {
+        let removed = self.step().remove(key).is_some();
+        thread::yield_now();
+        Ok(removed)
+    }
+
+    fn clear(&self, _: &Space) -> Result<()> {
+        self.step().clear();
+        thread::yield_now();
+        Ok(())
+    }
+
+    fn len(&self, _: &Space) -> Result<u64> {
+        Ok(self.step().len() as u64)
+    }
+
+    fn watch(&self, _: &Space, watch: Weak<dyn Watch>) {
+        watch.upgrade().into_iter().for_each(|watch| watch.follow(self.word));
+    }
+}
+
+/// Numbers, as they are.
+struct Plain;
+
+impl Wire<u64, u64> for Plain {
+    fn space(&self, name: &str) -> String {
+        name.into()
+    }
+
+    fn key(&self, key: &u64) -> Result<KeyBytes> {
+        Ok(KeyBytes { bytes: key.to_le_bytes().to_vec(), hashed: false })
+    }
+
+    fn seal(&self, _: &str, _: &KeyBytes, value: &u64, _: Stamp) -> Result<Vec<u8>> {
+        Ok(value.to_le_bytes().to_vec())
+    }
+
+    fn open(&self, _: &str, _: &KeyBytes, record: &[u8], now: Timestamp) -> Result<Option<(u64, Stamp)>> {
+        let value = record.try_into().map(u64::from_le_bytes);
+        Ok(value.ok().map(|value| (value, stamp(now, None, Duration::ZERO))))
+    }
+
+    fn open_scanned(&self, _: &str, _: &[u8], _: &[u8], _: Timestamp) -> Result<Option<(Option<u64>, u64)>> {
+        Ok(None)
+    }
+}
+
+/// A cache of a process of its own, with 1 and 2 in the backend and in its memory.
+fn cache(place: &Arc<Place>) -> Cache<u64, u64> {
+    let mut cache = Cache::builder().build();
+    let backend: Arc<dyn Backend> = Arc::clone(place) as _;
+    let store = Store::new(backend, Space::new("f"), Writes::Through, &cache.settings.report);
+    cache.remote = Some(Remote::new(store, Box::new(Plain)));
+    [1, 2].into_iter().for_each(|key| cache.insert(key, key));
+    cache
+}
+
+fn caches() -> [Arc<Cache<u64, u64>>; 2] {
+    let word = Box::leak(Box::default());
+    let place = Arc::new(Place { records: Mutex::default(), word });
+    [(); 2].map(|()| Arc::new(cache(&place)))
+}
+
+/// One process invalidates while two threads of another read what is invalidated, and a third key: nobody of them finds
+/// it afterwards.
+fn forgotten(invalidate: fn(&Cache<u64, u64>)) {
+    let [ours, theirs] = caches();
+    threads(3, move |thread| match thread {
+        0 => {
+            invalidate(&ours);
+            assert_eq!(theirs.get(&1), None);
+        }
+        1 => _ = theirs.get(&1),
+        _ => _ = (theirs.get(&2), theirs.get(&1)),
+    });
+}
+
+#[test]
+fn what_another_process_removes_is_not_served() {
+    check(|| forgotten(|cache| _ = cache.remove(&1)), &["raised too early"]);
+}
+
+#[test]
+fn what_another_process_clears_is_not_served() {
+    check(|| forgotten(|cache| _ = cache.clear()), &["raised too early"]);
+}
+
+#[test]
+fn until_memory_is_dropped_nobody_reads_it() {
+    check(
+        || {
+            let [ours, theirs] = caches();
+            ours.remove(&1).unwrap_or_default();
+            threads(2, move |_| assert_eq!(theirs.get(&1), None));
+        },
+        &["heeded too early"],
+    );
+}
+
+/// Both remove at once: neither takes the other's removal for its own.
+#[test]
+fn of_two_that_remove_each_forgets_what_the_other_removes() {
+    check(
+        || {
+            let [ours, theirs] = caches();
+            threads(3, move |thread| match thread {
+                0 => {
+                    ours.remove(&1).unwrap_or_default();
+                    assert_eq!(theirs.get(&1), None);
+                }
+                1 => {
+                    theirs.remove(&2).unwrap_or_default();
+                    assert_eq!(ours.get(&2), None);
+                }
+                _ => _ = (ours.get(&2), theirs.get(&1)),
+            });
+        },
+        &["news taken for one's own"],
+    );
+}
