@@ -69,6 +69,7 @@
 //!
 //! **Many callers at once**: the first computes, the others wait for it, threads and tasks alike.
 //! If it fails, panics or is cancelled, one of them takes over.
+//! With `wait = "2s"` the same goes for processes that share a backend with claims.
 //! An `async fn` takes the same attribute with the same meaning.
 //!
 //! **By hand**: a [`Cache`] is what stands behind the attribute.

@@ -9,7 +9,7 @@
 //! [`open`] makes one from a URL.
 
 // Apart from the rest of `shared`, because the words of SQLite's spaces lie on one too.
-#[cfg(all(any(feature = "sqlite", feature = "shared"), target_os = "linux"))]
+#[cfg(all(feature = "sqlite", target_os = "linux"))]
 #[path = "shared/board.rs"]
 mod board;
 mod memory;

@@ -153,6 +153,27 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// The live record of `key`. A backend with a recency policy notes the use.
     fn get(&self, space: &Space, key: &[u8], now: Timestamp) -> Result<Option<Record>>;
 
+    /// As [`get`](Self::get), but shows the value where it lies, or in a copy that is used again; its expiry too.
+    /// `show` is called once at most, outside of all locks.
+    fn get_with(
+        &self,
+        space: &Space,
+        key: &[u8],
+        now: Timestamp,
+        show: &mut dyn FnMut(&[u8], Timestamp),
+    ) -> Result<()> {
+        if let Some(record) = self.get(space, key, now)? {
+            show(&record.value, record.expires);
+        }
+        Ok(())
+    }
+
+    /// Whether a [`get_with`](Self::get_with) neither waits nor calls the system, and so costs less than to ask who else
+    /// is asking. A cache that keeps nothing in memory then reads before it looks for other callers of the key.
+    fn is_near(&self) -> bool {
+        false
+    }
+
     /// Stores or replaces; evicts in the same step, so that the bounds of `space` hold at every moment.
     fn put(&self, space: &Space, key: &[u8], record: &Record, now: Timestamp) -> Result<()>;
 

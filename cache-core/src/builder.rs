@@ -196,10 +196,10 @@ impl<K: Key, V: Value> CacheBuilder<K, V> {
     /// backend twice more. The claim ends when the value is written; or when the computation gives up, or its process
     /// dies, which is noticed at once or as soon as the backend can tell. Then one of those who wait computes.
     ///
-    /// [`Cache::get`] never waits, and nobody waits for a computation whose key this cache has invalidated since. Who
-    /// computes one key and needs another that a second process computes, which needs the first, waits in vain, once.
-    /// Without a backend, and with one that keeps no claims, this does nothing: `shm:` keeps them for all processes of a
-    /// machine, and `memory:` for the caches of one process.
+    /// [`Cache::get`] never waits, and nobody waits for a computation whose key this cache has invalidated since. Where
+    /// two processes need what the other computes, both wait in vain. Zero claims and never waits: others wait for this
+    /// cache. Without a backend, and with one that keeps no claims, this does nothing: `shm:` keeps them for all
+    /// processes of a machine, and `memory:` for the caches of one process.
     pub fn wait(mut self, wait: Duration) -> Self {
         self.wait = Some(wait);
         self

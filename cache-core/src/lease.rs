@@ -241,9 +241,9 @@ impl<V: Value> Drop for Driven<'_, V> {
 
 impl<K: Key, V: Value> Drop for Lease<'_, K, V> {
     fn drop(&mut self) {
-        // First, so that whoever takes over here finds the key free.
-        drop(self.backed.take());
         if let Some(ticket) = self.ended() {
+            // Whoever takes over here is to find the key unclaimed.
+            drop(self.backed.take());
             drop(self.cache.flights.discard(self.hash, ticket));
         }
     }

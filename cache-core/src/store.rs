@@ -18,6 +18,10 @@ use std::time::Duration;
 pub(crate) struct Store {
     backend: Arc<dyn Backend>,
     space: RwLock<Arc<Space>>,
+    /// The space as it was at first, and whether it is another by now: most never are, and a lock costs as much as a hit.
+    first: Arc<Space>,
+    changed: AtomicBool,
+    near: bool,
     behind: Option<Behind>,
     stale: Arc<Stale>,
     dooms: Arc<Dooms>,
@@ -41,7 +45,18 @@ impl Store {
         let invalid = || (Arc::clone(&dooms), Arc::clone(&stale));
         let queue = || Behind::new(Arc::clone(&backend), Arc::clone(&space), invalid(), Arc::clone(report));
         let behind = (writes == Writes::Behind).then(queue);
-        Store { backend, space: RwLock::new(space), behind, stale, dooms, unopened: AtomicBool::new(false) }
+        let (first, near) = (Arc::clone(&space), backend.is_near());
+        Store {
+            backend,
+            space: RwLock::new(space),
+            first,
+            changed: AtomicBool::new(false),
+            near,
+            behind,
+            stale,
+            dooms,
+            unopened: AtomicBool::new(false),
+        }
     }
 
     /// What others have removed and nobody has heeded yet.
@@ -89,11 +104,28 @@ impl Store {
             let mut space = Space::clone(&current);
             space.maxsize = maxsize();
             *current = Arc::new(space);
+            self.changed.store(true, Ordering::Release);
             if let Some(behind) = self.behind() {
                 behind.set_space(Arc::clone(&current));
             }
         }
         self.open()
+    }
+
+    /// Whether the backend is to be asked before other callers are.
+    pub(crate) fn is_near(&self) -> bool {
+        self.near
+    }
+
+    /// As [`get`](Self::get), where all is as it should be; else nothing is shown.
+    pub(crate) fn get_with(&self, key: &[u8], now: Timestamp, show: &mut dyn FnMut(&[u8])) -> Result<()> {
+        let quiet = self.behind.is_none() && !self.unopened.load(Ordering::Acquire) && self.dooms.of(key).is_none();
+        if !quiet {
+            return Ok(());
+        }
+        let changed = self.changed.load(Ordering::Acquire).then(|| self.space());
+        let space = changed.as_ref().unwrap_or(&self.first);
+        unpanicked(BACKEND, || self.backend.get_with(space, key, now, &mut |value, _| show(value)))
     }
 
     pub(crate) fn get(&self, key: &[u8], now: Timestamp) -> Result<Option<Record>> {

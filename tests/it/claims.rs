@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod crossed;
+#[cfg(all(feature = "shared", target_os = "linux"))]
+mod processes;
 mod tasks;
 
 use crate::fake::{Fake, Fault, Moment};

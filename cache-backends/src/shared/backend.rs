@@ -87,6 +87,21 @@ impl Backend for Shared {
         Ok(self.handle.region(now)?.get(space, key, now))
     }
 
+    fn get_with(
+        &self,
+        space: &Space,
+        key: &[u8],
+        now: Timestamp,
+        show: &mut dyn FnMut(&[u8], Timestamp),
+    ) -> Result<()> {
+        self.handle.region(now)?.get_with(space, key, now, show);
+        Ok(())
+    }
+
+    fn is_near(&self) -> bool {
+        true
+    }
+
     fn put(&self, space: &Space, key: &[u8], record: &Record, now: Timestamp) -> Result<()> {
         self.handle.region(now)?.put(space, (key, record), now)
     }

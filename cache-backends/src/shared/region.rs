@@ -15,7 +15,7 @@ use super::stripe::{Sound, Stripe, Total};
 use super::write::{New, Put};
 use crate::sync::fence;
 use memolith_core::{Claim, Error, ErrorKind, Record, Result, Timestamp, Visit};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::sync::atomic::{AtomicU64, AtomicUsize};
@@ -29,6 +29,8 @@ pub(super) struct Region {
     spaces: Spaces,
 }
 
+/// Bytes of a copy that is kept for the next call.
+const KEPT: usize = 1 << 16;
 /// How often a put follows a space that moves.
 const MOVES: usize = 4;
 
@@ -125,18 +127,53 @@ impl Region {
     }
 
     pub(super) fn get(&self, space: &memolith_core::Space, key: &[u8], now: Timestamp) -> Option<Record> {
-        let space = self.find(space)?;
-        let found = self.look(&space, key, now);
-        self.count(&space, found.is_some());
-        let (record, (stripe, slot)) = found?;
-        read::note((self.map(), stripe), slot, &space, now);
-        Some(record)
+        let mut value = vec![];
+        let expires = self.read(space, key, now, &mut value)?;
+        Some(Record { value, expires })
     }
 
-    /// The live record of a key, and the stripe and the slot where it is.
-    #[inline]
-    fn look(&self, space: &Space, key: &[u8], now: Timestamp) -> Option<(Record, (usize, Slot))> {
-        let mut value = vec![];
+    /// As `get`, in a copy that the next call of the thread uses again.
+    pub(super) fn get_with(
+        &self,
+        space: &memolith_core::Space,
+        key: &[u8],
+        now: Timestamp,
+        show: &mut dyn FnMut(&[u8], Timestamp),
+    ) {
+        thread_local! {
+            static COPY: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+        }
+        // Taken away, so that `show` may come back here.
+        let mut value = COPY.try_with(Cell::take).unwrap_or_default();
+        value.clear();
+        if let Some(expires) = self.read(space, key, now, &mut value) {
+            show(&value, expires);
+        }
+        if value.capacity() <= KEPT {
+            let _ = COPY.try_with(|copy| copy.set(value));
+        }
+    }
+
+    /// Reads a value, counts, and notes the hit.
+    #[inline(always)]
+    fn read(&self, space: &memolith_core::Space, key: &[u8], now: Timestamp, value: &mut Vec<u8>) -> Option<Timestamp> {
+        let space = self.find(space)?;
+        let found = self.look(&space, key, now, value);
+        self.count(&space, found.is_some());
+        let (expires, (stripe, slot)) = found?;
+        read::note((self.map(), stripe), slot, &space, now);
+        Some(expires)
+    }
+
+    /// Appends the value of a key to an empty vector; when it expires, and the stripe and the slot where it is.
+    #[inline(always)]
+    fn look(
+        &self,
+        space: &Space,
+        key: &[u8],
+        now: Timestamp,
+        value: &mut Vec<u8>,
+    ) -> Option<(Timestamp, (usize, Slot))> {
         let digest;
         let name = match key.len() > entry::LONGEST_KEY {
             false => Name::new(&self.map().layout, space, key),
@@ -145,15 +182,22 @@ impl Region {
                 Name::of_digest(&self.map().layout, space, &digest)
             }
         };
-        let copied = read::get(self.map(), &name, now, &mut value)?;
+        let copied = read::get(self.map(), &name, now, value)?;
         if copied.manifest {
-            let (whole, gathered) = large::gather(self.map(), &value, now)?;
+            let (whole, gathered) = large::gather(self.map(), value, now)?;
             if name.digest && whole != key {
                 return None;
             }
-            value = gathered;
+            *value = gathered;
         }
-        Some((Record { value, expires: copied.expires }, (name.stripe, copied.slot)))
+        Some((copied.expires, (name.stripe, copied.slot)))
+    }
+
+    /// As `look`, as a record.
+    fn found(&self, space: &Space, key: &[u8], now: Timestamp) -> Option<Record> {
+        let mut value = vec![];
+        let (expires, _) = self.look(space, key, now, &mut value)?;
+        Some(Record { value, expires })
     }
 
     pub(super) fn put(
@@ -291,7 +335,7 @@ impl Region {
             let (key, value) = large::gather(self.map(), &manifest, now)?;
             return Some((key, Record { value, expires: copied.expires }));
         }
-        let (record, _) = self.look(space, &key, now)?;
+        let record = self.found(space, &key, now)?;
         Some((key, record))
     }
 
@@ -304,7 +348,7 @@ impl Region {
         };
         self.locked(name.stripe, now, |stripe| {
             // Nobody can write to the stripe meanwhile.
-            if self.look(space, key, now).is_some_and(|(current, _)| current == *record) {
+            if self.found(space, key, now).is_some_and(|current| current == *record) {
                 stripe.take(&name)?;
             }
             Ok(())

@@ -3,7 +3,7 @@
 //! From the outside in: [`Store`](store) opens the file and opens it again, [`Database`](database) is an open one,
 //! [`readers`] answer gets from transactions they keep, [`queue`] and [`writer`] commit puts and evict in the same step,
 //! [`ledger`] knows how full each space is, [`log`] keeps the log short, [`scores`] is the order, [`recency`] what hits do to it, [`evict`] who leaves.
-//! [`tick`] keeps house, [`watch`] tells of other processes, [`quarantine`] sets damaged files aside,
+//! [`tick`] keeps house, [`words`] and [`watch`] tell of other processes, [`quarantine`] sets damaged files aside,
 //! [`schema`] is the tables, [`path`] where the file lies and whose it is.
 
 mod connect;
@@ -48,7 +48,9 @@ const SHOWN: usize = 256;
 /// Every put is committed when it returns. After a crash of the process nothing committed is lost; after a loss of power
 /// the last entries may be, up to the last [`flush`](Backend::flush), and the file is consistent.
 /// Bounds and counts are exact under any number of processes.
-/// Another process's puts are seen after 5 ms, its removals are told to watchers within a tenth of a second.
+/// Another process's puts are seen after 5 ms. What it removes or clears, no cache in front of this file serves from
+/// memory once its call has returned, on Linux: caches look at a word that all processes share. Elsewhere, and where
+/// `NAME.lock` cannot be written or something else than a cache removes, they are told within a tenth of a second.
 ///
 /// The file is opened at the first use. One that is locked, missing, unreadable or full answers errors, each in bounded
 /// time, and is tried again every second; one that is damaged is set aside as `NAME.corrupt-<milliseconds since 1970>`
@@ -57,10 +59,12 @@ const SHOWN: usize = 256;
 /// SQLite cannot be carried across a `fork`: in the child, a file that was open before answers errors, after 5 ms at
 /// most, and stays open until the child ends. Fork first, then open.
 ///
-/// Beside the file lie `NAME-wal` and `NAME-shm` while it is in use, and `NAME.lock`, which is empty and stays.
+/// Beside the file lie `NAME-wal` and `NAME-shm` while it is in use, and `NAME.lock`, which stays: whoever opens the file
+/// takes its turn by it, and in its 4 KiB are the words. Deleted alone, it leaves those who have it with the tenth of a
+/// second.
 /// Files are made readable by their owner alone. Network file systems are no place for them.
-/// The database itself may be cut or overwritten in place: that is damage like any other. `NAME-shm` may not, because
-/// SQLite maps it into memory, and whoever reads what was cut off ends with a bus error.
+/// The database itself may be cut or overwritten in place: that is damage like any other. `NAME-shm` and `NAME.lock` may
+/// not be cut, because they are mapped into memory, and whoever reads what was cut off ends with a bus error.
 #[derive(Clone)]
 pub struct Sqlite {
     handle: Arc<Handle>,
@@ -212,7 +216,7 @@ impl Backend for Sqlite {
         })
     }
 
-    /// The news is at most a tenth of a second late.
+    /// The word tells before a removal returns; what it does not tell is told at most a tenth of a second late.
     fn watch(&self, space: &Space, watch: Weak<dyn Watch>) {
         let watchers = &self.handle.store.watchers;
         // Added under the writer's lock, so that no invalidation falls between the look and the list.

@@ -4,9 +4,11 @@ use cached::macros::{cached, concurrent_cached};
 use compare::{Entrant, Options, Pair, Report, Role, Stream, Work, text_key, zipf};
 use hashbrown::HashMap;
 use memoize::memoize;
+use memolith::backends::Sqlite;
 use memolith::lru_cache;
 use std::convert::Infallible;
 use std::hint::black_box;
+use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
 /// More than there are keys: sharded caches evict before they are full.
@@ -22,6 +24,11 @@ fn main() {
     let bytes = "Keys of 16 bytes, values of 64 bytes.";
     for (title, note, entrants) in [
         ("`fn(u64) -> u64`", "1,000 keys, Zipf(0.99), room for 2,000: so it is in all of these.".to_owned(), numbers()),
+        (
+            "`fn(u64) -> u64` with a backend",
+            "All hits in memory; before a file each looks for what other processes have removed.".to_owned(),
+            backed(),
+        ),
         ("`fn(&str) -> String`", bytes.to_owned(), texts()),
         (
             "`fn(&str) -> Arc<str>`",
@@ -32,6 +39,7 @@ fn main() {
         let pair = Pair::run(&options, &entrants);
         report.plotted(title, &note, (&pair.table(), &pair.chart()));
     }
+    let _ = std::fs::remove_dir_all(place());
     report.save();
 }
 
@@ -111,6 +119,36 @@ fn numbers() -> Vec<Entrant<'static>> {
         entrant("#[cached]", Role::Peer, &keys, || |&n| number::locked(n)),
         entrant("#[concurrent_cached]", Role::Peer, &keys, || |&n| number::sharded(n)),
         entrant("#[memoize], one for each thread", Role::Other, &keys, || |&n| number::local(n)),
+    ]
+}
+
+mod before {
+    use super::*;
+
+    #[lru_cache(maxsize = 2_000, memory = 2_000, backend = "sqlite::memory:")]
+    pub(super) fn alone(n: u64) -> u64 {
+        n * n
+    }
+
+    #[lru_cache(maxsize = 2_000, memory = 2_000, backend = Sqlite::open(place().join("cache.db")))]
+    pub(super) fn file(n: u64) -> u64 {
+        n * n
+    }
+}
+
+/// The directory of the file of this run.
+fn place() -> PathBuf {
+    std::env::temp_dir().join(format!("memolith-macro-{}", std::process::id()))
+}
+
+fn backed() -> Vec<Entrant<'static>> {
+    let keys: Arc<[u64]> = zipf(KEYS, 0.99, 16_384).into();
+    // What is missed is written to the file, which is not what is raced here.
+    keys.iter().for_each(|&n| _ = (before::alone(n), before::file(n)));
+    vec![
+        entrant("#[lru_cache]", Role::Floor, &keys, || |&n| number::lru(n)),
+        entrant("#[lru_cache(backend = \"sqlite::memory:\")]", Role::Ours, &keys, || |&n| before::alone(n)),
+        entrant("#[lru_cache(backend = \"sqlite:PATH\")]", Role::Ours, &keys, || |&n| before::file(n)),
     ]
 }
 
