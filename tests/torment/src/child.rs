@@ -58,7 +58,7 @@ impl Child {
     /// Works until it is stopped, or killed.
     fn work(&self, mix: Mix) -> Outcome {
         let region = Region::open(&self.site.region(), REGION)?;
-        let mut worker = Worker::new(region.backend(), &self.ledger, self.owner, self.owners)?.doing(mix, self.seed);
+        let mut worker = Worker::new((region.backend(), &self.ledger), (self.owner, self.owners), mix, self.seed)?;
         while !self.ledger.stopped()? {
             for _ in 0..32 {
                 worker.step()?;

@@ -36,7 +36,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     let site = Site::new(options)?;
     let ledger = Ledger::open(&site)?;
     let region = Region::open(&site.region(), REGION)?;
-    let mut filler = Worker::new(region.backend(), &ledger, 0, 2)?.doing(Mix::Steps, seed);
+    let mut filler = Worker::new((region.backend(), &ledger), (0, 2), Mix::Steps, seed)?;
     (0..3000).try_for_each(|_| filler.step())?;
     filler.finish()?;
 
@@ -50,7 +50,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
             let status = crew::wait(&mut child, Duration::from_secs(10))?;
             let died = status.code() == Some(CRASHED);
             report.check(died || status.success(), || format!("store {store} of round {round}: ended with {status}"));
-            let mut looker = Worker::new(region.backend(), &ledger, 1, 2)?.doing(Mix::Read, sequence ^ store);
+            let mut looker = Worker::new((region.backend(), &ledger), (1, 2), Mix::Read, sequence ^ store)?;
             (0..40).try_for_each(|_| looker.get_any())?;
             looker.finish()?;
             // At times the next process is the first to find what this one left.
@@ -96,7 +96,7 @@ fn recover(region: &Region, ledger: &Ledger, point: &str, report: &mut Report) -
 /// The child: the operations of the seed.
 pub(crate) fn sequence(child: &Child) -> Outcome {
     let region = Region::open(&child.site.region(), REGION)?;
-    let mut worker = Worker::new(region.backend(), &child.ledger, 0, child.owners)?.doing(Mix::Steps, child.seed);
+    let mut worker = Worker::new((region.backend(), &child.ledger), (0, child.owners), Mix::Steps, child.seed)?;
     (0..STEPS).try_for_each(|_| worker.step())?;
     worker.finish()
 }

@@ -112,7 +112,7 @@ fn torment(lie: Lie) -> (String, Report) {
     let site = Site::new(&Options::default()).expect("a directory can be made");
     let ledger = Ledger::open(&site).expect("the ledger can be made");
     let backend = Liar::new(lie);
-    let mut worker = Worker::new(&backend, &ledger, 0, 1).expect("the spaces open").doing(Mix::Write, 7);
+    let mut worker = Worker::new((&backend, &ledger), (0, 1), Mix::Write, 7).expect("the spaces open");
     (0..6000).for_each(|_| worker.step().expect("the ledger can be written"));
     let mut report = Report::new("a liar");
     audit::contents(&backend, &ledger, 1, &mut report).expect("memory lists its entries");
@@ -155,7 +155,7 @@ fn a_value_is_bounded_by_what_is_over() {
     let ledger = Ledger::open(&site).expect("the ledger can be made");
     let backend = Memory::new();
     let key = Key { space: 0, owner: 0, index: 3 };
-    let mut worker = Worker::new(&backend, &ledger, 0, 1).expect("the spaces open").doing(Mix::Steps, 1);
+    let mut worker = Worker::new((&backend, &ledger), (0, 1), Mix::Steps, 1).expect("the spaces open");
     worker.put(key).expect("the ledger can be written");
     worker.put(key).expect("the ledger can be written");
     // Version 1 again, after the put of version 2 had returned.

@@ -41,33 +41,21 @@ pub(crate) struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    /// Opens the spaces; one that cannot be opened is used all the same, as a cache does.
-    pub(crate) fn new(backend: &'a dyn Backend, ledger: &'a Ledger, owner: usize, owners: usize) -> Outcome<Self> {
-        let (spaces, own) = (field::common(), (0..owners).map(field::own).collect::<Vec<_>>());
-        let counts = Counts::resume(ledger, owner)?;
-        let random = Random::new(owner as u64);
-        let mut worker = Worker {
-            backend,
-            ledger,
-            owner,
-            owners,
-            spaces,
-            own,
-            random,
-            watch: Stopwatch::new(),
-            counts,
-            mix: Mix::Steps,
-        };
-        for space in worker.spaces.clone().iter().chain(&worker.own.clone()) {
-            worker.timed("open", Duration::ZERO, || backend.open(space))?;
+    /// A process that is `owner` of so many. Opens the spaces; one that cannot be opened is used all the same, as a cache
+    /// does. The seed decides what it does, of what its mix allows.
+    pub(crate) fn new(
+        (backend, ledger): (&'a dyn Backend, &'a Ledger),
+        (owner, owners): (usize, usize),
+        mix: Mix,
+        seed: u64,
+    ) -> Outcome<Self> {
+        let (spaces, own) = (field::common(), (0..owners).map(field::own).collect());
+        let (random, watch, counts) = (Random::new(seed), Stopwatch::new(), Counts::resume(ledger, owner)?);
+        let mut worker = Worker { backend, ledger, owner, owners, spaces, own, random, watch, counts, mix };
+        for space in field::common().into_iter().chain((0..owners).map(field::own)) {
+            worker.timed("open", Duration::ZERO, || backend.open(&space))?;
         }
         Ok(worker)
-    }
-
-    /// Takes another course of random choices, from another mix.
-    pub(crate) fn doing(mut self, mix: Mix, seed: u64) -> Self {
-        (self.mix, self.random) = (mix, Random::new(seed));
-        self
     }
 
     /// Does one thing, and notes in the ledger that it was done.

@@ -41,7 +41,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
 /// The file of a region that has been used for a while.
 fn filled(site: &Site, ledger: &Ledger, seed: u64) -> Outcome<Victim> {
     let region = Region::open(&site.region(), REGION)?;
-    let mut worker = Worker::new(region.backend(), ledger, 0, 1)?.doing(Mix::Steps, seed);
+    let mut worker = Worker::new((region.backend(), ledger), (0, 1), Mix::Steps, seed)?;
     (0..KEYS * 8).try_for_each(|_| worker.step())?;
     worker.finish()?;
     drop(region);
