@@ -1,7 +1,7 @@
 //! `cargo xtask ci`: all that a change must pass. To add a check, add a line to [`steps`].
 
 use crate::step::Step;
-use crate::{Outcome, house, report, sanitizer, test, workspace};
+use crate::{Outcome, house, report, sanitizer, test, torment, workspace};
 
 /// The packages whose features are checked one by one, by directory.
 const PACKAGES: &[(&str, &str)] =
@@ -33,6 +33,9 @@ fn steps() -> Result<Vec<Step>, String> {
         steps.push(Step::cargo(format!("{package} with all features"), &all).with("RUSTFLAGS", "-D warnings"));
     }
     steps.extend(test::steps());
+    if cfg!(target_os = "linux") {
+        steps.extend(torment::quick());
+    }
     if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
         steps.push(Step::here("thread sanitizer", sanitizer::threads));
         steps.push(Step::here("address sanitizer", sanitizer::addresses));

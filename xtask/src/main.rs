@@ -13,6 +13,7 @@ mod step;
 mod tables;
 mod tally;
 mod test;
+mod torment;
 mod workspace;
 
 use std::env;
@@ -36,6 +37,12 @@ const COMMANDS: &[Command] = &[
         arguments: "[THEME] [--save] [--quick]",
         about: "benchmarks, all or one theme",
         run: bench::run,
+    },
+    Command {
+        name: "torment",
+        arguments: "[ORDEAL..] [--quick]",
+        about: "kills, crash points, storms and damage for the shared map",
+        run: torment::run,
     },
     Command {
         name: "house",

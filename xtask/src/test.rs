@@ -31,6 +31,7 @@ pub(crate) fn steps() -> Vec<Step> {
         .with("CARGO_TARGET_DIR", loom),
         Step::cargo("xtask", "test --no-fail-fast -p xtask"),
         Step::cargo("races", "test --no-fail-fast -p memolith-compare --lib"),
+        Step::cargo("torment", "test --no-fail-fast -p memolith-torment"),
         Step::here("examples", examples::run),
     ]
 }

@@ -59,7 +59,7 @@ impl Stripe<'_> {
             Some(segment) => segment,
             // A writer has died between taking the spare one and making the next, or the disk is full.
             None => {
-                let Some((victim, _)) = self.victim_segment(usize::MAX) else { return Ok(None) };
+                let Some((victim, _)) = self.victim_segment(usize::MAX, 0) else { return Ok(None) };
                 self.empty(victim, None)?;
                 if !self.begin(victim) {
                     return Ok(None);
@@ -69,7 +69,7 @@ impl Stripe<'_> {
         };
         let room = self.reserve(fresh, words).ok_or(Bad)?;
         if !segments.into_iter().any(|segment| self.is_free(segment))
-            && let Some((victim, used)) = self.victim_segment(fresh)
+            && let Some((victim, used)) = self.victim_segment(fresh, self.layout().segment - words)
         {
             let most = if used { self.layout().segment / 2 } else { self.layout().segment - words };
             self.empty(victim, Some(Rescue { into: fresh, used, most }))?;
@@ -155,14 +155,18 @@ impl Stripe<'_> {
         true
     }
 
-    /// The segment to give up, and whether by its age.
-    fn victim_segment(&self, but: usize) -> Option<(usize, bool)> {
-        let used = || (0..self.layout().segments).filter(|segment| *segment != but && !self.is_free(*segment));
-        let emptiest = used().min_by_key(|segment| self.live(*segment))?;
-        if self.live(emptiest) <= self.layout().segment as u64 / 5 * 4 {
+    /// The segment to give up while `fresh` is filled, where there is `room` for what moves; and whether by its age.
+    fn victim_segment(&self, fresh: usize, room: usize) -> Option<(usize, bool)> {
+        let used = || (0..self.layout().segments).filter(|segment| *segment != fresh && !self.is_free(*segment));
+        let oldest = used().min_by_key(|segment| self.birth(*segment))?;
+        // The youngest are not dead but unfinished, and what was written last is not to leave first.
+        let births = self.total(Total::Births);
+        let is_grown = |segment: &usize| births.saturating_sub(self.birth(*segment)) >= YOUNG;
+        let emptiest = used().filter(is_grown).min_by_key(|segment| self.live(*segment)).unwrap_or(oldest);
+        if self.live(emptiest) <= (self.layout().segment / 5 * 4).min(room) as u64 {
             return Some((emptiest, false));
         }
-        used().min_by_key(|segment| self.birth(*segment)).map(|oldest| (oldest, true))
+        Some((oldest, true))
     }
 
     /// Empties a segment. Its entries are found by the index, not by walking its bytes: nothing there has to make sense.

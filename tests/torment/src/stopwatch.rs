@@ -1,0 +1,77 @@
+//! How long calls take, and how much of that is the machine's doing rather than ours.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::time::{Duration, Instant};
+
+/// Longer than any call may keep its caller waiting.
+pub(crate) const LIMIT: Duration = Duration::from_millis(100);
+
+/// Calls between two looks at what was stolen.
+const RENEWED: u32 = 32;
+
+/// Times the calls of one thread.
+#[derive(Debug)]
+pub(crate) struct Stopwatch {
+    schedule: Option<File>,
+    /// What was stolen until a few calls ago.
+    stolen: Duration,
+    until_renewal: u32,
+}
+
+/// A call that took longer than [`LIMIT`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slow {
+    pub(crate) wall: Duration,
+    /// How much longer the thread was ready to run, but had no core.
+    pub(crate) queued: Duration,
+    /// How long the machine itself was kept from running, all cores together.
+    pub(crate) stolen: Duration,
+}
+
+impl Slow {
+    /// What the machine does not account for: work, and waits of our own.
+    pub(crate) fn own(&self) -> Duration {
+        self.wall.saturating_sub(self.queued).saturating_sub(self.stolen)
+    }
+}
+
+impl Stopwatch {
+    pub(crate) fn new() -> Self {
+        // Not every kernel counts; then all time is held to be our own.
+        let schedule = File::open("/proc/thread-self/schedstat").ok();
+        Stopwatch { schedule, stolen: Duration::ZERO, until_renewal: 0 }
+    }
+
+    /// Runs `call`, and says how long it took, and more when that is too long.
+    pub(crate) fn time<T>(&mut self, call: impl FnOnce() -> T) -> (T, Duration, Option<Slow>) {
+        if self.until_renewal == 0 {
+            (self.stolen, self.until_renewal) = (stolen(), RENEWED);
+        }
+        self.until_renewal -= 1;
+        let (start, before) = (Instant::now(), self.queued());
+        let result = call();
+        let wall = start.elapsed();
+        if wall <= LIMIT {
+            return (result, wall, None);
+        }
+        self.until_renewal = 0;
+        let queued = self.queued().saturating_sub(before);
+        (result, wall, Some(Slow { wall, queued, stolen: stolen().saturating_sub(self.stolen) }))
+    }
+
+    /// How long this thread has waited for a core so far.
+    fn queued(&self) -> Duration {
+        let mut text = [0; 64];
+        let read = self.schedule.as_ref().and_then(|file| file.read_at(&mut text, 0).ok()).unwrap_or(0);
+        let nanos = text[..read].split(|byte| *byte == b' ').nth(1).and_then(|field| str::from_utf8(field).ok());
+        Duration::from_nanos(nanos.and_then(|nanos| nanos.parse().ok()).unwrap_or(0))
+    }
+}
+
+/// Time stolen from this machine since it started; Linux counts it in hundredths.
+fn stolen() -> Duration {
+    let text = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let ticks = text.lines().next().and_then(|line| line.split_whitespace().nth(8)?.parse().ok());
+    Duration::from_millis(ticks.unwrap_or(0_u64) * 10)
+}
