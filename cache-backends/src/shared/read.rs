@@ -136,7 +136,7 @@ fn copy(words: &[AtomicU64], lens: Lens, out: &mut Vec<u8>) -> (u64, u64) {
 
 /// The entry's second line comes with the first instead of after it.
 #[inline(always)]
-fn prefetch(map: &Map, stripe: usize, pointer: Pointer) {
+pub(super) fn prefetch(map: &Map, stripe: usize, pointer: Pointer) {
     let at = map.layout.segment_at(stripe, 0) + place(pointer) * UNIT;
     map.prefetch(at);
     map.prefetch(at + 8);
