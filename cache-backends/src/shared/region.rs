@@ -185,7 +185,7 @@ impl Region {
         let copied = read::get(self.map(), &name, now, value)?;
         if copied.manifest {
             let (whole, gathered) = large::gather(self.map(), value, now)?;
-            if name.digest && whole != key {
+            if key.len() > entry::LONGEST_KEY && whole != key {
                 return None;
             }
             *value = gathered;

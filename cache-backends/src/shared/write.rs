@@ -11,7 +11,7 @@
 //! | books of the entry | the repair writes them again |
 //! | lock word | all is done |
 
-use super::entry::{self, Lens};
+use super::entry;
 use super::index::{Index, Pointer, Slot};
 use super::name::Name;
 use super::read::{self, Found};
@@ -81,14 +81,7 @@ impl Stripe<'_> {
             }
             return self.take(name).map(|_| Put::Done);
         }
-        let lens = Lens {
-            key: name.key.len(),
-            value: new.value.len(),
-            space: name.space,
-            manifest: new.manifest.is_some(),
-            digest: name.digest,
-            epoch: name.epoch,
-        };
+        let lens = name.lens(new.value.len(), new.manifest.is_some());
         let Some(room) = self.room(lens.words())? else {
             // What was there is not what was to be there.
             return self.take(name).map(|_| Put::Full);
