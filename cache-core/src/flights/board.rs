@@ -35,6 +35,8 @@ pub(super) enum Stage {
     Forgotten,
     /// The value is being written to the backend.
     Storing,
+    /// As doomed, because others have removed something: it may be this, or not.
+    Outdated,
     /// What the backend holds is stale: until the leader whose value was invalidated while it was being written has
     /// removed it again, or until an invalidation has reached the backend.
     Doomed,
@@ -89,6 +91,10 @@ impl<K, V> Board<K, V> {
         }
         self.one.iter_mut().chain(self.rest.iter_mut()).for_each(Posted::forget);
     }
+
+    pub(super) fn outdate_all(&mut self) {
+        self.one.iter_mut().chain(self.rest.iter_mut()).for_each(Posted::outdate);
+    }
 }
 
 impl<K: Key, V: Value> Board<K, V> {
@@ -100,7 +106,8 @@ impl<K: Key, V: Value> Board<K, V> {
     }
 
     pub(super) fn is_doomed<Q: KeyRef<K> + ?Sized>(&mut self, hash: u64, key: &Q) -> bool {
-        self.find(hash, |posted| posted.stage == Stage::Doomed && posted.hash == hash && key.is(&posted.key)).is_some()
+        let is_doomed = |stage| matches!(stage, Stage::Doomed | Stage::Outdated);
+        self.find(hash, |posted| is_doomed(posted.stage) && posted.hash == hash && key.is(&posted.key)).is_some()
     }
 
     /// The value that is computed for `key` will not be kept, and the one that is being written is doomed.
@@ -112,6 +119,12 @@ impl<K: Key, V: Value> Board<K, V> {
         if let Some(posted) = self.current(hash, key) {
             posted.forget();
         }
+        // Of one key several may be on their way: each was current until others removed something.
+        while let Some(posted) =
+            self.find(hash, |posted| posted.stage == Stage::Outdated && posted.hash == hash && key.is(&posted.key))
+        {
+            posted.forget();
+        }
     }
 }
 
@@ -119,7 +132,15 @@ impl<K, V> Posted<K, V> {
     fn forget(&mut self) {
         self.stage = match self.stage {
             Stage::Computing | Stage::Forgotten => Stage::Forgotten,
-            Stage::Storing | Stage::Doomed => Stage::Doomed,
+            Stage::Storing | Stage::Outdated | Stage::Doomed => Stage::Doomed,
+        };
+    }
+
+    fn outdate(&mut self) {
+        self.stage = match self.stage {
+            Stage::Computing | Stage::Forgotten => Stage::Forgotten,
+            Stage::Storing | Stage::Outdated => Stage::Outdated,
+            Stage::Doomed => Stage::Doomed,
         };
     }
 }
