@@ -69,6 +69,7 @@
 //!
 //! **Many callers at once**: the first computes, the others wait for it, threads and tasks alike.
 //! If it fails, panics or is cancelled, one of them takes over.
+//! With `wait = "2s"` the same goes for processes that share a backend with claims.
 //! An `async fn` takes the same attribute with the same meaning.
 //!
 //! **By hand**: a [`Cache`] is what stands behind the attribute.
@@ -120,6 +121,7 @@
 //! | feature | crates | what |
 //! |---|---|---|
 //! | `sqlite` (default) | | the SQLite backend |
+//! | `shared` | 0 | the backend for all processes of a machine, on Linux |
 //! | `bundled` (default) | 0 | compiles SQLite from source with a C compiler; off, the system's library is linked |
 //! | `postcard` (default) | | codec `Postcard`: compact, with a written specification |
 //! | `bincode` | 2 | codec `Bincode`: fast; unmaintained upstream |
@@ -141,6 +143,8 @@ pub mod backends {
     pub use memolith_backends::Memory;
     #[cfg(feature = "sqlite")]
     pub use memolith_backends::Sqlite;
+    #[cfg(all(feature = "shared", target_os = "linux"))]
+    pub use memolith_backends::{Shared, SharedInfo, SharedSpaceInfo};
 }
 
 #[doc(hidden)]

@@ -4,11 +4,12 @@
 //! |---|---|---|
 //! | [`Memory`] | the memory of this process, for tests and as an example | always |
 //! | `Sqlite` | a file, for many functions and many processes | `sqlite` |
+//! | `Shared` | a memory-mapped file, for all processes of a machine; Linux | `shared` |
 //!
 //! [`open`] makes one from a URL.
 
 // Apart from the rest of `shared`, because the words of SQLite's spaces lie on one too.
-#[cfg(all(any(feature = "sqlite", feature = "shared"), target_os = "linux"))]
+#[cfg(all(feature = "sqlite", target_os = "linux"))]
 #[path = "shared/board.rs"]
 mod board;
 mod memory;
@@ -17,8 +18,12 @@ mod open;
 mod shared;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(all(feature = "shared", target_os = "linux"))]
+mod sync;
 
 pub use memory::Memory;
 pub use open::open;
+#[cfg(all(feature = "shared", target_os = "linux", not(loom)))]
+pub use shared::{Shared, SharedInfo, SharedSpaceInfo};
 #[cfg(feature = "sqlite")]
 pub use sqlite::Sqlite;

@@ -1,6 +1,9 @@
 //! A backend in the memory of this process: for tests, and as the shortest example of what a backend is.
 
-use memolith_core::{Backend, End, Error, ErrorKind, OnHit, Record, Result, Space, Timestamp, Visit, Watch};
+mod claims;
+
+use claims::Claims;
+use memolith_core::{Backend, Claim, End, Error, ErrorKind, OnHit, Record, Result, Space, Timestamp, Visit, Watch};
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Weak};
@@ -15,6 +18,7 @@ pub struct Memory {
     areas: Mutex<HashMap<String, Area>>,
     /// The caches of each space: of several, one hears what another has removed.
     watchers: Mutex<Vec<(String, Weak<dyn Watch>)>>,
+    claims: Claims,
 }
 
 /// Where an entry stands in the order of its space: its score, and a counter that settles ties by age.
@@ -137,6 +141,11 @@ impl Backend for Memory {
             }
         }
         Ok(())
+    }
+
+    /// For the caches of this process.
+    fn claim(&self, space: &Space, key: &[u8], wait: Duration) -> Result<Option<Claim>> {
+        Ok(self.claims.claim(space, key, wait))
     }
 
     /// The news is told before the call that removes returns.

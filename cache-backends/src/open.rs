@@ -13,6 +13,10 @@ use std::sync::Arc;
 /// | `sqlite:` | the file `memolith/cache.db` in the user's cache directory |
 /// | `sqlite::memory:` | a database in memory, a new one at each call |
 ///
+/// | `shm:NAME`, `shm:PATH` | a memory-mapped file for all processes of this machine; a path holds a `/` |
+/// | `shm:` | the region called `cache` |
+///
+/// `?max_bytes=256MiB` after a region says how large it is to be made, in bytes or with `KiB`, `MiB`, `GiB`.
 /// Two files with the same path share one backend within a process.
 ///
 /// # Errors
@@ -27,8 +31,9 @@ pub fn open(url: &str) -> Result<Arc<dyn Backend>> {
         "memory" if rest.is_empty() => Ok(Arc::new(Memory::new())),
         "memory" => Err(config("nothing can follow `memory:`, write the scheme alone".into())),
         "sqlite" => sqlite(rest),
+        "shm" => shared(rest),
         _ if scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c)) => {
-            Err(config(format!("there is no backend for `{scheme}:`, the schemes are `memory:` and `sqlite:`")))
+            Err(config(format!("there is no backend for `{scheme}:`, the schemes are `memory:`, `sqlite:` and `shm:`")))
         }
         _ => Err(config("a backend url starts with a scheme, write `sqlite:cache.db` or `memory:`".into())),
     }
@@ -50,6 +55,35 @@ fn sqlite(rest: &str) -> Result<Arc<dyn Backend>> {
 #[cfg(not(feature = "sqlite"))]
 fn sqlite(_: &str) -> Result<Arc<dyn Backend>> {
     Err(config("`sqlite:` needs the feature `sqlite` of memolith, enable it in Cargo.toml".into()))
+}
+
+#[cfg(all(feature = "shared", target_os = "linux", not(loom)))]
+fn shared(rest: &str) -> Result<Arc<dyn Backend>> {
+    use crate::Shared;
+    let (place, options) = rest.split_once('?').map_or((rest, None), |(place, options)| (place, Some(options)));
+    let place = if place.is_empty() { "cache" } else { place };
+    let Some(options) = options else { return Ok(Arc::new(Shared::open(place)?)) };
+    let bytes = options.strip_prefix("max_bytes=").and_then(bytes);
+    let bytes =
+        bytes.ok_or_else(|| config("only `?max_bytes=64MiB` or the like can follow the name of a region".into()))?;
+    Ok(Arc::new(Shared::sized(place, bytes)?))
+}
+
+/// A number of bytes, with or without a binary unit.
+#[cfg(all(feature = "shared", target_os = "linux", not(loom)))]
+fn bytes(text: &str) -> Option<u64> {
+    let units = [("KiB", 10), ("MiB", 20), ("GiB", 30)];
+    let unit = units.iter().find_map(|(unit, bits)| Some((text.strip_suffix(unit)?, *bits)));
+    let (number, bits) = unit.unwrap_or((text, 0));
+    number.parse::<u64>().ok()?.checked_mul(1 << bits)
+}
+
+#[cfg(not(all(feature = "shared", target_os = "linux", not(loom))))]
+fn shared(_: &str) -> Result<Arc<dyn Backend>> {
+    Err(config(match cfg!(target_os = "linux") {
+        true => "`shm:` needs the feature `shared` of memolith, enable it in Cargo.toml".into(),
+        false => "`shm:` needs Linux, use `sqlite:` here".into(),
+    }))
 }
 
 fn config(message: String) -> Error {

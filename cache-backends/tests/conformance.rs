@@ -30,3 +30,31 @@ mod sqlite {
         std::fs::remove_dir_all(&dir).expect("the directory was made by this test");
     }
 }
+
+#[cfg(all(feature = "shared", target_os = "linux"))]
+mod shared {
+    use memolith_backends::Shared;
+    use memolith_core::{Backend, conformance};
+    use std::sync::Arc;
+
+    fn run(name: &str, max_bytes: u64) {
+        let dir = std::env::temp_dir().join(format!("memolith-conformance-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).expect("a directory can be made");
+        let make = || -> Arc<dyn Backend> {
+            Arc::new(Shared::sized(dir.join("region"), max_bytes).expect("a fresh directory is usable"))
+        };
+        conformance::run(make);
+        conformance::reopened(make);
+        std::fs::remove_dir_all(&dir).expect("the directory was made by this test");
+    }
+
+    #[test]
+    fn of_the_usual_size() {
+        run("shared", 64 << 20);
+    }
+
+    #[test]
+    fn of_a_small_size() {
+        run("small", 16 << 20);
+    }
+}

@@ -5,6 +5,7 @@ use crate::eviction::Policy;
 use crate::time::Timestamp;
 use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Weak};
@@ -78,6 +79,15 @@ impl Claim {
     }
 }
 
+impl Drop for Claim {
+    fn drop(&mut self) {
+        // Claims end while callers unwind, and on threads that are not theirs: a guard that panics is nobody's to see.
+        if let Some(guard) = self.0.take() {
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(guard)));
+        }
+    }
+}
+
 impl fmt::Debug for Claim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Claim").field(&self.0.is_some()).finish()
@@ -143,6 +153,27 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// The live record of `key`. A backend with a recency policy notes the use.
     fn get(&self, space: &Space, key: &[u8], now: Timestamp) -> Result<Option<Record>>;
 
+    /// As [`get`](Self::get), but shows the value where it lies, or in a copy that is used again; its expiry too.
+    /// `show` is called once at most, outside of all locks.
+    fn get_with(
+        &self,
+        space: &Space,
+        key: &[u8],
+        now: Timestamp,
+        show: &mut dyn FnMut(&[u8], Timestamp),
+    ) -> Result<()> {
+        if let Some(record) = self.get(space, key, now)? {
+            show(&record.value, record.expires);
+        }
+        Ok(())
+    }
+
+    /// Whether a [`get_with`](Self::get_with) neither waits nor calls the system, and so costs less than to ask who else
+    /// is asking. A cache that keeps nothing in memory then reads before it looks for other callers of the key.
+    fn is_near(&self) -> bool {
+        false
+    }
+
     /// Stores or replaces; evicts in the same step, so that the bounds of `space` hold at every moment.
     fn put(&self, space: &Space, key: &[u8], record: &Record, now: Timestamp) -> Result<()>;
 
@@ -178,8 +209,10 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// is put. `None`: somebody else, in this process or another, had claimed the key; they put it, gave up or died, or
     /// have not ended after `wait`. Then look again, and claim again as long as there is time.
     ///
-    /// Blocks for `wait` at most. A claimant that died is noticed at once, or as soon as the backend can tell.
-    /// By default nobody is asked and everybody may compute.
+    /// Blocks for `wait` at most, not at all where that is zero; a cache asks for a quarter of a second or less at a time.
+    /// A claimant that died is noticed at once, or as soon as the backend can tell.
+    /// By default nobody is asked and everybody may compute. Only caches that were told to
+    /// [`wait`](crate::CacheBuilder::wait) call it.
     ///
     /// # Errors
     /// When the place cannot be reached. The caller computes.
@@ -217,6 +250,16 @@ pub trait AsyncBackend: Send + Sync {
     ) -> BoxFuture<'a, Result<()>>;
     /// As [`Backend::remove`].
     fn remove<'a>(&'a self, space: &'a Space, key: &'a [u8]) -> BoxFuture<'a, Result<bool>>;
+    /// As [`Backend::claim`], which by default is called instead, on a thread that may block.
+    fn claim<'a>(
+        &'a self,
+        space: &'a Space,
+        key: &'a [u8],
+        wait: Duration,
+    ) -> Option<BoxFuture<'a, Result<Option<Claim>>>> {
+        let _ = (space, key, wait);
+        None
+    }
 }
 
 /// What can stand for a backend in a builder: a backend, a shared one, or the result of opening one.
@@ -246,5 +289,29 @@ impl IntoBackend for Arc<dyn Backend> {
 impl<T: IntoBackend> IntoBackend for Result<T> {
     fn into_backend(self) -> Result<Arc<dyn Backend>> {
         self.and_then(T::into_backend)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Claim;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    struct Bomb;
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("planned");
+        }
+    }
+
+    #[test]
+    fn a_guard_that_panics_is_nobodys_to_see() {
+        drop(Claim::new(Bomb));
+        let unwinding = AssertUnwindSafe(|| {
+            let _claim = Claim::new(Bomb);
+            panic!("another");
+        });
+        assert_eq!(catch_unwind(unwinding).unwrap_err().downcast_ref(), Some(&"another"));
     }
 }

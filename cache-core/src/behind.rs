@@ -1,6 +1,6 @@
 //! Writing behind: puts are queued, and committed in batches by a thread of their own.
 
-use crate::backend::{Backend, Record, Space};
+use crate::backend::{Backend, Claim, Record, Space};
 use crate::dooms::Dooms;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fault::{BACKEND, Report, unpanicked};
@@ -63,7 +63,7 @@ struct Shared {
 
 struct Queue {
     space: Arc<Space>,
-    waiting: HashMap<Vec<u8>, Record>,
+    waiting: HashMap<Vec<u8>, Waiting>,
     /// The bytes of what is waiting.
     bytes: usize,
     /// The batch that is being written, by key.
@@ -73,6 +73,12 @@ struct Queue {
     running: bool,
     /// Whether the cache is gone, and the writer is to end.
     closed: bool,
+}
+
+/// A record, and the claim that ends when it is written: not under the lock of the queue, for it is a backend's code.
+struct Waiting {
+    record: Record,
+    claim: Option<Claim>,
 }
 
 impl fmt::Debug for Behind {
@@ -119,14 +125,16 @@ impl Behind {
     /// What is queued or being written for `key`.
     pub(crate) fn get(&self, key: &[u8]) -> Option<Record> {
         let queue = self.0.queue.lock();
-        let waiting = queue.waiting.get(key);
+        let waiting = queue.waiting.get(key).map(|waiting| &waiting.record);
         let writing = || queue.writing.binary_search_by(|(written, _)| written.as_slice().cmp(key)).ok();
         waiting.or_else(|| writing().map(|at| &queue.writing[at].1)).cloned()
     }
 
-    pub(crate) fn put(&self, key: &[u8], record: Record, now: Timestamp) -> Result<()> {
+    pub(crate) fn put(&self, key: &[u8], (record, claim): (Record, &mut Option<Claim>), now: Timestamp) -> Result<()> {
         let shared = &self.0;
         flush_at_exit(shared);
+        // Dropped after the lock.
+        let _replaced;
         let mut queue = shared.queue.lock();
         let size = key.len() + record.value.len();
         let full = |queue: &mut Queue| !queue.has_room(key, size);
@@ -134,8 +142,8 @@ impl Behind {
             return Err(Error::new(ErrorKind::Busy, "the write-behind queue is full; the value was not stored"));
         }
         let was_full = queue.is_full();
-        queue.take(key);
-        queue.waiting.insert(key.to_vec(), record);
+        _replaced = queue.take(key);
+        queue.waiting.insert(key.to_vec(), Waiting { record, claim: claim.take() });
         queue.bytes += size;
         queue.now = now;
         if queue.running {
@@ -158,8 +166,11 @@ impl Behind {
     /// Takes `key` out of the queue, and runs `remove` when nothing queued before can be written after it.
     pub(crate) fn remove(&self, key: &[u8], remove: impl FnOnce() -> Result<bool>) -> Result<bool> {
         let _batch = self.0.batch.lock();
-        let queued = self.0.queue.lock().take(key).is_some();
-        Ok(remove()? || queued)
+        let queued = {
+            let mut queue = self.0.queue.lock();
+            queue.take(key)
+        };
+        Ok(remove()? || queued.is_some())
     }
 
     /// As `remove` for everything.
@@ -193,18 +204,18 @@ impl Queue {
 
     /// Whether `size` bytes under `key` may come in. A record larger than the queue goes alone.
     fn has_room(&self, key: &[u8], size: usize) -> bool {
-        let old = self.waiting.get(key).map(|record| key.len() + record.value.len());
+        let old = self.waiting.get(key).map(|waiting| key.len() + waiting.record.value.len());
         let (others, bytes) = (self.waiting.len() - usize::from(old.is_some()), self.bytes - old.unwrap_or(0));
         others == 0 || (others < QUEUE && bytes + size <= BYTES)
     }
 
-    fn take(&mut self, key: &[u8]) -> Option<Record> {
-        let record = self.waiting.remove(key)?;
-        self.bytes -= key.len() + record.value.len();
-        Some(record)
+    fn take(&mut self, key: &[u8]) -> Option<Waiting> {
+        let waiting = self.waiting.remove(key)?;
+        self.bytes -= key.len() + waiting.record.value.len();
+        Some(waiting)
     }
 
-    fn take_all(&mut self) -> HashMap<Vec<u8>, Record> {
+    fn take_all(&mut self) -> HashMap<Vec<u8>, Waiting> {
         self.bytes = 0;
         std::mem::take(&mut self.waiting)
     }
@@ -232,12 +243,18 @@ impl Shared {
     }
 
     fn drain(&self, _batch: MutexGuard<'_, ()>) -> Result<()> {
+        // They end with this call, whatever becomes of the batch.
+        let mut claims = Vec::new();
         let (space, batch, now) = {
             let mut queue = self.queue.lock();
             if queue.waiting.is_empty() {
                 return Ok(());
             }
-            let mut batch: Vec<_> = queue.take_all().into_iter().collect();
+            let apart = |(key, Waiting { record, claim })| {
+                claims.extend(claim);
+                (key, record)
+            };
+            let mut batch: Vec<_> = queue.take_all().into_iter().map(apart).collect();
             batch.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
             queue.writing = Arc::new(batch);
             (Arc::clone(&queue.space), Arc::clone(&queue.writing), queue.now)

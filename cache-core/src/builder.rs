@@ -46,6 +46,7 @@ pub struct CacheBuilder<K, V> {
     listener: Option<Listener<K, V>>,
     memory: Option<usize>,
     writes: Writes,
+    wait: Option<Duration>,
     clock: Option<Arc<dyn Clock>>,
     report: Option<Report>,
     remote: Option<Backed<K, V>>,
@@ -77,6 +78,7 @@ impl<K: Key, V: Value> CacheBuilder<K, V> {
             listener: None,
             memory: None,
             writes: Writes::default(),
+            wait: None,
             clock: None,
             report: None,
             remote: None,
@@ -186,6 +188,23 @@ impl<K: Key, V: Value> CacheBuilder<K, V> {
         self
     }
 
+    /// Has a key computed once among all processes that share the backend and were told to wait: who misses claims it
+    /// there, and while another computes it waits for that one's value, for `wait` at most, then computes as well.
+    /// Not by default.
+    ///
+    /// Of use where computing takes longer than asking, some milliseconds and more: each call that computes asks the
+    /// backend twice more. The claim ends when the value is written; or when the computation gives up, or its process
+    /// dies, which is noticed at once or as soon as the backend can tell. Then one of those who wait computes.
+    ///
+    /// [`Cache::get`] never waits, and nobody waits for a computation whose key this cache has invalidated since. Where
+    /// two processes need what the other computes, both wait in vain. Zero claims and never waits: others wait for this
+    /// cache. Without a backend, and with one that keeps no claims, this does nothing: `shm:` keeps them for all
+    /// processes of a machine, and `memory:` for the caches of one process.
+    pub fn wait(mut self, wait: Duration) -> Self {
+        self.wait = Some(wait);
+        self
+    }
+
     /// Where the time comes from; the system's clocks by default.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
@@ -234,6 +253,7 @@ impl<K: Key, V: Value> CacheBuilder<K, V> {
             memory: self.memory,
             ttl: self.ttl,
             tti: self.tti,
+            wait: self.wait,
             // Without a bound nothing has to be weighed.
             weigher: self.weigher.filter(|_| self.max_bytes.is_some()),
             clock,
@@ -293,6 +313,7 @@ impl<K, V> fmt::Debug for CacheBuilder<K, V> {
             .field("max_bytes", &self.max_bytes)
             .field("memory", &self.memory)
             .field("writes", &self.writes)
+            .field("wait", &self.wait)
             .finish_non_exhaustive()
     }
 }

@@ -65,7 +65,8 @@ enum Begin<'a, K: Key, V: Value> {
     /// Compute: nobody else knows.
     Miss(Lease<'a, K, V>),
     Follow(Ticket, Follower<V>),
-    /// Compute, unless the backend knows; `ask` is false where it may know something stale.
+    /// Compute, unless the backend knows; `ask` is false where it may know something stale. Then nobody is waited for
+    /// either, and the key is not claimed: who computes it elsewhere may have begun before it was invalidated.
     Lead {
         lease: Lease<'a, K, V>,
         ask: bool,
@@ -94,7 +95,7 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// What [`lookup`](Self::lookup) does after the common case.
     #[inline(never)]
     pub(crate) fn lookup_cold<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Lookup<'_, K, V> {
-        if let Some(value) = self.find_again(hash, key) {
+        if let Some(value) = self.find_again(hash, key).or_else(|| self.find_near(hash, key)) {
             return Lookup::Hit(value);
         }
         loop {
@@ -107,8 +108,8 @@ impl<K: Key, V: Value> Cache<K, V> {
                         return Lookup::Hit(value);
                     }
                 }
-                Begin::Lead { lease, ask } => {
-                    let found = if ask { lease.fetch() } else { None };
+                Begin::Lead { mut lease, ask } => {
+                    let found = if ask { lease.fetch_or_claim() } else { None };
                     let Some((value, stamp)) = found else { return self.miss(lease) };
                     let (value, storing) = self.found(lease, value, stamp);
                     storing.map(|storing| self.report(storing.run()));
@@ -123,7 +124,7 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// Cancelling the future is safe at every point. Await what fills the lease inside of [`Lease::drive`].
     pub async fn lookup_async<Q: KeyRef<K> + ?Sized>(&self, key: &Q) -> Lookup<'_, K, V> {
         let hash = self.settings.hasher.hash_one(key);
-        if let Some(value) = self.find(hash, key) {
+        if let Some(value) = self.find(hash, key).or_else(|| self.find_near(hash, key)) {
             return Lookup::Hit(value);
         }
         loop {
@@ -136,8 +137,8 @@ impl<K: Key, V: Value> Cache<K, V> {
                         return Lookup::Hit(value);
                     }
                 }
-                Begin::Lead { lease, ask } => {
-                    let found = if ask { lease.fetch_async().await } else { None };
+                Begin::Lead { mut lease, ask } => {
+                    let found = if ask { lease.fetch_or_claim_async().await } else { None };
                     let Some((value, stamp)) = found else { return self.miss(lease) };
                     let (value, storing) = self.found(lease, value, stamp);
                     if let Some(storing) = storing {
@@ -269,7 +270,7 @@ impl<K: Key, V: Value> Cache<K, V> {
 
     /// A snapshot of the counters. With a backend, `currsize` asks it.
     pub fn info(&self) -> CacheInfo {
-        let (hits, misses) = self.counts.since_cleared(|| self.memory.calls());
+        let calls = self.counts.since_cleared(|| self.memory.calls());
         // Memory knows its bound and its size at one moment; a backend is asked later.
         let (currsize, maxsize) = match &self.remote {
             None => self.memory.len_and_maxsize(|| self.now()),
@@ -277,14 +278,14 @@ impl<K: Key, V: Value> Cache<K, V> {
         };
         let (evictions, expired) = self.memory.evicted_and_expired();
         CacheInfo {
-            hits,
-            misses,
+            hits: calls.hits,
+            misses: calls.misses,
             maxsize,
             currsize,
             coalesced: self.counts.coalesced.load(Relaxed),
             evictions,
             expired,
-            backend_hits: self.counts.backend_hits.load(Relaxed),
+            backend_hits: calls.backend_hits,
             errors: self.counts.errors.load(Relaxed),
         }
     }
@@ -314,6 +315,19 @@ impl<K: Key, V: Value> Cache<K, V> {
     #[inline(never)]
     fn find_again<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
         if self.memory.is_off() { None } else { self.memory.get(hash, key, || self.coarse_now()) }
+    }
+
+    /// What a backend has that lies near, where memory would not keep it: then nobody need know that it is read.
+    /// A fault is met again, and reported, by who asks the backend next.
+    #[inline]
+    fn find_near<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
+        let remote = self.remote.as_ref().filter(|remote| remote.store.is_near() && self.memory.is_off())?;
+        if self.settings.tti.is_some() || self.settings.disabled() || !self.flights.is_quiet(hash) {
+            return None;
+        }
+        let value = remote.get_near(&key.to_key(), &*self.settings.clock).ok()??;
+        self.memory.count_backend_hit();
+        Some(value)
     }
 
     /// To be called right after a look into memory.
@@ -365,8 +379,7 @@ impl<K: Key, V: Value> Cache<K, V> {
 
     /// A value that the backend had: it goes into memory and to those who wait.
     fn found(&self, lease: Lease<'_, K, V>, value: V, stamp: Stamp) -> (V, Option<Storing<K, V>>) {
-        self.memory.count_hit();
-        self.counts.backend_hits.fetch_add(1, Relaxed);
+        self.memory.count_backend_hit();
         // With an idle time the record's own expiry is an idle one; the time to live counts from when the value was made.
         let end = match self.settings.tti {
             Some(_) if !stamp.own_life => self.settings.ttl.map_or(Timestamp::NEVER, |ttl| stamp.created.after(ttl)),
@@ -395,8 +408,7 @@ impl<K: Key, V: Value> Cache<K, V> {
         // We do not wait for who is at it, and what we read may be invalidated meanwhile, so it is not kept.
         let found = remote.key(&key.to_key()).and_then(|key| remote.get(&key, self.settings.clock.now()));
         let (value, _) = self.report(found).flatten()?;
-        self.memory.count_hit();
-        self.counts.backend_hits.fetch_add(1, Relaxed);
+        self.memory.count_backend_hit();
         Some(value)
     }
 

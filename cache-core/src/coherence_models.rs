@@ -75,7 +75,7 @@ impl Wire<u64, u64> for Plain {
         name.into()
     }
 
-    fn key(&self, key: &u64) -> Result<KeyBytes> {
+    fn key(&self, key: &u64, _: Vec<u8>) -> Result<KeyBytes> {
         Ok(KeyBytes { bytes: key.to_le_bytes().to_vec(), hashed: false })
     }
 

@@ -117,7 +117,7 @@ impl<K: Key, V: Value> Cache<K, V> {
             }
         };
         let flight = Flight::landed(value.clone());
-        let posted = Posted { flights: Arc::clone(&self.flights), hash, ticket: flight.ticket() };
+        let posted = Posted { flights: Arc::clone(&self.flights), hash, ticket: flight.ticket(), claim: None };
         let storing = Storing::new(posted, Arc::clone(&remote.store), bytes.bytes, record, stamp.created);
         // The listener hears of it when the backend has the new value too: it may panic.
         self.replace(hash, Some(&flight), (key, value), &mut exchange);

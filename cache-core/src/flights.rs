@@ -5,7 +5,7 @@ mod board;
 use crate::flight::Flight;
 use crate::key::{Key, KeyRef, Value};
 use crate::lock::Lock;
-use crate::sync::{AtomicU64, planted};
+use crate::sync::{AtomicBool, AtomicU64, planted};
 use crate::waits::{Ticket, thread};
 use board::{Board, Posted, Stage};
 use std::sync::Arc;
@@ -26,7 +26,20 @@ pub(crate) struct Flights<K, V> {
 /// One cache line at least, which no other part shares.
 #[derive(Debug)]
 #[repr(align(64))]
-struct Part<K, V>(Lock<Board<K, V>>);
+struct Part<K, V> {
+    board: Lock<Board<K, V>>,
+    /// Whether anything is posted there; written under its lock.
+    busy: AtomicBool,
+}
+
+impl<K, V> Part<K, V> {
+    /// To be called with the lock held, after anything was posted or taken off.
+    #[inline]
+    fn note(&self, board: &Board<K, V>) {
+        // Pairs with the Acquire in `is_quiet`.
+        self.busy.store(!board.is_empty(), Release);
+    }
+}
 
 /// Who would compute.
 #[derive(Clone, Copy, Debug)]
@@ -82,16 +95,28 @@ impl<V: Value> Drop for Landing<V> {
 
 impl<K, V> Default for Flights<K, V> {
     fn default() -> Self {
-        let part = || Part(Lock::new(Board::default()));
+        let part = || Part { board: Lock::new(Board::default()), busy: AtomicBool::new(false) };
         Flights { parts: (0..PARTS).map(|_| part()).collect(), sweeps: AtomicU64::new(0) }
     }
 }
 
 impl<K, V> Flights<K, V> {
     #[inline]
-    fn board(&self, hash: u64) -> &Lock<Board<K, V>> {
+    fn part(&self, hash: u64) -> &Part<K, V> {
         // Not the bits by which the tables choose a place.
-        &self.parts[(hash >> 40) as usize % PARTS].0
+        &self.parts[(hash >> 40) as usize % PARTS]
+    }
+
+    #[inline]
+    fn board(&self, hash: u64) -> &Lock<Board<K, V>> {
+        &self.part(hash).board
+    }
+
+    /// Whether nothing is posted that a key of this hash could be, and so nothing that its backend holds of it is stale.
+    #[inline]
+    pub(crate) fn is_quiet(&self, hash: u64) -> bool {
+        // Pairs with the Release in `note`: who was told of an invalidation sees what it has posted or doomed.
+        !self.part(hash).busy.load(Acquire) && !self.sweeping()
     }
 
     fn sweeping(&self) -> bool {
@@ -126,6 +151,7 @@ impl<K: Key, V: Value> Flights<K, V> {
         // What this thread has put there last it has put there before it looked, and what others did before that.
         let late = !planted("no second look") && board.landed != 0 && board.landed != ticket.thread();
         board.post(Posted { hash, key: owned, ticket, flight: flight.clone(), stage: Stage::Computing });
+        self.part(hash).note(&board);
         Join::Lead(Lead { ticket, flight, stale, late })
     }
 
@@ -142,6 +168,7 @@ impl<K: Key, V: Value> Flights<K, V> {
         let mut _unkept = None;
         let mut board = self.board(hash).lock();
         let Some(Posted { key, flight, stage, .. }) = board.remove(hash, ticket) else { return landing };
+        self.part(hash).note(&board);
         landing.0 = flight;
         match stage {
             Stage::Computing | Stage::Storing => {
@@ -168,6 +195,7 @@ impl<K: Key, V: Value> Flights<K, V> {
             return false;
         }
         let settled = board.remove(hash, ticket);
+        self.part(hash).note(&board);
         drop(board);
         drop(settled);
         true
@@ -183,6 +211,17 @@ impl<K: Key, V: Value> Flights<K, V> {
         let mut board = self.board(hash).lock();
         let posted = board.of(hash, ticket);
         posted.filter(|posted| posted.stage == Stage::Computing).map(|posted| posted.key.clone())
+    }
+
+    /// Whether the key of `ticket` was invalidated while it was computed, by `ticket` or by one before that goes on.
+    pub(crate) fn is_forgotten(&self, hash: u64, ticket: Ticket) -> bool {
+        // Outlives the lock.
+        let key;
+        let mut board = self.board(hash).lock();
+        // One that is off the board was taken over, which says nothing about its key.
+        let Some(posted) = board.of(hash, ticket) else { return false };
+        key = posted.key.clone();
+        board.is_forgotten(hash, &key)
     }
 
     /// The flight of `ticket`, for a leader that needs one before anybody follows.
@@ -221,6 +260,7 @@ impl<K: Key, V: Value> Flights<K, V> {
         board.landed = thread();
         keep(key);
         posted.into_iter().for_each(|posted| board.post(posted));
+        self.part(hash).note(&board);
     }
 
     /// An invalidation of `key`: what is under way for it must not be kept.
@@ -236,18 +276,19 @@ impl<K: Key, V: Value> Flights<K, V> {
         let mut board = self.board(hash).lock();
         board.forget(hash, key);
         board.post(posted);
+        self.part(hash).note(&board);
         drop(board);
         Invalidation { flights: self, mark: Some((hash, mark)) }
     }
 
     /// An invalidation of every key.
     pub(crate) fn forget_all(&self) {
-        self.parts.iter().for_each(|part| part.0.lock().forget_all());
+        self.parts.iter().for_each(|part| part.board.lock().forget_all());
     }
 
     /// As [`forget_all`](Self::forget_all), because others have removed something.
     pub(crate) fn outdate_all(&self) {
-        self.parts.iter().for_each(|part| part.0.lock().outdate_all());
+        self.parts.iter().for_each(|part| part.board.lock().outdate_all());
     }
 
     /// As [`invalidate`](Self::invalidate) for every key.

@@ -1,11 +1,14 @@
 //! The right to compute one missing value, and what becomes of it.
 
+mod claims;
+
+use crate::backend::Claim;
 use crate::bytes::{KeyBytes, Stamp};
 use crate::cache::Cache;
 use crate::flight::Flight;
 use crate::flights::Lead;
 use crate::key::{Key, KeyRef, Value};
-use crate::remote::stamp;
+use crate::remote::{Remote, stamp};
 use crate::storing::{Posted, Storing};
 use crate::time::Timestamp;
 use crate::waits::Ticket;
@@ -36,6 +39,8 @@ struct Backed {
     key: KeyBytes,
     /// When the computation began.
     began: Option<Instant>,
+    /// What keeps other processes from computing the key. It goes with the value until that is written.
+    claim: Option<Claim>,
 }
 
 impl<'a, K: Key, V: Value> Lease<'a, K, V> {
@@ -44,7 +49,7 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
         let mut lease = Self::in_memory(cache, hash, lead);
         if let Some(remote) = &cache.remote {
             let key = cache.report(remote.key(&key.to_key()));
-            lease.backed = key.map(|key| Box::new(Backed { key, began: None }));
+            lease.backed = key.map(|key| Box::new(Backed { key, began: None, claim: None }));
         }
         lease
     }
@@ -121,13 +126,13 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
 
     /// What the backend has for the key.
     pub(crate) fn fetch(&self) -> Option<(V, Stamp)> {
-        let (remote, backed) = self.cache.remote.as_ref().zip(self.backed.as_ref())?;
-        self.cache.report(remote.get(&backed.key, self.cache.settings.clock.now())).flatten()
+        let (remote, key) = self.place()?;
+        self.cache.report(remote.get(key, self.cache.settings.clock.now())).flatten()
     }
 
-    pub(crate) async fn fetch_async(&self) -> Option<(V, Stamp)> {
-        let (remote, backed) = self.cache.remote.as_ref().zip(self.backed.as_ref())?;
-        self.cache.report(remote.get_async(&backed.key, self.cache.settings.clock.now()).await).flatten()
+    /// Where the key has a name in the backend.
+    fn place(&self) -> Option<(&Remote<K, V>, &KeyBytes)> {
+        Some((self.cache.remote.as_ref()?, &self.backed.as_ref()?.key))
     }
 
     /// Keeps a value that came from the backend, for `ttl` at most, and stores it again if its idle time is half over.
@@ -161,9 +166,9 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
         let cache = self.cache;
         let remote = cache.remote.as_ref()?;
         let ticket = self.ticket?;
-        let key = self.backed.take()?.key;
+        let Backed { key, claim, .. } = *self.backed.take()?;
         let record = cache.report(remote.seal(&key, value, stamp))?;
-        let posted = Posted { flights: Arc::clone(&cache.flights), hash: self.hash, ticket };
+        let posted = Posted { flights: Arc::clone(&cache.flights), hash: self.hash, ticket, claim };
         Some(Storing::new(posted, Arc::clone(&remote.store), key.bytes, record, stamp.created))
     }
 
@@ -237,6 +242,8 @@ impl<V: Value> Drop for Driven<'_, V> {
 impl<K: Key, V: Value> Drop for Lease<'_, K, V> {
     fn drop(&mut self) {
         if let Some(ticket) = self.ended() {
+            // Whoever takes over here is to find the key unclaimed.
+            drop(self.backed.take());
             drop(self.cache.flights.discard(self.hash, ticket));
         }
     }

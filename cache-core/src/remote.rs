@@ -5,10 +5,14 @@ use crate::bytes::{KeyBytes, Stamp, Wire};
 use crate::error::Result;
 use crate::fault::{CODEC, unpanicked};
 use crate::store::Store;
-use crate::time::Timestamp;
+use crate::time::{Clock, Timestamp};
+use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// More than the coarse clock is ever late.
+const COARSE: Duration = Duration::from_millis(20);
 
 /// A space of a backend, as a cache of `K` and `V` sees it.
 pub(crate) struct Remote<K, V> {
@@ -33,12 +37,33 @@ impl<K, V> Remote<K, V> {
     }
 
     pub(crate) fn key(&self, key: &K) -> Result<KeyBytes> {
-        unpanicked(CODEC, || self.wire.key(key))
+        unpanicked(CODEC, || self.wire.key(key, Vec::new()))
     }
 
     pub(crate) fn get(&self, key: &KeyBytes, now: Timestamp) -> Result<Option<(V, Stamp)>> {
         let record = self.store.get(&key.bytes, now)?;
         self.open(key, record, now)
+    }
+
+    /// As [`get`](Self::get) from a backend that is near, by the coarse clock where that is enough.
+    pub(crate) fn get_near(&self, key: &K, clock: &dyn Clock) -> Result<Option<V>> {
+        thread_local! {
+            /// Used again by the next call of the thread.
+            static ROOM: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+        }
+        let room = ROOM.try_with(Cell::take).unwrap_or_default();
+        let key = unpanicked(CODEC, || self.wire.key(key, room))?;
+        let now = clock.now_coarse();
+        let mut opened = Ok(None);
+        let got = self.store.get_with(&key.bytes, now, &mut |record| {
+            opened = unpanicked(CODEC, || self.wire.open(&self.space, &key, record, now));
+        });
+        let _ = ROOM.try_with(|room| room.set(key.bytes));
+        got?;
+        let Some((value, stamp)) = opened? else { return Ok(None) };
+        let expires = self.limit(stamp).expires;
+        let is_alive = now.until(expires) > COARSE || expires > clock.now();
+        Ok(is_alive.then_some(value))
     }
 
     pub(crate) async fn get_async(&self, key: &KeyBytes, now: Timestamp) -> Result<Option<(V, Stamp)>> {

@@ -21,6 +21,8 @@ pub(crate) struct Settings<K, V> {
     pub(crate) memory: Option<usize>,
     pub(crate) ttl: Option<Duration>,
     pub(crate) tti: Option<Duration>,
+    /// How long who leads waits for other processes that compute the same key; `None` asks nobody.
+    pub(crate) wait: Option<Duration>,
     pub(crate) weigher: Option<Weigher<K, V>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) hasher: DefaultHashBuilder,

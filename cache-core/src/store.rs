@@ -1,22 +1,27 @@
 //! The byte half of the byte tier: a backend, a space in it, and the queue before it. It knows no types.
 
-use crate::backend::{AsyncBackend, Backend, Record, Space, Visit};
+use crate::backend::{AsyncBackend, Backend, Claim, Record, Space, Visit};
 use crate::behind::{Behind, Writes};
 use crate::dooms::{Before, Doom, Dooms};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fault::{BACKEND, Report, panicked, unpanicked, unpanicked_async};
-use crate::offload::offload;
+use crate::offload::{offload, offload_wait};
 use crate::stale::{Removal, Stale};
 use crate::time::Timestamp;
 use parking_lot::RwLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 /// One space of a backend.
 #[derive(Debug)]
 pub(crate) struct Store {
     backend: Arc<dyn Backend>,
     space: RwLock<Arc<Space>>,
+    /// The space as it was at first, and whether it is another by now: most never are, and a lock costs as much as a hit.
+    first: Arc<Space>,
+    changed: AtomicBool,
+    near: bool,
     behind: Option<Behind>,
     stale: Arc<Stale>,
     dooms: Arc<Dooms>,
@@ -40,7 +45,18 @@ impl Store {
         let invalid = || (Arc::clone(&dooms), Arc::clone(&stale));
         let queue = || Behind::new(Arc::clone(&backend), Arc::clone(&space), invalid(), Arc::clone(report));
         let behind = (writes == Writes::Behind).then(queue);
-        Store { backend, space: RwLock::new(space), behind, stale, dooms, unopened: AtomicBool::new(false) }
+        let (first, near) = (Arc::clone(&space), backend.is_near());
+        Store {
+            backend,
+            space: RwLock::new(space),
+            first,
+            changed: AtomicBool::new(false),
+            near,
+            behind,
+            stale,
+            dooms,
+            unopened: AtomicBool::new(false),
+        }
     }
 
     /// What others have removed and nobody has heeded yet.
@@ -88,11 +104,28 @@ impl Store {
             let mut space = Space::clone(&current);
             space.maxsize = maxsize();
             *current = Arc::new(space);
+            self.changed.store(true, Ordering::Release);
             if let Some(behind) = self.behind() {
                 behind.set_space(Arc::clone(&current));
             }
         }
         self.open()
+    }
+
+    /// Whether the backend is to be asked before other callers are.
+    pub(crate) fn is_near(&self) -> bool {
+        self.near
+    }
+
+    /// As [`get`](Self::get), where all is as it should be; else nothing is shown.
+    pub(crate) fn get_with(&self, key: &[u8], now: Timestamp, show: &mut dyn FnMut(&[u8])) -> Result<()> {
+        let quiet = self.behind.is_none() && !self.unopened.load(Ordering::Acquire) && self.dooms.of(key).is_none();
+        if !quiet {
+            return Ok(());
+        }
+        let changed = self.changed.load(Ordering::Acquire).then(|| self.space());
+        let space = changed.as_ref().unwrap_or(&self.first);
+        unpanicked(BACKEND, || self.backend.get_with(space, key, now, &mut |value, _| show(value)))
     }
 
     pub(crate) fn get(&self, key: &[u8], now: Timestamp) -> Result<Option<Record>> {
@@ -123,10 +156,11 @@ impl Store {
         }
     }
 
-    pub(crate) fn put(&self, key: &[u8], record: Record, now: Timestamp) -> Result<()> {
+    /// Puts. If the record only goes to the queue, it takes the claim with it.
+    pub(crate) fn put(&self, key: &[u8], (record, claim): (Record, &mut Option<Claim>), now: Timestamp) -> Result<()> {
         self.open_at_last();
         match self.behind() {
-            Some(behind) => behind.put(key, record, now),
+            Some(behind) => behind.put(key, (record, claim), now),
             None => {
                 let before = self.dooms.before();
                 unpanicked(BACKEND, || self.backend.put(&self.space(), key, &record, now))?;
@@ -148,6 +182,29 @@ impl Store {
         unpanicked_async(async { native.put(&self.space(), key, record, now).await }).await?;
         self.dooms.lift(key, before);
         Ok(())
+    }
+
+    /// Announces that `key` is computed here; none if it still is elsewhere after `wait`.
+    pub(crate) fn claim(&self, key: &[u8], wait: Duration) -> Result<Option<Claim>> {
+        unpanicked(BACKEND, || self.backend.claim(&self.space(), key, wait))
+    }
+
+    pub(crate) async fn claim_async(self: &Arc<Self>, key: &[u8], wait: Duration) -> Result<Option<Claim>> {
+        let space = self.space();
+        let native = unpanicked_async(async {
+            match self.backend.as_async().and_then(|native| native.claim(&space, key, wait)) {
+                Some(claiming) => claiming.await.map(Some),
+                None => Ok(None),
+            }
+        });
+        if let Some(claimed) = native.await? {
+            return Ok(claimed);
+        }
+        let (store, key) = (Arc::clone(self), key.to_vec());
+        let claim = move || store.claim(&key, wait);
+        let away = if wait.is_zero() { offload(claim) } else { offload_wait(claim) };
+        let nowhere = || Error::new(ErrorKind::Unavailable, "no thread could be started to wait for a claim");
+        away.await.unwrap_or_else(|| Err(nowhere()))
     }
 
     /// The backend's own asynchronous side, unless puts go to the queue anyway.

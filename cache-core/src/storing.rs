@@ -1,6 +1,6 @@
 //! The writing of one computed value to the backend, so that an invalidation meanwhile wins.
 
-use crate::backend::Record;
+use crate::backend::{Claim, Record};
 use crate::error::Result;
 use crate::flights::Flights;
 use crate::key::{Key, Value};
@@ -15,6 +15,8 @@ pub(crate) struct Posted<K: Key, V: Value> {
     pub(crate) flights: Arc<Flights<K, V>>,
     pub(crate) hash: u64,
     pub(crate) ticket: Ticket,
+    /// Held until the value is written or given up.
+    pub(crate) claim: Option<Claim>,
 }
 
 impl<K: Key, V: Value> Posted<K, V> {
@@ -49,16 +51,14 @@ impl<K: Key, V: Value> Storing<K, V> {
 
     /// Writes on this thread.
     pub(crate) fn run(mut self) -> Result<()> {
-        let Some(record) = self.record.take() else { return Ok(()) };
-        let put = self.store.put(&self.key, record, self.now);
+        let put = self.put();
         self.undo_if_invalidated()?;
         put
     }
 
     /// As [`run`](Self::run), where another value may be in its place: if that cannot be replaced, it goes.
     pub(crate) fn replace(mut self) -> Result<()> {
-        let Some(record) = self.record.take() else { return Ok(()) };
-        let put = self.store.put(&self.key, record, self.now);
+        let put = self.put();
         if put.is_err() {
             // The error of the put says enough.
             let _ = self.store.remove(&self.key);
@@ -86,6 +86,11 @@ impl<K: Key, V: Value> Storing<K, V> {
         let removed = store.remove_async(native, &self.key).await;
         self.posted.take().into_iter().for_each(|posted| posted.take());
         removed.and(put)
+    }
+
+    fn put(&mut self) -> Result<()> {
+        let (Some(record), Some(posted)) = (self.record.take(), &mut self.posted) else { return Ok(()) };
+        self.store.put(&self.key, (record, &mut posted.claim), self.now)
     }
 
     fn undo_if_invalidated(&mut self) -> Result<()> {

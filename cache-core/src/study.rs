@@ -83,8 +83,8 @@ impl<K: Key, V: Value> Cache<K, V> {
 
     /// Also those that the counters have forgotten.
     fn calls_ever(&self) -> u64 {
-        let (hits, misses) = self.memory.calls();
-        hits + misses
+        let calls = self.memory.calls();
+        calls.hits + calls.misses
     }
 }
 

@@ -70,7 +70,16 @@ pub(crate) fn coarse_clock() -> Option<Duration> {
     None
 }
 
-/// The same clock now.
+/// The time since 1970 as of the same tick.
+#[inline]
+pub(crate) fn coarse_wall_clock() -> Option<Duration> {
+    #[cfg(all(target_os = "linux", not(miri)))]
+    return read_clock(libc::CLOCK_REALTIME_COARSE);
+    #[cfg(not(all(target_os = "linux", not(miri))))]
+    None
+}
+
+/// The steady clock now.
 pub(crate) fn fine_clock() -> Option<Duration> {
     #[cfg(all(target_os = "linux", not(miri)))]
     return read_clock(libc::CLOCK_MONOTONIC);

@@ -40,6 +40,11 @@ impl Timestamp {
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// Wall-clock time, comparable between processes. It may jump.
     fn now(&self) -> Timestamp;
+    /// The same, or what it was up to 10 ms ago. Asked at each hit in a backend that lies near; what is about to expire is
+    /// looked at by [`now`](Self::now) once more. The default is `now` itself.
+    fn now_coarse(&self) -> Timestamp {
+        self.now()
+    }
     /// Time since some fixed moment. It never goes back. Deadlines in memory are microseconds on this scale.
     fn elapsed(&self) -> Duration;
     /// The same, or what it was up to 10 ms ago; never more. It never goes back either.
@@ -71,6 +76,12 @@ impl Clock for SystemClock {
         // A clock set before 1970 reads as 1970: everything stored looks as if it came from the future, and is a miss.
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
+    }
+
+    /// On Linux as of the kernel's last tick, as [`elapsed_coarse`](Clock::elapsed_coarse).
+    fn now_coarse(&self) -> Timestamp {
+        let coarse = system::coarse_wall_clock().and_then(|since| u64::try_from(since.as_micros()).ok());
+        coarse.map_or_else(|| self.now(), Timestamp)
     }
 
     fn elapsed(&self) -> Duration {

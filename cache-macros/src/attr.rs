@@ -39,6 +39,7 @@ pub(crate) struct Arguments {
     pub(crate) backend: Option<Argument<Expr>>,
     pub(crate) memory: Option<Argument<Expr>>,
     pub(crate) writes: Option<Argument<Expr>>,
+    pub(crate) wait: Option<Argument<Expr>>,
     pub(crate) codec: Option<Argument<Expr>>,
     pub(crate) version: Option<Argument<Expr>>,
     pub(crate) name: Option<Argument<Expr>>,
@@ -54,7 +55,7 @@ pub(crate) struct Arguments {
 }
 
 /// For the suggestion at an unknown name.
-const NAMES: [&str; 22] = [
+const NAMES: [&str; 23] = [
     "maxsize",
     "policy",
     "ttl",
@@ -65,6 +66,7 @@ const NAMES: [&str; 22] = [
     "backend",
     "memory",
     "writes",
+    "wait",
     "codec",
     "version",
     "name",
@@ -112,6 +114,7 @@ impl Arguments {
             "backend" => set(&mut self.backend, name, after_equals(input)?),
             "memory" => set(&mut self.memory, name, after_equals(input)?),
             "writes" => set(&mut self.writes, name, after_equals(input)?),
+            "wait" => set(&mut self.wait, name, after_equals(input)?),
             "codec" => set(&mut self.codec, name, after_equals(input)?),
             "version" => set(&mut self.version, name, after_equals(input)?),
             "name" => set(&mut self.name, name, after_equals(input)?),

@@ -113,6 +113,9 @@ use proc_macro::TokenStream;
 ///   one. Evaluated once, at the first call.
 /// - `memory = N`: entries kept in memory as well; `min(maxsize, 1024)` by default, 0 for none.
 /// - `writes = Through`: stored before the call returns; `Behind`: soon after.
+/// - `wait = "2s"`: a result is computed once among all processes that share the backend: who misses waits that long for
+///   another process that computes it, then computes too. Text as for `ttl`, or a `Duration`. Not by default;
+///   `CacheBuilder::wait` says what it costs.
 /// - `codec = Postcard`: how values become bytes: `Postcard`, `Bincode`, `Json`, `MessagePack` or `Cbor`, each behind its
 ///   feature, or an expression that gives one's own.
 /// - `name = ".."`: the function's name in the backend; its path by default. For methods the type of `self` and for

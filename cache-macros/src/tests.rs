@@ -11,7 +11,7 @@ const SAMPLES: [(&str, &str); 8] = [
         "fn f((a, b): (u8, u8), _: Option<&Id>, mut c: Id) -> X { #[cfg(unix)] a }",
     ),
     (
-        "backend = url(), memory = 0, writes = Behind, codec = Json, name = \"n\", on_error = log, maxsize = None",
+        "backend = url(), memory = 0, writes = Behind, wait = \"2s\", codec = Json, name = \"n\", on_error = log, maxsize = None",
         "pub(crate) async fn f<'a, T: Key + 'a, const N: usize>(x: &'a T) -> io::Result<Option<T>> where T: Debug + 'a { cfg!(windows) }",
     ),
     ("key = (self.id, x), backend = e, version = \"2\", cache_none = false", "fn f(&self, x: u8) -> Option<u8> { x }"),

@@ -2,13 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use memolith::{AsyncBackend, Backend, BoxFuture, Error, ErrorKind, Record, Result, Space, Timestamp, Visit, Watch};
+use memolith::backends::Memory;
+use memolith::{
+    AsyncBackend, Backend, BoxFuture, Claim, Error, ErrorKind, Record, Result, Space, Timestamp, Visit, Watch,
+};
 use std::collections::HashMap;
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, Weak};
 use std::task::Poll;
+use std::time::{Duration, Instant};
 
 /// A moment within an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,6 +28,7 @@ pub(crate) enum Moment {
     Removed,
     Clear,
     Cleared,
+    Claim,
 }
 
 type Hook = Arc<dyn Fn(Moment) + Send + Sync>;
@@ -46,8 +51,12 @@ pub(crate) struct Fake {
     hook: Mutex<Option<Hook>>,
     watch: Mutex<Option<Weak<dyn Watch>>>,
     native: bool,
+    claims: Option<Memory>,
     pub(crate) gets: AtomicU64,
     pub(crate) puts: AtomicU64,
+    /// Claims asked for, and those among them that may wait.
+    pub(crate) claims_asked: AtomicU64,
+    pub(crate) claims_awaited: AtomicU64,
 }
 
 impl Fake {
@@ -58,6 +67,16 @@ impl Fake {
     /// With an asynchronous side.
     pub(crate) fn native() -> Arc<Self> {
         Arc::new(Fake { native: true, ..Fake::default() })
+    }
+
+    /// One that keeps claims.
+    pub(crate) fn claiming() -> Arc<Self> {
+        Arc::new(Fake { claims: Some(Memory::new()), ..Fake::default() })
+    }
+
+    /// One that keeps claims, with an asynchronous side that does so too.
+    pub(crate) fn native_claiming() -> Arc<Self> {
+        Arc::new(Fake { native: true, claims: Some(Memory::new()), ..Fake::default() })
     }
 
     pub(crate) fn fault(&self, fault: Fault) {
@@ -176,6 +195,13 @@ impl Backend for Fake {
         self.moment(Moment::Removed)
     }
 
+    fn claim(&self, space: &Space, key: &[u8], wait: Duration) -> Result<Option<Claim>> {
+        self.claims_asked.fetch_add(1, Relaxed);
+        self.claims_awaited.fetch_add(u64::from(!wait.is_zero()), Relaxed);
+        self.moment(Moment::Claim)?;
+        self.claims.as_ref().map_or_else(|| Ok(Some(Claim::default())), |claims| claims.claim(space, key, wait))
+    }
+
     fn watch(&self, _: &Space, watch: Weak<dyn Watch>) {
         *self.watch.lock().unwrap() = Some(watch);
     }
@@ -215,6 +241,28 @@ impl AsyncBackend for Fake {
             breath().await;
             Backend::remove(self, space, key)
         })
+    }
+
+    fn claim<'a>(
+        &'a self,
+        space: &'a Space,
+        key: &'a [u8],
+        wait: Duration,
+    ) -> Option<BoxFuture<'a, Result<Option<Claim>>>> {
+        let claims = self.claims.as_ref()?;
+        self.claims_asked.fetch_add(1, Relaxed);
+        self.claims_awaited.fetch_add(u64::from(!wait.is_zero()), Relaxed);
+        Some(Box::pin(async move {
+            self.moment(Moment::Claim)?;
+            let start = Instant::now();
+            loop {
+                let claim = claims.claim(space, key, Duration::ZERO)?;
+                if claim.is_some() || start.elapsed() >= wait {
+                    return Ok(claim);
+                }
+                breath().await;
+            }
+        }))
     }
 }
 

@@ -4,6 +4,8 @@ mod async_;
 #[cfg(feature = "postcard")]
 mod behind;
 mod cache;
+#[cfg(feature = "postcard")]
+mod claims;
 #[cfg(all(feature = "sqlite", feature = "postcard"))]
 mod damage;
 mod departures;

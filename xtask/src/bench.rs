@@ -46,7 +46,16 @@ fn split(arguments: &[String]) -> (Option<&String>, &[String]) {
 /// The programs of `benches/compare`, which race us against others, and what stands in other `benches` directories.
 fn themes(files: &[PathBuf]) -> Vec<Theme> {
     let races = workspace::targets(files, "benches/compare/src/bin").into_iter().map(|race| Theme {
-        arguments: words(&["run", "--quiet", "--profile", "bench", "--package", "compare", "--bin", &race.name]),
+        arguments: words(&[
+            "run",
+            "--quiet",
+            "--profile",
+            "bench",
+            "--package",
+            "memolith-compare",
+            "--bin",
+            &race.name,
+        ]),
         name: race.name,
     });
     let benches = workspace::targets(files, "benches").into_iter().map(|bench| {
@@ -87,7 +96,7 @@ mod tests {
         let themes = themes(&files.map(PathBuf::from));
         let commands: Vec<_> = themes.iter().map(|theme| theme.arguments.join(" ")).collect();
         let expected = [
-            "run --quiet --profile bench --package compare --bin hits",
+            "run --quiet --profile bench --package memolith-compare --bin hits",
             "bench --quiet --all-features --manifest-path cache-core/Cargo.toml --bench wheel",
         ];
         assert_eq!(commands, expected);

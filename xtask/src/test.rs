@@ -22,9 +22,15 @@ pub(crate) fn steps() -> Vec<Step> {
             .with("CARGO_TARGET_DIR", shuttle),
         Step::cargo("loom models", "test --no-fail-fast -p memolith-core --lib loom_models")
             .with("RUSTFLAGS", "--cfg loom")
-            .with("CARGO_TARGET_DIR", loom),
+            .with("CARGO_TARGET_DIR", &loom),
+        Step::cargo(
+            "loom models, shared map",
+            "test --no-fail-fast -p memolith-backends --features shared --lib loom_models",
+        )
+        .with("RUSTFLAGS", "--cfg loom")
+        .with("CARGO_TARGET_DIR", loom),
         Step::cargo("xtask", "test --no-fail-fast -p xtask"),
-        Step::cargo("races", "test --no-fail-fast -p compare --lib"),
+        Step::cargo("races", "test --no-fail-fast -p memolith-compare --lib"),
         Step::here("examples", examples::run),
     ]
 }

@@ -54,6 +54,31 @@ impl Iterator for Fresh {
     }
 }
 
+/// Random numbers below a bound, without end, each as likely as any.
+#[derive(Clone, Debug)]
+pub struct Uniform {
+    bound: u64,
+    random: Random,
+}
+
+impl Uniform {
+    /// Numbers below `bound`; those of different sources differ.
+    #[must_use]
+    pub fn new(bound: usize, source: u64) -> Self {
+        Uniform { bound: bound as u64, random: Random::new(source + 4) }
+    }
+}
+
+impl Iterator for Uniform {
+    type Item = u64;
+
+    /// By a multiplication: a division would take as long as some of what is measured.
+    #[inline]
+    fn next(&mut self) -> Option<u64> {
+        Some(((u128::from(self.random.next()) * u128::from(self.bound)) >> 64) as u64)
+    }
+}
+
 /// A generator of random numbers, the same in each run (xorshift64*; Vigna, 2016).
 #[derive(Clone, Debug)]
 pub(crate) struct Random(u64);
@@ -160,6 +185,12 @@ mod tests {
     fn fresh_keys_differ_within_and_between_sources() {
         let keys: HashSet<u64> = (0..4).flat_map(|source| Fresh::new(source).take(1_000)).collect();
         assert_eq!(keys.len(), 4_000);
+    }
+
+    #[test]
+    fn uniform_numbers_are_all_there_and_none_is_at_the_bound() {
+        let seen: HashSet<u64> = Uniform::new(100, 1).take(10_000).collect();
+        assert_eq!((seen.len(), seen.iter().max()), (100, Some(&99)));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! How memolith compares: what the races share. A theme is a program in `src/bin`.
 
+mod beside;
 mod chart;
 mod clock;
 mod keys;
@@ -12,12 +13,14 @@ mod race;
 mod rate;
 mod report;
 mod standings;
+pub mod stores;
 mod table;
 mod trace;
 
+pub use beside::{Beside, serve};
 pub use chart::{Bar, Chart};
 pub use clock::{cpu_time, pin};
-pub use keys::{Fresh, Stream, shuffled, text_key, text_value, uniform, zipf};
+pub use keys::{Fresh, Stream, Uniform, shuffled, text_key, text_value, uniform, zipf};
 pub use machine::cores;
 pub use options::Options;
 pub use pair::{Entrant, Pair};
@@ -25,6 +28,6 @@ pub use patterns::patterns;
 pub use race::{Contender, Measure, Race, Work};
 pub use rate::rate;
 pub use report::Report;
-pub use standings::{Role, Standings, median};
+pub use standings::{Role, Standings, median, nanos, ratio};
 pub use table::{Table, grouped};
 pub use trace::traces;

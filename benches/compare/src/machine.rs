@@ -5,8 +5,19 @@ use std::process::Command;
 use std::{env, fs};
 
 /// The packages whose versions matter, as the lock file calls them.
-const RIVALS: &[&str] =
-    &["cached", "foyer-memory", "hashbrown", "memoize", "moka", "papaya", "quick_cache", "rusqlite", "schnellru"];
+const RIVALS: &[&str] = &[
+    "cached",
+    "fjall",
+    "foyer-memory",
+    "hashbrown",
+    "heed",
+    "memoize",
+    "moka",
+    "papaya",
+    "quick_cache",
+    "rusqlite",
+    "schnellru",
+];
 
 /// Cores that this program may use.
 #[must_use]

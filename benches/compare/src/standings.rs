@@ -21,6 +21,8 @@ pub(crate) struct Standing {
     pub(crate) name: String,
     pub(crate) role: Role,
     pub(crate) nanos: Vec<f64>,
+    /// The same by the time of day, whatever is measured.
+    pub(crate) wall: Vec<f64>,
     /// Whether the threads of a round ran side by side.
     pub(crate) fair: Vec<bool>,
 }
@@ -60,6 +62,47 @@ impl Standings {
         let medians = self.medians();
         let peers = (0..self.all.len()).filter(|&at| self.all[at].role == Role::Peer);
         self.over(peers.min_by(|&a, &b| medians[a].total_cmp(&medians[b])))
+    }
+
+    /// The median of `name`, in nanoseconds; `None` if nobody is called so, as below.
+    #[must_use]
+    pub fn median_of(&self, name: &str) -> Option<f64> {
+        let standing = self.named(name)?;
+        Some(fair_median(standing.nanos.iter().copied().zip(standing.fair.iter().copied()).collect()))
+    }
+
+    /// The median of `name` by the time of day, in nanoseconds: with what it waited, and what others took of its core.
+    #[must_use]
+    pub fn wall_of(&self, name: &str) -> Option<f64> {
+        Some(median(self.named(name)?.wall.clone()))
+    }
+
+    /// The best round of `name`, in nanoseconds.
+    #[must_use]
+    pub fn least_of(&self, name: &str) -> Option<f64> {
+        self.named(name)?.nanos.iter().copied().min_by(f64::total_cmp)
+    }
+
+    /// The median ratio of `name` to `base` within a round.
+    #[must_use]
+    pub fn ratio_of(&self, name: &str, base: &str) -> Option<f64> {
+        self.within_rounds(name, base, |nanos, base| nanos / base)
+    }
+
+    /// By how many nanoseconds `name` is slower than `base` within a round, the median.
+    #[must_use]
+    pub fn excess_of(&self, name: &str, base: &str) -> Option<f64> {
+        self.within_rounds(name, base, |nanos, base| nanos - base)
+    }
+
+    fn named(&self, name: &str) -> Option<&Standing> {
+        self.all.iter().find(|standing| standing.name == name)
+    }
+
+    fn within_rounds(&self, name: &str, base: &str, figure: impl Fn(f64, f64) -> f64) -> Option<f64> {
+        let (standing, base) = (self.named(name)?, self.named(base)?);
+        let round = |at: usize| (figure(standing.nanos[at], base.nanos[at]), standing.fair[at] && base.fair[at]);
+        Some(fair_median((0..standing.nanos.len()).map(round).collect()))
     }
 
     fn over(&self, base: Option<usize>) -> Vec<Option<f64>> {
@@ -118,12 +161,14 @@ pub fn median(mut figures: Vec<f64>) -> f64 {
 }
 
 /// As tables show it: one digit after the point below a hundred.
-pub(crate) fn nanos(figure: f64) -> String {
+#[must_use]
+pub fn nanos(figure: f64) -> String {
     if figure < 99.95 { format!("{figure:.1}") } else { format!("{figure:.0}") }
 }
 
-/// As tables show it.
-pub(crate) fn ratio(figure: Option<f64>) -> String {
+/// As tables show it; nothing where there is none.
+#[must_use]
+pub fn ratio(figure: Option<f64>) -> String {
     figure.map_or_else(String::new, |figure| format!("{figure:.2}"))
 }
 
@@ -132,7 +177,14 @@ mod tests {
     use super::*;
 
     fn standing(name: &str, role: Role, nanos: [f64; 6], unfair: usize) -> Standing {
-        Standing { name: name.to_owned(), role, nanos: nanos.to_vec(), fair: (0..6).map(|at| at >= unfair).collect() }
+        let fair = (0..6).map(|at| at >= unfair).collect();
+        Standing {
+            name: name.to_owned(),
+            role,
+            nanos: nanos.to_vec(),
+            wall: nanos.map(|nanos| nanos * 2.0).to_vec(),
+            fair,
+        }
     }
 
     #[test]
@@ -145,6 +197,17 @@ mod tests {
         assert_eq!(standings.over_best_peer()[2], Some(1.0 / 3.0));
         let lines: Vec<String> = standings.table().to_string().lines().map(str::to_owned).collect();
         assert!(lines[2].starts_with("| floor |") && lines[4].starts_with("| slow |"), "{lines:?}");
+    }
+
+    #[test]
+    fn one_is_held_against_another_by_name() {
+        let base = standing("base", Role::Peer, [1.0, 2.0, 4.0, 1.0, 2.0, 4.0], 0);
+        let ours = standing("ours", Role::Ours, [3.0, 4.0, 6.0, 3.0, 4.0, 6.0], 0);
+        let standings = Standings::new(vec![base, ours]);
+        assert_eq!((standings.median_of("ours"), standings.least_of("ours")), (Some(4.0), Some(3.0)));
+        assert_eq!((standings.ratio_of("ours", "base"), standings.excess_of("ours", "base")), (Some(2.0), Some(2.0)));
+        assert_eq!(standings.wall_of("ours"), Some(8.0));
+        assert_eq!((standings.ratio_of("ours", "nobody"), standings.median_of("nobody")), (None, None));
     }
 
     #[test]

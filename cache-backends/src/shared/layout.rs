@@ -31,8 +31,8 @@ pub(super) const SESSION: usize = 8;
 pub(super) const LANE: usize = SPACES * 2;
 /// Slots of a bucket.
 pub(super) const SLOTS: usize = 14;
-/// Words of a bucket: a line of slots and a line of scores.
-pub(super) const BUCKET: usize = 16;
+/// Words of a bucket: a line of slots.
+pub(super) const BUCKET: usize = 8;
 /// Words of an entry are counted in pairs, so that a place has 21 bits in a stripe of 32 MiB.
 pub(super) const UNIT: usize = 2;
 /// Bits of a place: units within a stripe's data.
@@ -79,6 +79,7 @@ struct Stripe {
     generations: usize,
     segments: usize,
     buckets: usize,
+    scores: usize,
     links: usize,
     words: usize,
 }
@@ -101,9 +102,11 @@ impl Layout {
         let generations = books + SPACES * SPACE_BOOK;
         let segment_books = generations + segments;
         let bucket_lines = (segment_books + segments * SEGMENT_BOOK).next_multiple_of(BUCKET);
-        let links = bucket_lines + buckets * BUCKET;
+        let scores = bucket_lines + buckets * BUCKET;
+        let links = scores + buckets * SLOTS / 2;
         let words = (links + buckets * SLOTS).next_multiple_of(PAGE);
-        let stripe = Stripe { books, generations, segments: segment_books, buckets: bucket_lines, links, words };
+        let stripe =
+            Stripe { books, generations, segments: segment_books, buckets: bucket_lines, scores, links, words };
         let data = STRIPES_AT + stripes * words;
         let words = data + (stripes * segments * segment).next_multiple_of(PAGE);
         Some(Layout { stripes, buckets, segments, segment, data, words, stripe })
@@ -185,6 +188,11 @@ impl Layout {
         self.stripe(stripe) + self.stripe.buckets
     }
 
+    /// The first scores of a stripe; there is half a word for each slot.
+    pub(super) fn scores(&self, stripe: usize) -> usize {
+        self.stripe(stripe) + self.stripe.scores
+    }
+
     /// The first link of a stripe; there is one for each slot.
     pub(super) fn links(&self, stripe: usize) -> usize {
         self.stripe(stripe) + self.stripe.links
@@ -223,6 +231,8 @@ mod tests {
         assert_eq!(layout.buckets(0) % 8, 0);
         assert!(layout.lane(SESSIONS - 1, LANES - 1) + LANE <= layout.stripe(0));
         assert!(layout.segment_book(0, layout.segments - 1) + SEGMENT_BOOK <= layout.buckets(0));
+        assert_eq!(layout.scores(0), layout.buckets(0) + layout.buckets * BUCKET);
+        assert!(layout.scores(0) + layout.buckets * SLOTS / 2 <= layout.links(0));
         assert!(layout.links(0) + layout.buckets * SLOTS <= layout.stripe(1));
         assert!(layout.stripe(layout.stripes) <= layout.data);
         assert!(layout.segment_at(layout.stripes - 1, layout.segments - 1) + layout.segment <= layout.words);

@@ -59,8 +59,8 @@ where
         format!("{name}#{:016x}", self.key_shape)
     }
 
-    fn key(&self, key: &K) -> Result<KeyBytes> {
-        keys::encode(key, self.fidelity)
+    fn key(&self, key: &K, room: Vec<u8>) -> Result<KeyBytes> {
+        keys::encode(key, self.fidelity, room)
     }
 
     fn seal(&self, space: &str, key: &KeyBytes, value: &V, stamp: Stamp) -> Result<Vec<u8>> {

@@ -75,11 +75,13 @@ impl Fidelity {
 /// # Errors
 /// [`ErrorKind::Codec`] for a key without a form in bytes, such as a path that is not UTF-8, and for a checked one that
 /// does not come back from its bytes.
-pub(crate) fn encode<K>(key: &K, fidelity: Fidelity) -> Result<KeyBytes>
+pub(crate) fn encode<K>(key: &K, fidelity: Fidelity, room: Vec<u8>) -> Result<KeyBytes>
 where
     K: Serialize + DeserializeOwned + Eq,
 {
-    let mut bytes = Vec::with_capacity(HASHED);
+    let mut bytes = room;
+    bytes.clear();
+    bytes.reserve(HASHED);
     write::write(key, &mut bytes).map_err(|fault| {
         Error::new(ErrorKind::Codec, "the key has no form in bytes, cache by a key of plain data").with_source(fault)
     })?;

@@ -37,8 +37,8 @@ pub(crate) struct Stamp {
 pub(crate) trait Wire<K, V>: Send + Sync {
     /// The name of a function's space: `name` and the shape of `K`, so that keys of another type are other entries.
     fn space(&self, name: &str) -> String;
-    /// The canonical bytes of `key`.
-    fn key(&self, key: &K) -> Result<KeyBytes>;
+    /// The canonical bytes of `key`, in the vector `room`, whatever was in there.
+    fn key(&self, key: &K, room: Vec<u8>) -> Result<KeyBytes>;
     /// The record of `value` under `key` in the space called `space`: header, checksum, encoded value.
     fn seal(&self, space: &str, key: &KeyBytes, value: &V, stamp: Stamp) -> Result<Vec<u8>>;
     /// The value in `record`, verified before anything is decoded; `None` if it has expired, an error if it is not ours.

@@ -16,18 +16,23 @@
 //!   more than a minute after the entry's last use. Which entries leave under `max_bytes` alone is not pinned down.
 //! - **Expiry.** A record is answered while `now < expires` and never after.
 //! - **Threads.** Every method from any of them, with [`ErrorKind::Busy`] as the only error.
-//! - **Leave.** `open` may answer [`ErrorKind::Unsupported`] to bounds or a policy it
+//! - **Claims** exclude each other: of one key one is held, and who waits for it goes on as soon as it ends.
+//!   Other keys may wait with it, but not beyond their own time.
+//! - **Leave.** A backend without claims gives every one.
+//!   `open` may answer [`ErrorKind::Unsupported`] to bounds or a policy it
 //!   cannot keep, and `scan` may answer it always; then nothing more is demanded of them.
 //!
 //! Every function uses spaces of its own with names never used before, so a place may be shared by all of them.
 
 mod bounds;
 mod bytes;
+mod claims;
 mod model;
 mod threads;
 
 pub use bounds::{max_bytes, maxsize, shrink};
 pub use bytes::{batches, expiry, hostile_keys, reopened, replace_and_remove, round_trip, scan, spaces_apart};
+pub use claims::claims;
 pub use model::policy;
 pub use threads::hammer;
 
@@ -55,6 +60,7 @@ pub fn run(make: impl Fn() -> Arc<dyn Backend>) {
         policy(&*make(), rule);
     }
     hammer(&*make());
+    claims(&*make());
 }
 
 /// A space that no run has used before.

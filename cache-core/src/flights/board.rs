@@ -110,6 +110,11 @@ impl<K: Key, V: Value> Board<K, V> {
         self.find(hash, |posted| is_doomed(posted.stage) && posted.hash == hash && key.is(&posted.key)).is_some()
     }
 
+    pub(super) fn is_forgotten<Q: KeyRef<K> + ?Sized>(&mut self, hash: u64, key: &Q) -> bool {
+        self.find(hash, |posted| posted.stage == Stage::Forgotten && posted.hash == hash && key.is(&posted.key))
+            .is_some()
+    }
+
     /// The value that is computed for `key` will not be kept, and the one that is being written is doomed.
     #[inline]
     pub(super) fn forget<Q: KeyRef<K> + ?Sized>(&mut self, hash: u64, key: &Q) {

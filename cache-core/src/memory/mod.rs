@@ -22,6 +22,7 @@ mod table;
 mod tests;
 mod writes;
 
+use crate::counts::Calls;
 use crate::eviction::{Marks, Policy, Slot};
 use crate::key::{Key, Value};
 use crate::lock::Lock;
@@ -164,13 +165,20 @@ impl<K: Key, V: Value> Memory<K, V> {
     }
 
     /// The sum of what all threads have counted.
-    pub(crate) fn calls(&self) -> (u64, u64) {
+    pub(crate) fn calls(&self) -> Calls {
         self.stripes.calls()
     }
 
     #[inline]
     pub(crate) fn count_hit(&self) {
         self.count(|stripe| &stripe.hits);
+    }
+
+    /// A hit that the backend gave.
+    #[inline]
+    pub(crate) fn count_backend_hit(&self) {
+        self.count_hit();
+        self.count(|stripe| &stripe.backend_hits);
     }
 
     #[inline]

@@ -81,8 +81,8 @@ fn come_and_go(policy: Policy) {
         }
     });
     assert!(tier.len(|| 0) <= 2);
-    let (hits, misses) = tier.calls();
-    assert!(hits <= 3 && misses == 0);
+    let calls = tier.calls();
+    assert!(calls.hits <= 3 && calls.misses == 0);
     drop(tier);
     assert_eq!(ALIVE.load(Relaxed), 0, "an entry is kept, or was dropped twice");
 }

@@ -132,8 +132,8 @@ impl Tier {
 
     /// What has to be true when nobody is left.
     fn end(self) {
-        let (hits, misses) = self.memory.calls();
-        assert_eq!(hits + misses, self.calls.load(SeqCst));
+        let calls = self.memory.calls();
+        assert_eq!(calls.hits + calls.misses, self.calls.load(SeqCst));
         drop(self.memory);
         assert_eq!(self.alive.load(SeqCst), 0, "an entry is kept, or was dropped twice");
     }

@@ -3,6 +3,7 @@
 #![expect(unsafe_code, reason = "a stripe is found by a pointer that its thread has set")]
 
 use super::segments::{Segments, allocate};
+use crate::counts::Calls;
 use crate::eviction::{EPOCH_BITS, Slot, Trace};
 use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, fence, planted};
 use crate::system;
@@ -32,6 +33,8 @@ pub(super) struct Stripe {
     clock: AtomicU64,
     pub(super) hits: AtomicU64,
     pub(super) misses: AtomicU64,
+    /// Those of the hits that the backend gave.
+    pub(super) backend_hits: AtomicU64,
     /// When this thread last hit each slot, in a small memory tier: then no hit writes what other threads read.
     stamps: Box<[AtomicU64]>,
     log: Box<[AtomicU32]>,
@@ -117,10 +120,12 @@ impl Stripes {
         near.fold(mark, |latest, stripe| latest.max(stripe.stamped(slot)))
     }
 
-    /// The sums of hits and misses.
-    pub(super) fn calls(&self) -> (u64, u64) {
-        self.all().fold((0, 0), |(hits, misses), stripe| {
-            (hits + stripe.hits.load(Relaxed), misses + stripe.misses.load(Relaxed))
+    /// The sums of what all threads have counted.
+    pub(super) fn calls(&self) -> Calls {
+        self.all().fold(Calls::default(), |calls, stripe| Calls {
+            hits: calls.hits + stripe.hits.load(Relaxed),
+            misses: calls.misses + stripe.misses.load(Relaxed),
+            backend_hits: calls.backend_hits + stripe.backend_hits.load(Relaxed),
         })
     }
 
@@ -191,6 +196,7 @@ impl Stripes {
             clock: AtomicU64::new(0),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
+            backend_hits: AtomicU64::new(0),
             stamps,
             log: (0..log).map(|_| AtomicU32::new(0)).collect(),
             logged: AtomicU32::new(0),

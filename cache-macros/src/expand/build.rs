@@ -69,7 +69,7 @@ fn duration(root: &TokenStream, time: &Time) -> TokenStream {
 
 fn persistent(model: &Model, store: &Store) -> Vec<TokenStream> {
     let root = &model.root;
-    let Store { backend, memory, writes, codec, on_error, .. } = store;
+    let Store { backend, memory, writes, wait, codec, on_error, .. } = store;
     let codec = match codec {
         Codec::Ours(name) => quote!(#root::codec::#name),
         Codec::Given(expr) => quote!(#expr),
@@ -79,6 +79,7 @@ fn persistent(model: &Model, store: &Store) -> Vec<TokenStream> {
     let on_error = on_error.iter().map(|f| quote!(.on_error(#f)));
     let memory = memory.iter().map(|entries| quote!(.memory(#entries)));
     let writes = writes.iter().map(|mode| quote!(.writes(#root::Writes::#mode)));
+    let wait = wait.iter().map(|time| duration(root, time)).map(|time| quote!(.wait(#time)));
     let place = quote! {
         .backend(
             #root::claim(&#space, || {
@@ -90,7 +91,7 @@ fn persistent(model: &Model, store: &Store) -> Vec<TokenStream> {
             #codec,
         )
     };
-    on_error.chain(memory).chain(writes).chain([place]).collect()
+    on_error.chain(memory).chain(writes).chain(wait).chain([place]).collect()
 }
 
 /// The name of the function's space, as an expression: `path@16hex` or `path@v:VERSION`.

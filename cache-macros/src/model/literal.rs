@@ -2,7 +2,7 @@
 
 use syn::{Error, Expr, ExprLit, Lit, LitStr};
 
-/// A time to live.
+/// A span of time.
 pub(crate) enum Time {
     Millis(u64),
     Given(Expr),
@@ -15,11 +15,19 @@ pub(crate) enum Bytes {
 }
 
 impl Time {
-    pub(crate) fn new(expr: Expr, name: &str) -> Result<Self, Error> {
-        let zero = |place: &Expr| {
-            let message = format!("a `{name}` of zero keeps nothing: for no cache at all write `maxsize = 0`");
-            Error::new_spanned(place, message)
-        };
+    /// How long entries live.
+    pub(crate) fn life(expr: Expr, name: &str) -> Result<Self, Error> {
+        let zero = format!("a `{name}` of zero keeps nothing: for no cache at all write `maxsize = 0`");
+        Self::new(expr, name, &zero)
+    }
+
+    /// How long others are waited for.
+    pub(crate) fn wait(expr: Expr) -> Result<Self, Error> {
+        Self::new(expr, "wait", "a `wait` of zero waits for nobody: write how long, or remove it")
+    }
+
+    fn new(expr: Expr, name: &str, if_zero: &str) -> Result<Self, Error> {
+        let zero = |place: &Expr| Error::new_spanned(place, if_zero);
         if let Some(text) = text(&expr) {
             return match millis(&text.value()) {
                 Some(0) => Err(zero(&expr)),

@@ -32,6 +32,7 @@ pub(crate) struct Store {
     pub(crate) backend: Expr,
     pub(crate) memory: Option<Expr>,
     pub(crate) writes: Option<Ident>,
+    pub(crate) wait: Option<Time>,
     pub(crate) codec: Codec,
     pub(crate) name: Option<Expr>,
     pub(crate) version: Version,
@@ -74,8 +75,8 @@ impl Settings {
         Settings {
             maxsize: bound(arguments.maxsize, errors),
             policy: arguments.policy.and_then(|given| kept(word(given, &POLICIES), errors)),
-            ttl: arguments.ttl.and_then(|given| kept(Time::new(given.value, "ttl"), errors)),
-            tti: arguments.tti.and_then(|given| kept(Time::new(given.value, "tti"), errors)),
+            ttl: arguments.ttl.and_then(|given| kept(Time::life(given.value, "ttl"), errors)),
+            tti: arguments.tti.and_then(|given| kept(Time::life(given.value, "tti"), errors)),
             max_bytes: arguments.max_bytes.and_then(|given| kept(Bytes::new(given.value), errors)),
             weigh: arguments.weigh.map(|given| given.value),
             on_evict: arguments.on_evict.and_then(|given| kept(listener(given, &arguments.key), errors)),
@@ -84,6 +85,7 @@ impl Settings {
                 Persistence {
                     memory: arguments.memory,
                     writes: arguments.writes,
+                    wait: arguments.wait,
                     codec: arguments.codec,
                     name: arguments.name,
                     version: arguments.version,
@@ -100,6 +102,7 @@ impl Settings {
 struct Persistence {
     memory: Option<Argument<Expr>>,
     writes: Option<Argument<Expr>>,
+    wait: Option<Argument<Expr>>,
     codec: Option<Argument<Expr>>,
     name: Option<Argument<Expr>>,
     version: Option<Argument<Expr>>,
@@ -112,9 +115,9 @@ fn store(
     tokens: Version,
     errors: &mut Vec<Error>,
 ) -> Option<Store> {
-    let Persistence { memory, writes, codec, name, version, on_error } = persistence;
+    let Persistence { memory, writes, wait, codec, name, version, on_error } = persistence;
     let Some(backend) = backend else {
-        for idle in [memory, writes, codec, name, version, on_error].into_iter().flatten() {
+        for idle in [memory, writes, wait, codec, name, version, on_error].into_iter().flatten() {
             let message =
                 format!("`{}` means something only with a backend: add `backend = ..`, or remove it", idle.name);
             errors.push(Error::new(idle.span(), message));
@@ -128,6 +131,7 @@ fn store(
         backend: backend.value,
         memory: memory.map(|given| given.value),
         writes: writes.and_then(|given| kept(word(given, &WRITES), errors)),
+        wait: wait.and_then(|given| kept(Time::wait(given.value), errors)),
         codec: codec
             .map_or_else(|| Codec::Ours(Ident::new("Postcard", Span::mixed_site())), |given| self::codec(given.value)),
         name: name.map(|given| given.value),

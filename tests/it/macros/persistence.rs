@@ -1,9 +1,10 @@
-//! `backend`, `memory`, `writes`, `codec`, `on_error`.
+//! `backend`, `memory`, `writes`, `wait`, `codec`, `on_error`.
 
 use memolith::backends::Memory;
-use memolith::{Backend, Codec, Error, ErrorKind, Policy, Record, Result, Space, Timestamp, lru_cache};
+use memolith::{Backend, Claim, Codec, Error, ErrorKind, Policy, Record, Result, Space, Timestamp, lru_cache};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
 
 /// A backend that remembers how it was used, over one in memory.
 #[derive(Debug, Default)]
@@ -11,6 +12,7 @@ pub(super) struct Recorder {
     inner: Memory,
     pub(super) spaces: Mutex<Vec<Space>>,
     puts: AtomicU32,
+    claims: AtomicU32,
 }
 
 impl Recorder {
@@ -48,6 +50,11 @@ impl Backend for Recorder {
     fn len(&self, space: &Space) -> Result<u64> {
         self.inner.len(space)
     }
+
+    fn claim(&self, space: &Space, key: &[u8], wait: Duration) -> Result<Option<Claim>> {
+        self.claims.fetch_add(1, SeqCst);
+        self.inner.claim(space, key, wait)
+    }
 }
 
 static STORE: LazyLock<Arc<Recorder>> = LazyLock::new(Arc::default);
@@ -78,6 +85,29 @@ fn results_live_in_the_backend() {
     assert!(space.ttl.is_some());
     assert!(embed::invalidate("a", "b").is_ok_and(|was_there| was_there));
     assert_eq!(embed::get("a", "b"), None);
+}
+
+static CLAIMED: LazyLock<Arc<Recorder>> = LazyLock::new(Arc::default);
+const BRIEFLY: Duration = Duration::from_millis(20);
+
+#[lru_cache(backend = CLAIMED.clone(), wait = "1m30s")]
+fn lingering(x: u8) -> u8 {
+    x
+}
+
+#[lru_cache(backend = CLAIMED.clone(), wait = BRIEFLY)]
+async fn hasty(x: u8) -> Result<u8> {
+    Ok(x)
+}
+
+#[test]
+fn keys_are_claimed_on_request() {
+    assert_eq!(STORE.claims.load(SeqCst), 0);
+    assert_eq!((lingering(1), lingering(1), lingering(2)), (1, 1, 2));
+    assert_eq!(CLAIMED.claims.load(SeqCst), 2);
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    assert!(runtime.is_ok_and(|runtime| runtime.block_on(hasty(3)).is_ok_and(|value| value == 3)));
+    assert_eq!(CLAIMED.claims.load(SeqCst), 3);
 }
 
 /// Each way to say where: a URL, text, an expression, a backend, a shared one, a result of either.

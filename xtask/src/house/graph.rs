@@ -47,7 +47,7 @@ pub(super) fn duplicates(_: &[Source]) -> Result<Vec<String>, String> {
 pub(super) fn licences(_: &[Source]) -> Result<Vec<String>, String> {
     let path = workspace::root().join("deny.toml");
     let text = fs::read_to_string(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
-    let allowed = allowed(&text);
+    let (allowed, exceptions) = (allowed(&text), exceptions(&text));
     let tree = workspace::cargo_output(&[
         "tree",
         "--workspace",
@@ -62,7 +62,9 @@ pub(super) fn licences(_: &[Source]) -> Result<Vec<String>, String> {
     ])?;
     let mut faults = Vec::new();
     for (licence, package) in tree.lines().filter_map(|line| line.split_once('|')) {
-        if !satisfied(licence, &allowed) {
+        let excepted = exceptions.iter().find(|(name, _)| package.split(' ').next() == Some(name));
+        let its_own = excepted.is_some_and(|(_, allowed)| satisfied(licence, allowed));
+        if !its_own && !satisfied(licence, &allowed) {
             faults.push(format!("{package}: its licence `{licence}` is not in deny.toml"));
         }
     }
@@ -78,6 +80,17 @@ fn allowed(deny: &str) -> Vec<&str> {
     list.split('"').skip(1).step_by(2).collect()
 }
 
+/// The crates of the `exceptions = [..]` list, one a line, and what each is allowed beside.
+fn exceptions(deny: &str) -> Vec<(&str, Vec<&str>)> {
+    let list = deny.split("\nexceptions = [\n").nth(1).and_then(|rest| rest.split("\n]").next()).unwrap_or_default();
+    list.lines().filter_map(exception).collect()
+}
+
+fn exception(line: &str) -> Option<(&str, Vec<&str>)> {
+    let mut quoted = line.split('"').skip(1).step_by(2);
+    Some((quoted.next()?, quoted.collect()))
+}
+
 /// Whether one side of an expression of licences with `OR` (or the old `/`) is allowed as a whole.
 fn satisfied(expression: &str, allowed: &[&str]) -> bool {
     let expression = expression.replace(['(', ')'], "").replace('/', " OR ");
@@ -89,12 +102,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_licence_is_satisfied_by_one_side() {
+    fn a_licence_is_satisfied_by_one_side_or_by_an_exception() {
         let allowed = allowed("[bans]\n[licenses]\nallow = [\n  \"MIT\",\n  \"Unicode-3.0\",\n]\n");
         assert_eq!(allowed, ["MIT", "Unicode-3.0"]);
         for good in ["MIT", "MIT OR Apache-2.0", "Apache-2.0/MIT", "(MIT OR Apache-2.0) AND Unicode-3.0"] {
             assert!(satisfied(good, &allowed), "{good}");
         }
+        let deny = "allow = [\n]\nexceptions = [\n  { crate = \"a\", allow = [\"0BSD\"] },\n]\n";
+        assert_eq!(exceptions(deny), [("a", vec!["0BSD"])]);
         for bad in ["", "GPL-3.0", "Apache-2.0", "MIT AND GPL-3.0"] {
             assert!(!satisfied(bad, &allowed), "{bad}");
         }

@@ -32,7 +32,7 @@ type Args = (u64, String);
 fn a_value_comes_back_with_its_stamp() {
     let wire = wire::<Args, Vec<f32>>();
     let space = wire.space("area");
-    let key = wire.key(&(7, "disc".into())).unwrap();
+    let key = wire.key(&(7, "disc".into()), vec![]).unwrap();
     let record = wire.seal(&space, &key, &vec![1.5, -0.0], stamp()).unwrap();
     let (value, stamp_back) = wire.open(&space, &key, &record, NOW).unwrap().unwrap();
     assert_eq!(value, [1.5, -0.0]);
@@ -44,7 +44,7 @@ fn golden_record() {
     let wire = wire::<u8, u8>();
     let space = wire.space("f");
     assert_eq!(space, "f#c6ada5134aeb7bee");
-    let key = wire.key(&5).unwrap();
+    let key = wire.key(&5, vec![]).unwrap();
     let record = wire.seal(&space, &key, &7, stamp()).unwrap();
     assert_eq!(record.len(), 57);
     assert_eq!(u128::from_le_bytes(record[40..56].try_into().unwrap()), 307289685946226384994736170776289363193);
@@ -81,7 +81,7 @@ fn a_record_of_another_type_codec_key_or_space_is_refused() {
         }
     }
     let unsigned = wire::<u8, u32>();
-    let key = unsigned.key(&1).unwrap();
+    let key = unsigned.key(&1, vec![]).unwrap();
     let record = unsigned.seal("f", &key, &9, stamp()).unwrap();
     assert_eq!(unsigned.open("f", &key, &record, NOW).unwrap().unwrap().0, 9);
     let kind = |error: crate::Error| (error.kind(), error.to_string());
@@ -94,7 +94,7 @@ fn a_record_of_another_type_codec_key_or_space_is_refused() {
     assert_eq!(of_codec, ErrorKind::Damaged);
     assert!(text.contains("codec 1"), "{text}");
 
-    let other_key = unsigned.key(&2).unwrap();
+    let other_key = unsigned.key(&2, vec![]).unwrap();
     let (of_key, text) = kind(unsigned.open("f", &other_key, &record, NOW).unwrap_err());
     assert_eq!(of_key, ErrorKind::Damaged);
     assert!(text.contains("checksum"), "{text}");
@@ -107,7 +107,7 @@ fn a_record_of_another_type_codec_key_or_space_is_refused() {
 #[test]
 fn an_expired_value_is_absent() {
     let wire = wire::<u8, u32>();
-    let key = wire.key(&1).unwrap();
+    let key = wire.key(&1, vec![]).unwrap();
     let record = wire.seal("f", &key, &9, stamp()).unwrap();
     assert!(wire.open("f", &key, &record, NOW.after(Duration::from_secs(59))).unwrap().is_some());
     assert!(wire.open("f", &key, &record, NOW.after(Duration::from_secs(60))).unwrap().is_none());
@@ -118,12 +118,12 @@ fn an_expired_value_is_absent() {
 fn a_scan_shows_full_keys() {
     let wire = wire::<Args, u8>();
     let short = (7, "disc".to_string());
-    let key = wire.key(&short).unwrap();
+    let key = wire.key(&short, vec![]).unwrap();
     let record = wire.seal("f", &key, &1, stamp()).unwrap();
     assert_eq!(wire.open_scanned("f", &key.bytes, &record, NOW).unwrap(), Some((Some(short), 1)));
     assert!(wire.open_scanned("f", b"other", &record, NOW).is_err());
 
-    let long = wire.key(&(7, "x".repeat(500))).unwrap();
+    let long = wire.key(&(7, "x".repeat(500)), vec![]).unwrap();
     let record = wire.seal("f", &long, &2, stamp()).unwrap();
     assert_eq!(wire.open_scanned("f", &long.bytes, &record, NOW).unwrap(), Some((None, 2)));
     assert_eq!(wire.open("f", &long, &record, NOW).unwrap().unwrap().0, 2);
@@ -146,7 +146,7 @@ fn a_codec_that_does_not_append_is_noticed() {
         }
     }
     let wire = Format::<u8, u8, _>::new(Clears);
-    let key = wire.key(&1).unwrap();
+    let key = wire.key(&1, vec![]).unwrap();
     for length in [0, 55, 56, 200] {
         assert_eq!(wire.seal("f", &key, &length, stamp()).unwrap_err().kind(), ErrorKind::Codec);
     }
@@ -172,8 +172,8 @@ fn what_has_no_form_is_an_error() {
         }
     }
     let lossy = wire::<Lossy, Mute>();
-    assert_eq!(lossy.key(&Lossy { mode: 1 }).unwrap_err().kind(), ErrorKind::Codec);
-    let key = lossy.key(&Lossy { mode: 0 }).unwrap();
+    assert_eq!(lossy.key(&Lossy { mode: 1 }, vec![]).unwrap_err().kind(), ErrorKind::Codec);
+    let key = lossy.key(&Lossy { mode: 0 }, vec![]).unwrap();
     assert_eq!(lossy.seal("f", &key, &Mute, stamp()).unwrap_err().kind(), ErrorKind::Codec);
 }
 
@@ -181,7 +181,7 @@ proptest! {
     #[test]
     fn round_trip(key: (String, Vec<u8>, Option<u64>), value: (Vec<String>, i128, Option<bool>), space: String) {
         let wire = wire::<(String, Vec<u8>, Option<u64>), (Vec<String>, i128, Option<bool>)>();
-        let bytes = wire.key(&key).unwrap();
+        let bytes = wire.key(&key, vec![]).unwrap();
         let record = wire.seal(&space, &bytes, &value, stamp()).unwrap();
         prop_assert_eq!(wire.open(&space, &bytes, &record, NOW).unwrap(), Some((value.clone(), stamp())));
         let shown = if bytes.hashed { None } else { Some(key) };
@@ -191,7 +191,7 @@ proptest! {
     #[test]
     fn no_damage_gets_through(at: prop::sample::Index, change in 1..=255u8) {
         let wire = wire::<Args, String>();
-        let key = wire.key(&(7, "disc".into())).unwrap();
+        let key = wire.key(&(7, "disc".into()), vec![]).unwrap();
         let mut record = wire.seal("f", &key, &"a value".to_string(), stamp()).unwrap();
         let at = at.index(record.len());
         record[at] ^= change;

@@ -18,7 +18,7 @@ fn written<K: Serialize + ?Sized>(key: &K) -> Vec<u8> {
 }
 
 fn checked<K: Serialize + DeserializeOwned + Eq>(key: &K) -> crate::Result<KeyBytes> {
-    encode(key, Fidelity::Checked)
+    encode(key, Fidelity::Checked, vec![])
 }
 
 type Deep = (String, Vec<u8>, Option<i64>, (u8, u16, bool), Vec<Option<String>>, Result<u32, char>, [i8; 3]);
@@ -136,7 +136,7 @@ fn golden_bytes() {
     assert_eq!(written(&Shape::Rect { w: -2, h: 64 }), [2, 3, 0x80, 1]);
     assert_eq!(written(&u128::MAX).len(), 19);
     assert_eq!(written(&(i128::MIN, u128::MAX))[18], 3);
-    let long = encode(&"x".repeat(200), Fidelity::Known).unwrap();
+    let long = encode(&"x".repeat(200), Fidelity::Known, vec![]).unwrap();
     assert!(long.hashed);
     assert_eq!(long.bytes[..8], 202u64.to_le_bytes());
     let mut full = vec![0xc8, 1];
@@ -151,7 +151,7 @@ fn golden_bytes() {
 
 #[test]
 fn keys_are_full_up_to_the_bound_and_hashed_beyond() {
-    let of_length = |n: usize| encode(&"x".repeat(n - if n > 128 { 2 } else { 1 }), Fidelity::Known).unwrap();
+    let of_length = |n: usize| encode(&"x".repeat(n - if n > 128 { 2 } else { 1 }), Fidelity::Known, vec![]).unwrap();
     let full = of_length(FULL);
     assert_eq!((full.bytes.len(), full.hashed), (FULL, false));
     let hashed = of_length(FULL + 2);
@@ -188,7 +188,7 @@ fn sets_in_order_have_one_form() {
 fn a_path_that_is_not_text_is_an_error() {
     use std::os::unix::ffi::OsStringExt;
     let path = PathBuf::from(std::ffi::OsString::from_vec(vec![0xff]));
-    let error = encode(&path, Fidelity::of::<PathBuf>()).unwrap_err();
+    let error = encode(&path, Fidelity::of::<PathBuf>(), vec![]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Codec);
 }
 
@@ -225,9 +225,9 @@ fn a_key_that_cannot_be_told_apart_is_refused() {
 #[test]
 fn std_types_that_lose_a_part_are_refused() {
     let address = std::net::SocketAddrV6::new(std::net::Ipv6Addr::LOCALHOST, 80, 0, 7);
-    assert!(encode(&address, Fidelity::of::<std::net::SocketAddrV6>()).is_err(), "serde drops the scope");
+    assert!(encode(&address, Fidelity::of::<std::net::SocketAddrV6>(), vec![]).is_err(), "serde drops the scope");
     let plain = std::net::SocketAddrV6::new(std::net::Ipv6Addr::LOCALHOST, 80, 0, 0);
-    assert!(encode(&plain, Fidelity::of::<std::net::SocketAddrV6>()).is_ok());
+    assert!(encode(&plain, Fidelity::of::<std::net::SocketAddrV6>(), vec![]).is_ok());
 }
 
 #[test]

@@ -1,0 +1,149 @@
+//! What users of a region have in their hands.
+
+use super::handle::{self, Handle};
+use super::info::SharedInfo;
+use super::layout::Layout;
+use super::place;
+use memolith_core::{Backend, Claim, Error, ErrorKind, Record, Result, Space, Timestamp, Visit, Watch};
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+/// Bytes of a region that is not told how large it is to be.
+const MAX_BYTES: u64 = 64 << 20;
+
+/// Keeps bytes in a memory-mapped file that all processes of this machine share, and that outlives them.
+///
+/// A hit takes no lock and no system call, a put one lock of several. Entries of many functions share a region; each has a
+/// bound and a policy of its own, and when the region is full what was not used for longest leaves, whosever it is.
+///
+/// No process that is killed, in whatever it does, breaks the region for others: the next to write repairs what it left.
+/// One that is stopped makes others wait for 20 ms at most, and what they could not write is a fault, counted, and computed
+/// again. A file that is damaged or truncated costs misses.
+///
+/// The file is readable by its owner alone, and takes room as entries come. Its size is set by whoever makes it first;
+/// `maxsize` and policy of a function by whoever opens it last. It may be deleted at any time: who uses it notices within
+/// 50 ms. Another version of the library may lay it out in another way, and then makes a new one.
+///
+/// Under `Lru`, `Mru` and `Lfu` a function of up to 64 entries is evicted exactly. With more, `Lru` gives who was used a
+/// second chance, `Lfu` as many as it was used, and `Mru` looks at 64. `Fifo` and `Random` are what they are, and all others
+/// are `Sieve`.
+/// `maxsize` above 1,024 is divided among the parts of the region, and is reached when each of them is full.
+///
+/// Linux alone: elsewhere opening one is an error.
+#[derive(Clone)]
+pub struct Shared {
+    handle: Arc<Handle>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Shared").field(&self.handle.place()).finish()
+    }
+}
+
+impl Shared {
+    /// The region called `place`: a name, or a path, which holds a `/`. Made, with 64 MiB, if there is none.
+    ///
+    /// Names are files in `/dev/shm/memolith-UID`, where UID is the number of the user: in memory, until the machine is
+    /// restarted. Where there is no `/dev/shm` they are in the user's cache directory.
+    ///
+    /// # Errors
+    /// [`Config`](ErrorKind::Config) when the name is none, or the file or its directory belong to somebody else or may be
+    /// used by others. [`Unavailable`](ErrorKind::Unavailable) when the disk is full, or whatever else fails.
+    pub fn open(place: impl AsRef<Path>) -> Result<Shared> {
+        Shared::sized(place, MAX_BYTES)
+    }
+
+    /// As [`open`](Self::open); a region that is made takes `max_bytes` at most, a megabyte at least. One that is there
+    /// keeps its size. Values of up to an eighth of it are kept.
+    ///
+    /// # Errors
+    /// As those of `open`, and [`Config`](ErrorKind::Config) when `max_bytes` makes no region.
+    pub fn sized(place: impl AsRef<Path>, max_bytes: u64) -> Result<Shared> {
+        let layout = Layout::of_bytes(max_bytes).ok_or_else(|| {
+            let message = format!("{max_bytes} bytes make no shared region, say from 1 MiB to 30 GiB");
+            Error::new(ErrorKind::Config, message)
+        })?;
+        let handle = handle::shared(place::named(place.as_ref())?, layout)?;
+        Ok(Shared { handle })
+    }
+
+    /// The counters of the region. It costs some microseconds, and stops nobody.
+    pub fn info(&self) -> SharedInfo {
+        self.handle.last().info()
+    }
+}
+
+impl Backend for Shared {
+    fn open(&self, space: &Space) -> Result<()> {
+        let now = now();
+        self.handle.region(now)?.open(space, now).map(drop)
+    }
+
+    #[inline]
+    fn get(&self, space: &Space, key: &[u8], now: Timestamp) -> Result<Option<Record>> {
+        Ok(self.handle.region(now)?.get(space, key, now))
+    }
+
+    fn get_with(
+        &self,
+        space: &Space,
+        key: &[u8],
+        now: Timestamp,
+        show: &mut dyn FnMut(&[u8], Timestamp),
+    ) -> Result<()> {
+        self.handle.region(now)?.get_with(space, key, now, show);
+        Ok(())
+    }
+
+    fn is_near(&self) -> bool {
+        true
+    }
+
+    fn put(&self, space: &Space, key: &[u8], record: &Record, now: Timestamp) -> Result<()> {
+        self.handle.region(now)?.put(space, (key, record), now)
+    }
+
+    fn remove(&self, space: &Space, key: &[u8]) -> Result<bool> {
+        self.handle.region(now())?.remove(space, key)
+    }
+
+    fn clear(&self, space: &Space) -> Result<()> {
+        self.handle.region(now())?.clear(space);
+        Ok(())
+    }
+
+    fn len(&self, space: &Space) -> Result<u64> {
+        Ok(self.handle.region(now())?.len(space))
+    }
+
+    fn scan(&self, space: &Space, now: Timestamp, visit: &mut dyn FnMut(&[u8], &Record) -> Visit) -> Result<()> {
+        self.handle.region(now)?.scan(space, now, visit)
+    }
+
+    /// Has the pages written to the disk, where the file is on one.
+    fn flush(&self) -> Result<()> {
+        let file = self.handle.last().map().file();
+        let failed =
+            |error| Error::new(ErrorKind::Unavailable, "the shared region could not be synced").with_source(error);
+        file.sync_data().map_err(failed)
+    }
+
+    /// Claims are of processes and their threads. That a claimant has died is noticed within some milliseconds.
+    fn claim(&self, space: &Space, key: &[u8], wait: Duration) -> Result<Option<Claim>> {
+        Ok(self.handle.region(now())?.claim(space, key, wait))
+    }
+
+    /// The news is there before the call that removes returns, in whatever process.
+    fn watch(&self, space: &Space, watch: Weak<dyn Watch>) {
+        self.handle.watch(space, watch);
+    }
+}
+
+/// The time of the system. What is opened, removed or counted goes by no other clock.
+fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_micros(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,94 @@
+//! The counters of a region, which all its processes share.
+
+use super::layout::{LANES, SESSIONS};
+use super::map::Map;
+use super::region::Region;
+use super::spaces;
+use super::stripe::{self, Total};
+
+/// A snapshot of the counters of a region, those of all processes together since it was made.
+///
+/// Nobody is stopped for it, so the numbers may be of slightly different moments.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SharedInfo {
+    /// Gets that were answered.
+    pub hits: u64,
+    /// Gets that were not.
+    pub misses: u64,
+    /// Entries held.
+    pub entries: u64,
+    /// Bytes of their keys and values.
+    pub bytes: u64,
+    /// Bytes for entries altogether.
+    pub capacity: u64,
+    /// Bytes of the capacity that live entries take, with what surrounds keys and values.
+    pub live: u64,
+    /// Entries that left for others.
+    pub evictions: u64,
+    /// Values refused because the region or their space is too small for them.
+    pub oversize: u64,
+    /// Times the books of a stripe were written again after an owner had died, or because they were damaged.
+    pub repairs: u64,
+    /// The same by function.
+    pub spaces: Vec<SharedSpaceInfo>,
+}
+
+/// The counters of one space of a region.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SharedSpaceInfo {
+    /// The name of the space, its first 192 bytes.
+    pub name: String,
+    /// Gets that were answered.
+    pub hits: u64,
+    /// Gets that were not.
+    pub misses: u64,
+    /// Entries held.
+    pub entries: u64,
+    /// Bytes of their keys and values.
+    pub bytes: u64,
+    /// Entries that left for others.
+    pub evictions: u64,
+}
+
+impl Region {
+    pub(super) fn info(&self) -> SharedInfo {
+        let map = self.map();
+        let spaces: Vec<_> = spaces::names(map).map(|(row, name)| space(map, row, name)).collect();
+        let stripes = || 0..map.layout.stripes;
+        let total = |total: Total| stripes().map(|stripe| map.load(map.layout.totals(stripe) + total as usize)).sum();
+        let live = |stripe| {
+            (0..map.layout.segments).map(move |segment| map.load(map.layout.segment_book(stripe, segment) + 1))
+        };
+        SharedInfo {
+            hits: spaces.iter().map(|space| space.hits).sum(),
+            misses: spaces.iter().map(|space| space.misses).sum(),
+            entries: spaces.iter().map(|space| space.entries).sum(),
+            bytes: spaces.iter().map(|space| space.bytes).sum(),
+            capacity: map.layout.capacity(),
+            live: stripes().flat_map(live).sum::<u64>() * 8,
+            evictions: total(Total::Evictions),
+            oversize: total(Total::Oversize),
+            repairs: total(Total::Repairs),
+            spaces,
+        }
+    }
+}
+
+fn space(map: &Map, row: usize, name: String) -> SharedSpaceInfo {
+    let lanes = (0..SESSIONS).flat_map(|session| (0..LANES).map(move |lane| (session, lane)));
+    let mut info = SharedSpaceInfo { name, ..SharedSpaceInfo::default() };
+    for (session, lane) in lanes.filter(|(session, _)| map.load(map.layout.session(*session)) != 0) {
+        let at = map.layout.lane(session, lane) + row * 2;
+        info.hits = info.hits.wrapping_add(map.load(at));
+        info.misses = info.misses.wrapping_add(map.load(at + 1));
+    }
+    for stripe in 0..map.layout.stripes {
+        let book = stripe::book(map, stripe, row);
+        info.entries += u64::from(book.entries);
+        info.bytes = info.bytes.wrapping_add(book.bytes);
+        info.evictions = info.evictions.wrapping_add(map.load(map.layout.book(stripe, row) + 3));
+    }
+    info
+}

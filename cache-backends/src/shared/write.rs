@@ -1,0 +1,176 @@
+//! Writing, under the lock of a stripe. Each store may be the last one of its process:
+//!
+//! | store | died right after it: what others see, what a repair finds |
+//! |---|---|
+//! | lock word | nothing has changed |
+//! | tail of the segment | a hole, that is gone with its segment |
+//! | words of the entry | the same: nothing points to them |
+//! | books of the replaced entry | it is still there; the repair counts it again |
+//! | slot of a victim | one entry fewer |
+//! | slot of the entry | **the commit**: before it the old value or none, after it the new one |
+//! | books of the entry | the repair writes them again |
+//! | lock word | all is done |
+
+use super::entry::{self, Lens};
+use super::index::{Index, Slot};
+use super::name::Name;
+use super::read::{self, Found};
+use super::score;
+use super::spaces::{self, Bounds, Space};
+use super::stripe::{Bad, Sound, Stripe, Total};
+use memolith_core::Timestamp;
+
+/// What is to be written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct New<'v> {
+    pub(super) value: &'v [u8],
+    pub(super) expires: Timestamp,
+    /// The bytes of key and value of which `value` is only the manifest.
+    pub(super) manifest: Option<u64>,
+}
+
+/// What became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Put {
+    /// It is kept, or its space is too small for it.
+    Done,
+    /// The space has moved to other stripes.
+    Moved,
+    /// There is no room on the disk.
+    Full,
+}
+
+impl Stripe<'_> {
+    /// The slot of `name`, and the entry behind it.
+    pub(super) fn find(&self, name: &Name<'_>) -> Option<(Slot, Found)> {
+        name.buckets.iter().find_map(|bucket| {
+            let mut tagged = self.index.tagged(*bucket, name.tag);
+            while tagged != 0 {
+                let slot = Index::slot(*bucket, tagged.trailing_zeros() as usize);
+                tagged &= tagged - 1;
+                // It is likely to leave its list: its neighbours are on other lines than its entry.
+                self.map.prefetch(self.link(slot));
+                let found = self.follow(self.index.get(slot)).filter(|found| read::is(self.map, found, name));
+                if let Some(found) = found {
+                    return Some((slot, found));
+                }
+            }
+            None
+        })
+    }
+
+    /// Removes `name`, and says whether it was there.
+    pub(super) fn take(&self, name: &Name<'_>) -> Sound<bool> {
+        match self.find(name) {
+            Some((slot, _)) => self.remove(slot).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    /// Stores or replaces, and evicts who has to leave for it.
+    pub(super) fn put(&self, space: &Space, name: &Name<'_>, new: New<'_>) -> Sound<Put> {
+        // It comes while the entry is written.
+        self.index.prefetch(name.buckets[0]);
+        if !spaces::is_current(self.map, space) {
+            return Ok(Put::Moved);
+        }
+        let bounds = spaces::bounds(self.map, space.row);
+        let share = |bound| bounds.share(bound, (self.number, self.layout().stripes));
+        let weight = new.manifest.unwrap_or((name.key.len() + new.value.len()) as u64);
+        if share(bounds.maxsize) == 0 || weight > share(bounds.max_bytes) {
+            if weight > share(bounds.max_bytes) {
+                self.raise(Total::Oversize);
+            }
+            return self.take(name).map(|_| Put::Done);
+        }
+        let lens = Lens {
+            key: name.key.len(),
+            value: new.value.len(),
+            space: name.space,
+            manifest: new.manifest.is_some(),
+            digest: name.digest,
+            epoch: name.epoch,
+        };
+        let Some(room) = self.room(lens.words())? else {
+            // What was there is not what was to be there.
+            return self.take(name).map(|_| Put::Full);
+        };
+        let (packed, expires) = (lens.pack(), new.expires.as_micros());
+        let sum = entry::checksum(name.hash, packed, expires, new.value);
+        self.write(room, [sum, packed, expires], (name.key, new.value))?;
+        let old = self.find(name);
+        if let Some((slot, found)) = &old {
+            self.leave(*slot, found)?;
+        }
+        if space.row != spaces::PIECES {
+            self.make_room(space.row, bounds, (1, weight))?;
+        }
+        let slot = match old {
+            Some((slot, _)) => slot,
+            None => self.free_slot(name)?,
+        };
+        self.index.take_visited(slot);
+        self.index.set_score(slot, score::fresh(bounds.policy, self.now));
+        let pointer = self.pointer(name.tag, room);
+        self.index.set(slot, pointer);
+        let found = self.follow(pointer).ok_or(Bad)?;
+        self.enter(slot, &found)?;
+        Ok(Put::Done)
+    }
+
+    /// Evicts from the space in `row` until so many more entries and bytes keep its bounds.
+    pub(super) fn make_room(&self, row: usize, bounds: Bounds, (entries, bytes): (u64, u64)) -> Sound<()> {
+        let share = |bound| bounds.share(bound, (self.number, self.layout().stripes));
+        let (most, most_bytes) = (share(bounds.maxsize), share(bounds.max_bytes));
+        loop {
+            let book = self.book(row);
+            let fits = u64::from(book.entries) + entries <= most && book.bytes.saturating_add(bytes) <= most_bytes;
+            if fits || book.entries == 0 {
+                return Ok(());
+            }
+            self.evict(row, bounds)?;
+        }
+    }
+
+    /// A free slot for `name`; if all of its two buckets are taken, one that was not used leaves.
+    fn free_slot(&self, name: &Name<'_>) -> Sound<Slot> {
+        let all =
+            || name.buckets.iter().flat_map(|bucket| (0..super::layout::SLOTS).map(|at| Index::slot(*bucket, at)));
+        if let Some(free) = all().find(|slot| self.index.get(*slot) == 0) {
+            return Ok(free);
+        }
+        let unused = all().find(|slot| !self.index.take_visited(*slot));
+        let victim = unused.unwrap_or(Index::slot(name.buckets[0], 0));
+        if let Some(found) = self.follow(self.index.get(victim)) {
+            self.count_eviction(found.lens.space);
+        }
+        self.remove(victim)?;
+        Ok(victim)
+    }
+
+    /// Removes every entry of a former epoch of the space in `row`.
+    pub(super) fn sweep(&self, row: usize) -> Sound<()> {
+        let epoch = spaces::epoch(self.map, row);
+        for (slot, pointer) in self.index.iter() {
+            let found = self.follow(pointer).ok_or(Bad)?;
+            if found.lens.space == row && found.lens.epoch != epoch {
+                self.remove(slot)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives every entry of the space in `row` the score of one just written, for a policy that counts otherwise.
+    pub(super) fn renew_scores(&self, row: usize) -> Sound<()> {
+        let bounds = spaces::bounds(self.map, row);
+        let mut slot = self.book(row).head;
+        for _ in 0..self.book(row).entries {
+            if slot == 0 {
+                break;
+            }
+            self.index.set_score(slot, score::fresh(bounds.policy, self.now));
+            slot = self.after(slot)?;
+        }
+        Ok(())
+    }
+}

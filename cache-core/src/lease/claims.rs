@@ -1,0 +1,100 @@
+//! One computation of a key among all processes: who leads here claims the key in the backend.
+
+use super::Lease;
+use crate::backend::Claim;
+use crate::bytes::Stamp;
+use crate::key::{Key, Value};
+use std::time::{Duration, Instant};
+
+/// How long a claim is waited for at a time. In between the backend is asked for what others have put there without a
+/// claim, and the board for an invalidation; and whatever is blocked on behalf of a cancelled task is free again.
+const PIECE: Duration = Duration::from_millis(250);
+
+impl<K: Key, V: Value> Lease<'_, K, V> {
+    /// What the backend has for the key, by now or when those who compute it elsewhere have ended. If that is nothing,
+    /// the lease holds the claim, or the time is over, or the backend fails.
+    pub(crate) fn fetch_or_claim(&mut self) -> Option<(V, Stamp)> {
+        let Some(wait) = self.cache.settings.wait else { return self.fetch() };
+        let mut claim = None;
+        let found = self.claimed(wait, &mut claim);
+        self.hold(claim);
+        found
+    }
+
+    /// As [`fetch_or_claim`](Self::fetch_or_claim). Cancelled, it leaves no claim behind.
+    pub(crate) async fn fetch_or_claim_async(&mut self) -> Option<(V, Stamp)> {
+        let Some(wait) = self.cache.settings.wait else {
+            let (remote, key) = self.place()?;
+            return self.cache.report(remote.get_async(key, self.cache.settings.clock.now()).await).flatten();
+        };
+        let mut claim = None;
+        // Driven, because a task that waits for long must not be taken for one that stands still. On the heap, because
+        // the calls of caches that do not wait would carry it along.
+        let found = self.drive(Box::pin(self.claimed_async(wait, &mut claim))).await;
+        self.hold(claim);
+        found
+    }
+
+    fn claimed(&self, wait: Duration, claim: &mut Option<Claim>) -> Option<(V, Stamp)> {
+        let (remote, key) = self.place()?;
+        let mut patience = Patience::new(wait);
+        loop {
+            // Also when the claim is ours: who had it before may have put the value since we looked.
+            let found = self.cache.report(remote.get(key, self.cache.settings.clock.now()))?;
+            if found.is_some() || claim.is_some() {
+                return found;
+            }
+            let piece = self.next_of(&mut patience)?;
+            *claim = self.cache.report(remote.store.claim(&key.bytes, piece))?;
+        }
+    }
+
+    async fn claimed_async(&self, wait: Duration, claim: &mut Option<Claim>) -> Option<(V, Stamp)> {
+        let (remote, key) = self.place()?;
+        let mut patience = Patience::new(wait);
+        loop {
+            let found = self.cache.report(remote.get_async(key, self.cache.settings.clock.now()).await)?;
+            if found.is_some() || claim.is_some() {
+                return found;
+            }
+            let piece = self.next_of(&mut patience)?;
+            *claim = self.cache.report(remote.store.claim_async(&key.bytes, piece).await)?;
+        }
+    }
+
+    /// How long to wait next; none if there is nobody worth waiting for any more.
+    fn next_of(&self, patience: &mut Patience) -> Option<Duration> {
+        let piece = patience.next()?;
+        // An invalidation was about what others compute as well.
+        let in_vain = !piece.is_zero() && self.cache.flights.is_forgotten(self.hash, self.ticket?);
+        (!in_vain).then_some(piece)
+    }
+
+    fn hold(&mut self, claim: Option<Claim>) {
+        if let Some(backed) = &mut self.backed {
+            backed.claim = claim;
+        }
+    }
+}
+
+/// How long others are waited for.
+struct Patience {
+    /// None is never.
+    until: Option<Instant>,
+    asked: bool,
+}
+
+impl Patience {
+    fn new(wait: Duration) -> Self {
+        Patience { until: Instant::now().checked_add(wait), asked: false }
+    }
+
+    /// The next time to wait: at first none at all, as most keys are free; `None` when all is spent.
+    fn next(&mut self) -> Option<Duration> {
+        if !std::mem::replace(&mut self.asked, true) {
+            return Some(Duration::ZERO);
+        }
+        let left = self.until.map_or(PIECE, |until| until.saturating_duration_since(Instant::now()));
+        (!left.is_zero()).then(|| left.min(PIECE))
+    }
+}
