@@ -155,6 +155,7 @@ pub(super) fn prefetch(map: &Map, stripe: usize, pointer: Pointer) {
     let at = map.layout.segment_at(stripe, 0) + place(pointer) * UNIT;
     map.prefetch(at);
     map.prefetch(at + 8);
+    map.prefetch(at + 16);
 }
 
 /// Notes a hit, where there is something new to note.
