@@ -37,7 +37,7 @@ struct Node {
 }
 
 struct Watcher {
-    space: String,
+    space: Arc<str>,
     told: Weak<dyn Watch>,
 }
 

@@ -7,9 +7,9 @@ use super::entry::Lens;
 use super::layout::{SPACE, SPACES};
 use super::map::Map;
 use memolith_core::{Policy, Timestamp};
-use std::sync::OnceLock;
 use std::sync::atomic::AtomicU8;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use std::sync::{Arc, OnceLock};
 use xxhash_rust::xxh3::xxh3_128;
 
 /// Spaces up to this many entries live in one stripe, where bound and order hold for all of them together.
@@ -99,12 +99,15 @@ pub(super) fn pieces(head: u64) -> Space {
 #[derive(Debug)]
 pub(super) struct Spaces {
     known: Box<[OnceLock<Known>]>,
+    /// Where the others were found, by their hash: of a process that makes more caches than there are places.
+    rows: [AtomicU8; 256],
 }
 
-/// A name, whose hash costs more than to compare it.
+/// A name that is told from others by where it lies.
 #[derive(Debug)]
 struct Known {
-    name: Box<str>,
+    /// Kept, so that no other name lies there.
+    name: Arc<str>,
     identity: [u64; 2],
     /// Where it was found last.
     row: AtomicU8,
@@ -112,13 +115,13 @@ struct Known {
 
 impl Spaces {
     pub(super) fn new() -> Self {
-        Spaces { known: (0..256).map(|_| OnceLock::new()).collect() }
+        Spaces { known: (0..256).map(|_| OnceLock::new()).collect(), rows: [const { AtomicU8::new(0) }; 256] }
     }
 
     /// The space called `name`, if it has a row.
     #[inline]
-    pub(super) fn find(&self, map: &Map, name: &str) -> Option<Space> {
-        let known = self.place(name).get().filter(|known| *known.name == *name);
+    pub(super) fn find(&self, map: &Map, name: &Arc<str>) -> Option<Space> {
+        let known = self.place(name).get().filter(|known| Arc::ptr_eq(&known.name, name));
         match known {
             Some(known) if is(map, usize::from(known.row.load(Relaxed)), known.identity) => {
                 Some(read(map, usize::from(known.row.load(Relaxed)), known.identity))
@@ -128,22 +131,24 @@ impl Spaces {
     }
 
     #[cold]
-    fn search(&self, map: &Map, name: &str) -> Option<Space> {
+    fn search(&self, map: &Map, name: &Arc<str>) -> Option<Space> {
         let identity = identity(name);
-        let row = (0..PIECES).find(|row| is(map, *row, identity))?;
-        // Of two names that meet in one place the second is searched for each time.
-        let known = self.place(name).get_or_init(|| Known { name: name.into(), identity, row: AtomicU8::new(0) });
-        if *known.name == *name {
+        let hint = &self.rows[identity[1] as usize >> 1 & 255];
+        let guess = usize::from(hint.load(Relaxed));
+        let row = if is(map, guess, identity) { guess } else { (0..PIECES).find(|row| is(map, *row, identity))? };
+        hint.store(row as u8, Relaxed);
+        // Of two names that meet in one place the second is hashed each time.
+        let new = || Known { name: Arc::clone(name), identity, row: AtomicU8::new(0) };
+        let known = self.place(name).get_or_init(new);
+        if known.identity == identity {
             known.row.store(row as u8, Relaxed);
         }
         Some(read(map, row, identity))
     }
 
-    /// By the length and the last bytes: names begin with the same crate, and end with fingerprints.
     #[inline(always)]
-    fn place(&self, name: &str) -> &OnceLock<Known> {
-        let last = name.as_bytes().last_chunk().map_or(0, |last| u64::from_ne_bytes(*last));
-        let mixed = (last ^ name.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    fn place(&self, name: &Arc<str>) -> &OnceLock<Known> {
+        let mixed = (Arc::as_ptr(name).addr() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         &self.known[(mixed >> 56) as usize]
     }
 }
