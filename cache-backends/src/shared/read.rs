@@ -65,7 +65,7 @@ pub(super) fn follow(map: &Map, stripe: usize, pointer: Pointer) -> Option<Found
 pub(super) fn is(map: &Map, found: &Found, name: &Name<'_>) -> bool {
     let lens = found.lens;
     lens.space == name.space
-        && lens.epoch == name.epoch
+        && (lens.epoch == name.epoch || planted("any epoch"))
         && lens.key == name.key.len()
         && lens.digest == name.digest
         && map.words(found.at, lens.words()).is_some_and(|words| entry::holds(&words[entry::HEAD..], name.key))
@@ -112,7 +112,7 @@ pub(super) fn get(map: &Map, name: &Name<'_>, now: Timestamp, out: &mut Vec<u8>)
                 }
                 let expires = Timestamp::from_micros(expires);
                 let right = entry::checksum(name.hash, found.packed, expires.as_micros(), &out[start..]) == sum;
-                if !right || expires <= now {
+                if !(right || planted("no checksum")) || expires <= now {
                     out.truncate(start);
                     continue;
                 }
@@ -157,3 +157,6 @@ pub(super) fn note((map, stripe): (&Map, usize), slot: Slot, space: &Space, now:
         }
     }
 }
+
+#[cfg(all(test, loom))]
+mod loom_models;

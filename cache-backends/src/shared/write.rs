@@ -18,6 +18,7 @@ use super::read::{self, Found};
 use super::score;
 use super::spaces::{self, Bounds, Space};
 use super::stripe::{Bad, Sound, Stripe, Total};
+use crate::sync::planted;
 use memolith_core::Timestamp;
 
 /// What is to be written.
@@ -89,7 +90,7 @@ impl Stripe<'_> {
             space: name.space,
             manifest: new.manifest.is_some(),
             digest: name.digest,
-            epoch: name.epoch,
+            epoch: if planted("epoch of the commit") { spaces::epoch(self.map, space.row) } else { name.epoch },
         };
         let Some(room) = self.room(lens.words())? else {
             // What was there is not what was to be there.
