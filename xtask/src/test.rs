@@ -3,6 +3,9 @@
 use crate::step::Step;
 use crate::{Outcome, examples, report, workspace};
 
+/// A model is run a hundred thousand times: what takes a minute unoptimized takes five seconds.
+const OPTIMIZED: &str = "CARGO_PROFILE_DEV_OPT_LEVEL";
+
 /// Runs the steps, or those named.
 pub(crate) fn run(wanted: &[String]) -> Outcome {
     report::run(&steps(), wanted)
@@ -22,12 +25,14 @@ pub(crate) fn steps() -> Vec<Step> {
             .with("CARGO_TARGET_DIR", shuttle),
         Step::cargo("loom models", "test --no-fail-fast -p memolith-core --lib loom_models")
             .with("RUSTFLAGS", "--cfg loom")
+            .with(OPTIMIZED, "1")
             .with("CARGO_TARGET_DIR", &loom),
         Step::cargo(
             "loom models, shared map",
             "test --no-fail-fast -p memolith-backends --features shared --lib loom_models",
         )
         .with("RUSTFLAGS", "--cfg loom")
+        .with(OPTIMIZED, "1")
         .with("CARGO_TARGET_DIR", loom),
         Step::cargo("xtask", "test --no-fail-fast -p xtask"),
         Step::cargo("races", "test --no-fail-fast -p memolith-compare --lib"),

@@ -48,6 +48,9 @@ impl Lens {
     /// What of the word is the same for all entries of one key: all but the value's length and whether it is a manifest.
     pub(super) const OF_KEY: u64 = !(LENGTH << LENGTH_BITS | MANIFEST);
 
+    /// The same, in whatever epoch.
+    pub(super) const OF_KEY_EVER: u64 = Lens::OF_KEY & (u64::MAX >> (64 - EPOCH_AT));
+
     /// Bytes of the value.
     #[inline(always)]
     pub(super) fn value_of(word: u64) -> usize {

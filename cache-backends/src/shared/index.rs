@@ -5,7 +5,7 @@
 
 use super::layout::{BUCKET, PLACE_BITS, SLOTS};
 use super::map::Map;
-use crate::sync::AtomicU64;
+use crate::sync::{AtomicU64, planted};
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 /// A place in the index of a stripe: bucket and number in one, counted from one. Zero is none.
@@ -93,7 +93,11 @@ impl<'m> Index<'m> {
         let (word, high) = self.word(slot);
         let pair = self.map.load(word);
         let (keep, shift) = if high { (0xffff_ffff, 32) } else { (0xffff_ffff << 32, 0) };
-        self.map.publish(word, pair & keep | u64::from(pointer) << shift);
+        let pair = pair & keep | u64::from(pointer) << shift;
+        if planted("slot before entry") {
+            return self.map.store(word, pair);
+        }
+        self.map.publish(word, pair);
     }
 
     #[inline(always)]

@@ -9,7 +9,7 @@ use super::map::Map;
 use super::session::{Owner, Session};
 use super::stores::step;
 use super::vain::Turn;
-use crate::sync::{AtomicU32, pause, planted};
+use crate::sync::{AtomicU32, fence, pause, planted};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -107,6 +107,11 @@ impl<'a> Word<'a> {
         step();
         // Nobody else stores it now.
         self.turns.store(self.turns.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        if !planted("no fence under the lock") {
+            // Pairs with the Acquire fence of those who read without a lock: whoever reads a word that this owner stores
+            // sees all that the former ones did, such as the odd generation of a segment that is used again.
+            fence(Ordering::Release);
+        }
         Guard { owner: self.owner, repair: matches!(repair, Repair::Yes) }
     }
 }

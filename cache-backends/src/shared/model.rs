@@ -136,6 +136,8 @@ mod check {
 
     /// The model holds in every order of its steps, and does not with any of `bugs`. To be called by the test itself,
     /// with a closure.
+    ///
+    /// What is planted before stays: so a model can do without a part that would hide a fault of another.
     pub(in crate::shared) fn check<M: Fn() + Copy + Send + Sync + 'static>(model: M, bugs: &[&'static str]) {
         let bug = std::env::var(BUG).ok();
         if let Some(bug) = &bug {

@@ -13,11 +13,10 @@ use super::session::{Region as Ground, Session};
 use super::spaces::{self, Bounds, Space, Spaces};
 use super::stripe::{Sound, Stripe, Total};
 use super::write::{New, Put};
-use crate::sync::fence;
 use memolith_core::{Claim, Error, ErrorKind, Record, Result, Timestamp, Visit};
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{Relaxed, Release};
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::time::Duration;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
@@ -92,7 +91,6 @@ impl Region {
             return Ok(found);
         }
         let guard = lock(&self.ground.session, self.map(), SPACES_LOCK, PATIENCE).map_err(|_| busy())?;
-        fence(Release);
         let (opened, before) = match self.find(space) {
             Some(found) => {
                 let before = spaces::bounds(self.map(), found.row);
@@ -364,8 +362,6 @@ impl Region {
         if self.map().is_cut() {
             return Err(Error::new(ErrorKind::Unavailable, "the file of the shared region was cut short, delete it"));
         }
-        // What we write from here on comes after all that the former owners of the lock did: see `read`.
-        fence(Release);
         let stripe = Stripe::new((self.map(), stripe), now, &orphans);
         if guard.repair {
             stripe.repair();

@@ -18,6 +18,7 @@ use super::read::{self, Found};
 use super::score;
 use super::spaces::{self, Bounds, Space};
 use super::stripe::{Bad, Sound, Stripe, Total};
+use crate::sync::planted;
 use memolith_core::Timestamp;
 
 /// What is to be written.
@@ -81,7 +82,10 @@ impl Stripe<'_> {
             }
             return self.take(name).map(|_| Put::Done);
         }
-        let lens = name.lens(new.value.len(), new.manifest.is_some());
+        let mut lens = name.lens(new.value.len(), new.manifest.is_some());
+        if planted("epoch of the commit") {
+            lens.epoch = spaces::epoch(self.map, space.row);
+        }
         let Some(room) = self.room(lens.words())? else {
             // What was there is not what was to be there.
             return self.take(name).map(|_| Put::Full);
