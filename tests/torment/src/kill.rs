@@ -19,20 +19,26 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) fn run(options: &Options) -> Outcome {
     let (count, writers) = (options.number("count", 20_000)?, options.number("writers", 4)? as usize);
-    if !(1..OWNERS).contains(&writers) {
-        return Err(format!("`--writers` is from 1 to {}", OWNERS - 1));
+    if !(1..OWNERS / 2).contains(&writers) {
+        return Err(format!("`--writers` is from 1 to {}", OWNERS / 2 - 1));
+    }
+    let threads = options.number("threads", 2)? as usize;
+    if !(1..=2).contains(&threads) {
+        return Err("`--threads` of each writer are 1 or 2".to_owned());
     }
     let seed = options.number("seed", u64::from(process::id()))?;
     let mut random = Random::new(seed);
-    let mut report = Report::new(format!("kill: {count} kills of {writers} writers, seed {seed}"));
+    let mut report = Report::new(format!("kill: {count} kills of {writers} writers of {threads} threads, seed {seed}"));
     let site = Site::new(options)?;
     let ledger = Ledger::open(&site)?;
     let region = Region::open(&site.region(), REGION)?;
-    let owners = writers + 1;
+    // The first threads of all writers, the second ones if there are any, the reader.
+    let (owners, reading) = (threads * writers + 1, threads * writers);
+    let second = (threads - 1) * writers;
 
-    let mut crew = Crew::new(&site, "writer", &[("owners", owners as u64)]);
+    let mut crew = Crew::new(&site, "writer", &[("owners", owners as u64), ("second", second as u64)]);
     (0..writers).try_for_each(|owner| crew.start(owner, &mut random))?;
-    let told = [("owners", owners as u64), ("owner", writers as u64), ("seed", random.next())];
+    let told = [("owners", owners as u64), ("owner", reading as u64), ("seed", random.next())];
     let mut reader = crew::spawn("reader", &site, &told)?;
     let mut begun = vec![0; writers];
     for kill in 0..count {
@@ -43,11 +49,12 @@ pub(crate) fn run(options: &Options) -> Outcome {
         }
         thread::sleep(Duration::from_micros(random.below(800)));
         note_hang(&ledger, victim)?;
+        note_hang(&ledger, victim + second)?;
         crew.kill(victim, &ledger)?;
         begun[victim] = Counts::resume(&ledger, victim)?.of(Count::Calls);
         crew.start(victim, &mut random)?;
         if kill % 64 == 0 {
-            note_hang(&ledger, writers)?;
+            note_hang(&ledger, reading)?;
             if reader.try_wait().map_err(because("the reader cannot be waited for"))?.is_some() {
                 return Err("the reader ended by itself; its message is above".to_owned());
             }
