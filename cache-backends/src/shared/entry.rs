@@ -45,12 +45,22 @@ pub(super) struct Lens {
 }
 
 impl Lens {
+    /// What of the word is the same for all entries of one key: all but the value's length and whether it is a manifest.
+    pub(super) const OF_KEY: u64 = !(LENGTH << LENGTH_BITS | MANIFEST);
+
+    /// Bytes of the value.
+    #[inline(always)]
+    pub(super) fn value_of(word: u64) -> usize {
+        (word >> LENGTH_BITS & LENGTH) as usize
+    }
+
     /// The epoch that a space's word stands for.
     #[inline(always)]
     pub(super) fn epoch_of(word: u64) -> u16 {
         (word & (u64::MAX >> EPOCH_AT)) as u16
     }
 
+    #[inline(always)]
     pub(super) fn pack(self) -> u64 {
         let flags = u64::from(self.manifest) * MANIFEST + u64::from(self.digest) * DIGEST;
         let lengths = self.key as u64 | (self.value as u64) << LENGTH_BITS;

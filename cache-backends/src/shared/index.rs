@@ -57,6 +57,11 @@ impl<'m> Index<'m> {
         slot != 0 && parts(slot).0 < self.map.layout.buckets && parts(slot).1 < SLOTS
     }
 
+    /// The bucket of a slot.
+    pub(super) fn bucket(slot: Slot) -> usize {
+        parts(slot).0
+    }
+
     /// The number of a slot among all, from zero.
     pub(super) fn number(slot: Slot) -> usize {
         parts(slot).0 * SLOTS + parts(slot).1

@@ -65,6 +65,8 @@ pub(super) struct Layout {
     pub(super) segments: usize,
     /// Words of a segment; a power of two.
     pub(super) segment: usize,
+    /// The same as a power of two.
+    pub(super) segment_bits: u32,
     /// Where the data begins, on a page.
     pub(super) data: usize,
     /// The length of the file.
@@ -109,7 +111,8 @@ impl Layout {
             Stripe { books, generations, segments: segment_books, buckets: bucket_lines, scores, links, words };
         let data = STRIPES_AT + stripes * words;
         let words = data + (stripes * segments * segment).next_multiple_of(PAGE);
-        Some(Layout { stripes, buckets, segments, segment, data, words, stripe })
+        let segment_bits = segment.trailing_zeros();
+        Some(Layout { stripes, buckets, segments, segment, segment_bits, data, words, stripe })
     }
 
     /// The shape of a region whose index and data take `bytes` at most: one slot for each 160 bytes.

@@ -3,7 +3,7 @@
 //! The sequence number of an entry is the generation of its segment. It is looked at before the entry's words are read and
 //! after, and so is the slot: an entry that was there all the time is whole, because it is never written twice.
 
-use super::entry::{self, Lens};
+use super::entry::{self, HEAD, Lens};
 use super::index::{Index, Pointer, Slot, place};
 use super::layout::{SPACES, UNIT};
 use super::map::Map;
@@ -17,16 +17,24 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed};
 /// How often an entry that moves away under the reader is looked for again.
 const LOOKS: usize = 3;
 
-/// An entry, where the map says it lies: inside of a segment in use, with lengths that stay in there.
+/// Where a pointer leads: into a segment in use.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Located<'m> {
+    pub(super) segment: usize,
+    pub(super) generation: u64,
+    /// Its first word.
+    pub(super) at: usize,
+    /// From there to the end of the segment.
+    words: &'m [AtomicU64],
+}
+
+/// An entry whose lengths stay in its segment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Found {
     pub(super) segment: usize,
     /// Its first word.
     pub(super) at: usize,
     pub(super) lens: Lens,
-    /// The word that `lens` was read from.
-    pub(super) packed: u64,
-    pub(super) generation: u64,
 }
 
 /// A verified copy of a value, and where it was.
@@ -38,13 +46,13 @@ pub(super) struct Copied {
     pub(super) manifest: bool,
 }
 
-/// Follows a pointer of a stripe. `None`: it points outside, its segment is free, or the lengths leave the segment.
+/// Follows a pointer of a stripe. `None`: it points outside, or its segment is free.
 /// Nothing that is found is to be trusted: it may change the next moment.
 #[inline(always)]
-pub(super) fn follow(map: &Map, stripe: usize, pointer: Pointer) -> Option<Found> {
+pub(super) fn locate(map: &Map, stripe: usize, pointer: Pointer) -> Option<Located<'_>> {
     let layout = &map.layout;
     let word = place(pointer) * UNIT;
-    let (segment, offset) = (word >> layout.segment.trailing_zeros(), word & (layout.segment - 1));
+    let (segment, offset) = (word >> layout.segment_bits, word & (layout.segment - 1));
     if segment >= layout.segments {
         return None;
     }
@@ -54,21 +62,27 @@ pub(super) fn follow(map: &Map, stripe: usize, pointer: Pointer) -> Option<Found
         return None;
     }
     let at = layout.segment_at(stripe, segment) + offset;
-    let packed = map.words(at, entry::HEAD)?[1].load(Relaxed);
-    let lens = Lens::unpack(packed);
-    let fits = lens.space < SPACES && lens.words() <= layout.segment - offset;
-    fits.then_some(Found { segment, at, lens, packed, generation })
+    Some(Located { segment, generation, at, words: map.words(at, layout.segment - offset)? })
+}
+
+/// The entry that a pointer of a stripe leads to, if it can be one.
+pub(super) fn follow(map: &Map, stripe: usize, pointer: Pointer) -> Option<Found> {
+    let Located { segment, at, words, .. } = locate(map, stripe, pointer)?;
+    let lens = Lens::unpack(words.get(1)?.load(Relaxed));
+    let fits = lens.space < SPACES && lens.words() <= words.len();
+    fits.then_some(Found { segment, at, lens })
 }
 
 /// Whether an entry is that of `name`.
-#[inline(always)]
 pub(super) fn is(map: &Map, found: &Found, name: &Name<'_>) -> bool {
-    let lens = found.lens;
-    lens.space == name.space
-        && lens.epoch == name.epoch
-        && lens.key == name.key.len()
-        && lens.digest == name.digest
-        && map.words(found.at, lens.words()).is_some_and(|words| entry::holds(&words[entry::HEAD..], name.key))
+    let words = map.words(found.at, found.lens.words());
+    words.is_some_and(|words| is_of(words, words[1].load(Relaxed), name))
+}
+
+/// Whether the entry that begins with `words`, and whose second word is `packed`, is that of `name`.
+#[inline(always)]
+fn is_of(words: &[AtomicU64], packed: u64, name: &Name<'_>) -> bool {
+    packed & Lens::OF_KEY == name.packed && words.get(HEAD..).is_some_and(|words| entry::holds(words, name.key))
 }
 
 /// Appends the value of `name` to `out` if it is there and alive.
@@ -85,7 +99,7 @@ pub(super) fn get(map: &Map, name: &Name<'_>, now: Timestamp, out: &mut Vec<u8>)
                 tagged &= tagged - 1;
                 let pointer = index.get(slot);
                 prefetch(map, name.stripe, pointer);
-                let Some(found) = follow(map, name.stripe, pointer) else {
+                let Some(located) = locate(map, name.stripe, pointer) else {
                     moved = true;
                     continue;
                 };
@@ -94,29 +108,29 @@ pub(super) fn get(map: &Map, name: &Name<'_>, now: Timestamp, out: &mut Vec<u8>)
                     moved = true;
                     continue;
                 }
-                if !is(map, &found, name) {
+                let Some(packed) = located.words.get(1).map(|word| word.load(Relaxed)) else { continue };
+                if !is_of(located.words, packed, name) {
                     continue;
                 }
                 let start = out.len();
-                let words = map.words(found.at, found.lens.words())?;
-                let (sum, expires) = copy(words, found.lens, out);
+                let Some((sum, expires)) = copy(located.words, (packed, name), out) else { continue };
                 // Pairs with the fence of whoever writes into a segment: had we read a word of its next life, we would
                 // see its generation.
                 fence(Acquire);
                 if !planted("no second look at the generation")
-                    && map.load(map.layout.generation(name.stripe, found.segment)) != found.generation
+                    && map.load(map.layout.generation(name.stripe, located.segment)) != located.generation
                 {
                     out.truncate(start);
                     moved = true;
                     continue;
                 }
                 let expires = Timestamp::from_micros(expires);
-                let right = entry::checksum(name.hash, found.packed, expires.as_micros(), &out[start..]) == sum;
+                let right = entry::checksum(name.hash, packed, expires.as_micros(), &out[start..]) == sum;
                 if !right || expires <= now {
                     out.truncate(start);
                     continue;
                 }
-                return Some(Copied { slot, expires, manifest: found.lens.manifest });
+                return Some(Copied { slot, expires, manifest: Lens::unpack(packed).manifest });
             }
         }
         if !moved {
@@ -126,20 +140,22 @@ pub(super) fn get(map: &Map, name: &Name<'_>, now: Timestamp, out: &mut Vec<u8>)
     None
 }
 
-/// Copies the value behind `out`; the checksum and the expiry.
+/// Copies the value behind `out`; the checksum and the expiry. `None` if the entry would leave its segment.
 #[inline(always)]
-fn copy(words: &[AtomicU64], lens: Lens, out: &mut Vec<u8>) -> (u64, u64) {
-    let value = &words[lens.value_at()..lens.value_at() + lens.value.div_ceil(8)];
-    entry::read(value, lens.value, out);
-    (words[0].load(Relaxed), words[2].load(Relaxed))
+fn copy(words: &[AtomicU64], (packed, name): (u64, &Name<'_>), out: &mut Vec<u8>) -> Option<(u64, u64)> {
+    let length = Lens::value_of(packed);
+    let value = words.get(HEAD + name.key.len().div_ceil(8)..)?.get(..length.div_ceil(8))?;
+    entry::read(value, length, out);
+    Some((words[0].load(Relaxed), words[2].load(Relaxed)))
 }
 
 /// The entry's second line comes with the first instead of after it.
 #[inline(always)]
-fn prefetch(map: &Map, stripe: usize, pointer: Pointer) {
+pub(super) fn prefetch(map: &Map, stripe: usize, pointer: Pointer) {
     let at = map.layout.segment_at(stripe, 0) + place(pointer) * UNIT;
     map.prefetch(at);
     map.prefetch(at + 8);
+    map.prefetch(at + 16);
 }
 
 /// Notes a hit, where there is something new to note.

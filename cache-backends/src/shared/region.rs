@@ -185,7 +185,7 @@ impl Region {
         let copied = read::get(self.map(), &name, now, value)?;
         if copied.manifest {
             let (whole, gathered) = large::gather(self.map(), value, now)?;
-            if name.digest && whole != key {
+            if key.len() > entry::LONGEST_KEY && whole != key {
                 return None;
             }
             *value = gathered;
@@ -404,10 +404,16 @@ impl Region {
     fn count(&self, space: &Space, hit: bool) {
         static THREADS: AtomicUsize = AtomicUsize::new(0);
         thread_local! {
-            static LANE: usize = THREADS.fetch_add(1, Relaxed).min(LANES - 1);
+            /// One more than the number of its lane; zero until it has one.
+            static LANE: Cell<u8> = const { Cell::new(0) };
         }
         let Some(me) = self.ground.session.me(self.map()) else { return };
-        let lane = LANE.try_with(|lane| *lane).unwrap_or(LANES - 1);
+        let lane = LANE.with(|lane| {
+            if lane.get() == 0 {
+                lane.set(THREADS.fetch_add(1, Relaxed).min(LANES - 1) as u8 + 1);
+            }
+            usize::from(lane.get()) - 1
+        });
         let word = self.map().word(self.map().layout.lane(me.row(), lane) + space.row * 2 + usize::from(!hit));
         if lane < LANES - 1 {
             word.store(word.load(Relaxed).wrapping_add(1), Relaxed);

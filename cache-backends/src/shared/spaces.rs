@@ -76,6 +76,11 @@ impl Bounds {
         Bounds { maxsize, max_bytes, policy: space.policy, home: maxsize <= SMALL || max_bytes <= stripe / 8 }
     }
 
+    /// Whether an entry that is written again may stay where it is in the order, as one that was used.
+    pub(super) fn keeps_place(&self) -> bool {
+        !self.scored() && self.policy != Policy::Fifo
+    }
+
     /// The part of a bound that one of `stripes` stripes keeps.
     pub(super) fn share(&self, bound: u64, (stripe, stripes): (usize, usize)) -> u64 {
         match self.home || bound == NONE {

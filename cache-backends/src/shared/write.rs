@@ -11,8 +11,8 @@
 //! | books of the entry | the repair writes them again |
 //! | lock word | all is done |
 
-use super::entry::{self, Lens};
-use super::index::{Index, Slot};
+use super::entry;
+use super::index::{Index, Pointer, Slot};
 use super::name::Name;
 use super::read::{self, Found};
 use super::score;
@@ -48,8 +48,6 @@ impl Stripe<'_> {
             while tagged != 0 {
                 let slot = Index::slot(*bucket, tagged.trailing_zeros() as usize);
                 tagged &= tagged - 1;
-                // It is likely to leave its list: its neighbours are on other lines than its entry.
-                self.map.prefetch(self.link(slot));
                 let found = self.follow(self.index.get(slot)).filter(|found| read::is(self.map, found, name));
                 if let Some(found) = found {
                     return Some((slot, found));
@@ -83,23 +81,21 @@ impl Stripe<'_> {
             }
             return self.take(name).map(|_| Put::Done);
         }
-        let lens = Lens {
-            key: name.key.len(),
-            value: new.value.len(),
-            space: name.space,
-            manifest: new.manifest.is_some(),
-            digest: name.digest,
-            epoch: name.epoch,
-        };
+        let lens = name.lens(new.value.len(), new.manifest.is_some());
         let Some(room) = self.room(lens.words())? else {
             // What was there is not what was to be there.
             return self.take(name).map(|_| Put::Full);
         };
+        self.prefetch(name);
         let (packed, expires) = (lens.pack(), new.expires.as_micros());
         let sum = entry::checksum(name.hash, packed, expires, new.value);
         self.write(room, [sum, packed, expires], (name.key, new.value))?;
+        let pointer = self.pointer(name.tag, room);
         let old = self.find(name);
         if let Some((slot, found)) = &old {
+            if bounds.keeps_place() && self.exchange((*slot, found), pointer, share(bounds.max_bytes))? {
+                return Ok(Put::Done);
+            }
             self.leave(*slot, found)?;
         }
         if space.row != spaces::PIECES {
@@ -111,11 +107,38 @@ impl Stripe<'_> {
         };
         self.index.take_visited(slot);
         self.index.set_score(slot, score::fresh(bounds.policy, self.now));
-        let pointer = self.pointer(name.tag, room);
         self.index.set(slot, pointer);
         let found = self.follow(pointer).ok_or(Bad)?;
         self.enter(slot, &found)?;
         Ok(Put::Done)
+    }
+
+    /// Turns the slot of an entry to another of the same key, which takes its place in the order as one that was used:
+    /// so nothing of the order is touched. `false` where others would have to leave for it.
+    fn exchange(&self, (slot, old): (Slot, &Found), pointer: Pointer, most: u64) -> Sound<bool> {
+        let new = self.follow(pointer).ok_or(Bad)?;
+        let mut book = self.book(old.lens.space);
+        book.bytes = book.bytes.saturating_sub(self.weight(old)).saturating_add(self.weight(&new));
+        if book.bytes > most {
+            return Ok(false);
+        }
+        self.index.set(slot, pointer);
+        self.index.visit(slot);
+        self.add_live(old.segment, -(old.lens.words() as i64));
+        self.add_live(new.segment, new.lens.words() as i64);
+        self.orphan(old);
+        self.set_book(old.lens.space, book);
+        Ok(true)
+    }
+
+    /// Has the entry come that `name` may replace, while something else is done.
+    fn prefetch(&self, name: &Name<'_>) {
+        let bucket = name.buckets[0];
+        let tagged = self.index.tagged(bucket, name.tag);
+        if tagged != 0 {
+            let slot = Index::slot(bucket, tagged.trailing_zeros() as usize);
+            read::prefetch(self.map, self.number, self.index.get(slot));
+        }
     }
 
     /// Evicts from the space in `row` until so many more entries and bytes keep its bounds.
