@@ -40,8 +40,10 @@ pub(crate) fn run(options: &Options) -> Outcome {
     (0..writers).try_for_each(|owner| crew.start(owner, &mut random))?;
     let told = [("owners", owners as u64), ("owner", reading as u64), ("seed", random.next())];
     let mut reader = crew::spawn("reader", &site, &told)?;
-    let mut begun = vec![0; writers];
-    for kill in 0..count {
+    let (mut begun, start) = (vec![0; writers], Instant::now());
+    let limit = Duration::from_secs(options.number("seconds-limit", 24 * 3600)?);
+    let mut kills = 0;
+    while kills < count && start.elapsed() < limit {
         let victim = random.index(writers);
         // Most are hit in the midst of their work, some wherever they are: opening the region, or not yet there.
         if random.below(4) > 0 {
@@ -53,13 +55,14 @@ pub(crate) fn run(options: &Options) -> Outcome {
         crew.kill(victim, &ledger)?;
         begun[victim] = Counts::resume(&ledger, victim)?.of(Count::Calls);
         crew.start(victim, &mut random)?;
-        if kill % 64 == 0 {
+        kills += 1;
+        if kills % 64 == 0 {
             note_hang(&ledger, reading)?;
             if reader.try_wait().map_err(because("the reader cannot be waited for"))?.is_some() {
                 return Err("the reader ended by itself; its message is above".to_owned());
             }
         }
-        report.progress(kill, count);
+        report.progress(kills, count);
     }
     ledger.stop()?;
     crew.dismiss(&ledger)?;
@@ -67,6 +70,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
         report.fault("the reader ended with an error");
     }
 
+    report.row("kills", kills);
     tally(&ledger, owners, &mut report)?;
     audit::contents(region.backend(), &ledger, owners, &mut report)?;
     audit::usable(region.backend(), &ledger, 0, &mut report)?;
