@@ -28,7 +28,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     }
     let seed = options.number("seed", u64::from(process::id()))?;
     let mut random = Random::new(seed);
-    let mut report = Report::new(format!("kill: {count} kills of {writers} writers of {threads} threads, seed {seed}"));
+    let mut report = Report::new(format!("kill: {writers} writers of {threads} threads, seed {seed}"));
     let site = Site::new(options)?;
     let ledger = Ledger::open(&site)?;
     let region = Region::open(&site.region(), REGION)?;
