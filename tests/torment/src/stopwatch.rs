@@ -23,6 +23,8 @@ pub(crate) struct Stopwatch {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slow {
     pub(crate) wall: Duration,
+    /// How long the thread ran, as far as the kernel has counted it.
+    pub(crate) ran: Duration,
     /// How much longer the thread was ready to run, but had no core.
     pub(crate) queued: Duration,
     /// How long the machine itself was kept from running, all cores together.
@@ -49,23 +51,25 @@ impl Stopwatch {
             (self.stolen, self.until_renewal) = (stolen(), RENEWED);
         }
         self.until_renewal -= 1;
-        let (start, before) = (Instant::now(), self.queued());
+        let (start, (ran, queued)) = (Instant::now(), self.schedule());
         let result = call();
         let wall = start.elapsed();
         if wall <= LIMIT {
             return (result, wall, None);
         }
         self.until_renewal = 0;
-        let queued = self.queued().saturating_sub(before);
-        (result, wall, Some(Slow { wall, queued, stolen: stolen().saturating_sub(self.stolen) }))
+        let (ran_now, queued_now) = self.schedule();
+        let (ran, queued) = (ran_now.saturating_sub(ran), queued_now.saturating_sub(queued));
+        (result, wall, Some(Slow { wall, ran, queued, stolen: stolen().saturating_sub(self.stolen) }))
     }
 
-    /// How long this thread has waited for a core so far.
-    fn queued(&self) -> Duration {
+    /// How long this thread has run, and waited for a core, so far.
+    fn schedule(&self) -> (Duration, Duration) {
         let mut text = [0; 64];
         let read = self.schedule.as_ref().and_then(|file| file.read_at(&mut text, 0).ok()).unwrap_or(0);
-        let nanos = text[..read].split(|byte| *byte == b' ').nth(1).and_then(|field| str::from_utf8(field).ok());
-        Duration::from_nanos(nanos.and_then(|nanos| nanos.parse().ok()).unwrap_or(0))
+        let text = str::from_utf8(&text[..read]).unwrap_or_default();
+        let mut nanos = text.split(' ').map(|field| Duration::from_nanos(field.parse().unwrap_or(0)));
+        (nanos.next().unwrap_or_default(), nanos.next().unwrap_or_default())
     }
 }
 
