@@ -39,7 +39,7 @@ impl Shared {
     fn new() -> Arc<Shared> {
         let layout = Layout::new(1, 2, 3, 64).expect("the smallest region");
         let segments = (0..3).map(|segment| layout.segment_at(0, segment));
-        let mut words: Vec<_> = segments.map(|at| at..at + 2 * WORDS).collect();
+        let mut words: Vec<_> = segments.map(|at| at..at + layout.segment).collect();
         words.extend([
             layout.space(0)..layout.space(1),
             layout.totals(0)..layout.book(0, 1),
@@ -213,7 +213,7 @@ fn what_was_being_written_when_its_space_was_renounced_is_not_found() {
             let writing = Arc::clone(&shared);
             let writing = thread::spawn(move || writing.put(KEY, OLD));
             spaces::renounce(&shared.map, shared.space.row);
-            let space = Spaces::new().find(&shared.map, SPACE).expect("it has a row");
+            let space = Spaces::new().find(&shared.map, &SPACE.into()).expect("it has a row");
             assert_eq!(shared.get_of(&space), None);
             writing.join().expect("a panic ends the model");
             assert_eq!(shared.get_of(&space), None);
