@@ -25,7 +25,8 @@ const LENGTH: u64 = (1 << LENGTH_BITS) - 1;
 const SPACE_AT: u32 = 2 * LENGTH_BITS;
 const MANIFEST: u64 = 1 << 48;
 const DIGEST: u64 = 1 << 49;
-const EPOCH_AT: u32 = 50;
+/// Where the epoch begins, here as in the table of spaces: it is what is left of the word.
+pub(super) const EPOCH_AT: u32 = 50;
 
 /// The second word of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,12 +56,6 @@ impl Lens {
     #[inline(always)]
     pub(super) fn value_of(word: u64) -> usize {
         (word >> LENGTH_BITS & LENGTH) as usize
-    }
-
-    /// The epoch that a space's word stands for.
-    #[inline(always)]
-    pub(super) fn epoch_of(word: u64) -> u16 {
-        (word & (u64::MAX >> EPOCH_AT)) as u16
     }
 
     #[inline(always)]

@@ -84,6 +84,8 @@ struct Stripe {
     scores: usize,
     links: usize,
     words: usize,
+    /// Words of its data, which lie elsewhere.
+    data: usize,
 }
 
 impl Layout {
@@ -107,8 +109,16 @@ impl Layout {
         let scores = bucket_lines + buckets * BUCKET;
         let links = scores + buckets * SLOTS / 2;
         let words = (links + buckets * SLOTS).next_multiple_of(PAGE);
-        let stripe =
-            Stripe { books, generations, segments: segment_books, buckets: bucket_lines, scores, links, words };
+        let stripe = Stripe {
+            books,
+            generations,
+            segments: segment_books,
+            buckets: bucket_lines,
+            scores,
+            links,
+            words,
+            data: segments * segment,
+        };
         let data = STRIPES_AT + stripes * words;
         let words = data + (stripes * segments * segment).next_multiple_of(PAGE);
         let segment_bits = segment.trailing_zeros();
@@ -201,9 +211,15 @@ impl Layout {
         self.stripe(stripe) + self.stripe.links
     }
 
+    /// The first word of a stripe's data.
+    #[inline(always)]
+    pub(super) fn data(&self, stripe: usize) -> usize {
+        self.data + stripe * self.stripe.data
+    }
+
     /// The first word of a segment.
     pub(super) fn segment_at(&self, stripe: usize, segment: usize) -> usize {
-        self.data + (stripe * self.segments + segment) * self.segment
+        self.data(stripe) + segment * self.segment
     }
 
     /// Bytes of all segments.

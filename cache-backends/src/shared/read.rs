@@ -49,7 +49,7 @@ pub(super) struct Copied {
 /// Follows a pointer of a stripe. `None`: it points outside, or its segment is free.
 /// Nothing that is found is to be trusted: it may change the next moment.
 #[inline(always)]
-pub(super) fn locate(map: &Map, stripe: usize, pointer: Pointer) -> Option<Located<'_>> {
+pub(super) fn locate(map: &Map, (stripe, data): (usize, usize), pointer: Pointer) -> Option<Located<'_>> {
     let layout = &map.layout;
     let word = place(pointer) * UNIT;
     let (segment, offset) = (word >> layout.segment_bits, word & (layout.segment - 1));
@@ -61,13 +61,13 @@ pub(super) fn locate(map: &Map, stripe: usize, pointer: Pointer) -> Option<Locat
     if generation & 1 == 1 {
         return None;
     }
-    let at = layout.segment_at(stripe, segment) + offset;
+    let at = data + word;
     Some(Located { segment, generation, at, words: map.words(at, layout.segment - offset)? })
 }
 
 /// The entry that a pointer of a stripe leads to, if it can be one.
 pub(super) fn follow(map: &Map, stripe: usize, pointer: Pointer) -> Option<Found> {
-    let Located { segment, at, words, .. } = locate(map, stripe, pointer)?;
+    let Located { segment, at, words, .. } = locate(map, (stripe, map.layout.data(stripe)), pointer)?;
     let lens = Lens::unpack(words.get(1)?.load(Relaxed));
     let fits = lens.space < SPACES && lens.words() <= words.len();
     fits.then_some(Found { segment, at, lens })
@@ -90,22 +90,20 @@ fn is_of(words: &[AtomicU64], packed: u64, name: &Name<'_>) -> bool {
 #[inline(always)]
 pub(super) fn get(map: &Map, name: &Name<'_>, now: Timestamp, out: &mut Vec<u8>) -> Option<Copied> {
     let index = Index::new(map, name.stripe);
-    index.prefetch(name.buckets[0]);
+    let data = map.layout.data(name.stripe);
     for _ in 0..LOOKS {
         let mut moved = false;
         for bucket in name.buckets {
-            let mut tagged = index.tagged(bucket, name.tag);
-            while tagged != 0 {
-                let slot = Index::slot(bucket, tagged.trailing_zeros() as usize);
-                tagged &= tagged - 1;
-                let pointer = index.get(slot);
-                prefetch(map, name.stripe, pointer);
-                let Some(located) = locate(map, name.stripe, pointer) else {
+            let line = index.line(bucket);
+            for at in line.tagged(name.tag) {
+                let pointer = line.get(at);
+                prefetch(map, data, pointer);
+                let Some(located) = locate(map, (name.stripe, data), pointer) else {
                     moved = true;
                     continue;
                 };
                 // A slot is cleared before its segment is used again, so this one points into the generation just read.
-                if !planted("no second look at the slot") && index.get(slot) != pointer {
+                if !planted("no second look at the slot") && line.get(at) != pointer {
                     moved = true;
                     continue;
                 }
@@ -131,7 +129,11 @@ pub(super) fn get(map: &Map, name: &Name<'_>, now: Timestamp, out: &mut Vec<u8>)
                     out.truncate(start);
                     continue;
                 }
-                return Some(Copied { slot, expires, manifest: Lens::unpack(packed).manifest });
+                return Some(Copied {
+                    slot: Index::slot(bucket, at),
+                    expires,
+                    manifest: Lens::unpack(packed).manifest,
+                });
             }
         }
         if !moved {
@@ -152,11 +154,10 @@ fn copy(words: &[AtomicU64], (packed, name): (u64, &Name<'_>), out: &mut Vec<u8>
 
 /// The entry's second line comes with the first instead of after it.
 #[inline(always)]
-pub(super) fn prefetch(map: &Map, stripe: usize, pointer: Pointer) {
-    let at = map.layout.segment_at(stripe, 0) + place(pointer) * UNIT;
+pub(super) fn prefetch(map: &Map, data: usize, pointer: Pointer) {
+    let at = data + place(pointer) * UNIT;
     map.prefetch(at);
     map.prefetch(at + 8);
-    map.prefetch(at + 16);
 }
 
 /// Notes a hit, where there is something new to note.

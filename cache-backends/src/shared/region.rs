@@ -10,7 +10,7 @@ use super::map::Map;
 use super::name::Name;
 use super::read;
 use super::session::{Region as Ground, Session};
-use super::spaces::{self, Bounds, Space, Spaces};
+use super::spaces::{self, Bounds, Former, Space, Spaces};
 use super::stripe::{Sound, Stripe, Total};
 use super::write::{New, Put};
 use memolith_core::{Claim, Error, ErrorKind, Record, Result, Timestamp, Visit};
@@ -95,24 +95,24 @@ impl Region {
             Some(found) => {
                 let before = spaces::bounds(self.map(), found.row);
                 spaces::set_bounds(self.map(), found.row, bounds);
-                if before.home != bounds.home {
-                    spaces::renounce(self.map(), found.row);
-                }
                 (found, Some(before))
             }
-            None => (spaces::claim(self.map(), &space.name, bounds, now), None),
+            None => {
+                let (claimed, former) = spaces::claim(self.map(), &space.name, bounds, now);
+                if former == Former::Nobody {
+                    return Ok(claimed);
+                }
+                (claimed, None)
+            }
         };
         drop(guard);
         let (row, opened) = (opened.row, self.find(space).unwrap_or(opened));
-        let stays = before.is_some_and(|before| before.home == bounds.home);
-        if !stays {
-            // A row that was never anybody's has nothing to give up.
-            if spaces::epoch(self.map(), row) != 1 {
-                self.sweep(row, now);
-            }
+        // A row that was given away has left its entries behind, and so has one that moves.
+        let Some(before) = before.filter(|before| before.home == bounds.home) else {
+            self.sweep(row, now);
             return Ok(opened);
-        }
-        let counts_otherwise = before.is_some_and(|before| before.policy != bounds.policy);
+        };
+        let counts_otherwise = before.policy != bounds.policy;
         for stripe in 0..layout.stripes {
             self.locked(stripe, now, |stripe| {
                 if counts_otherwise {

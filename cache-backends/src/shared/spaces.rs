@@ -3,9 +3,10 @@
 //! A row is free until its identity is stored, last. When all are taken the one that was not used for longest is given
 //! away: functions that were changed leave spaces behind that nobody will ask for again.
 
-use super::entry::Lens;
+use super::entry::EPOCH_AT;
 use super::layout::{SPACE, SPACES};
 use super::map::Map;
+use super::stores::step;
 use memolith_core::{Policy, Timestamp};
 use std::sync::atomic::AtomicU8;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
@@ -22,14 +23,16 @@ const LOW: usize = 0;
 const HIGH: usize = 1;
 const MAXSIZE: usize = 2;
 const MAX_BYTES: usize = 3;
-const RULE: usize = 4;
+const STATE: usize = 4;
 const USED: usize = 5;
 const LENGTH: usize = 6;
-const EPOCH: usize = 7;
 const NAME: usize = 8;
 
+// The state of a row: policy, where it lives, and in the highest bits its epoch. One word, so that all of it changes at once.
+const POLICY: u64 = 0xff;
 const HOME: u64 = 1 << 8;
 const SCORED: u64 = 1 << 9;
+const EPOCH: u64 = 1 << EPOCH_AT;
 /// No bound.
 const NONE: u64 = u64::MAX;
 
@@ -122,10 +125,9 @@ impl Spaces {
     #[inline]
     pub(super) fn find(&self, map: &Map, name: &Arc<str>) -> Option<Space> {
         let known = self.place(name).get().filter(|known| Arc::ptr_eq(&known.name, name));
+        let known = known.map(|known| (usize::from(known.row.load(Relaxed)), known.identity));
         match known {
-            Some(known) if is(map, usize::from(known.row.load(Relaxed)), known.identity) => {
-                Some(read(map, usize::from(known.row.load(Relaxed)), known.identity))
-            }
+            Some((row, identity)) if is(map, row, identity) => Some(read(map, row, identity)),
             _ => self.search(map, name),
         }
     }
@@ -162,9 +164,16 @@ fn is(map: &Map, row: usize, identity: [u64; 2]) -> bool {
 
 #[inline(always)]
 fn read(map: &Map, row: usize, identity: [u64; 2]) -> Space {
-    let at = map.layout.space(row);
-    let (rule, epoch) = (map.load(at + RULE), Lens::epoch_of(map.load(at + EPOCH)));
-    Space { row, identity, home: rule & HOME != 0, policy: policy(rule), scored: rule & SCORED != 0, epoch }
+    // Acquire: who sees the epoch that a space has moved with asks where it has moved to.
+    let state = map.word(map.layout.space(row) + STATE).load(Acquire);
+    Space {
+        row,
+        identity,
+        home: state & HOME != 0,
+        policy: policy(state),
+        scored: state & SCORED != 0,
+        epoch: (state >> EPOCH_AT) as u16,
+    }
 }
 
 /// Both halves are never zero.
@@ -173,21 +182,20 @@ fn identity(name: &str) -> [u64; 2] {
     [hash as u64 | 1, (hash >> 64) as u64 | 1]
 }
 
-/// Whether `space` still has the row, the placement and the epoch that it was looked up with.
+/// Whether `space` still has the row and the epoch that it was looked up with: where it moves its epoch changes.
 pub(super) fn is_current(map: &Map, space: &Space) -> bool {
-    let same = |now: Space| now.home == space.home && now.epoch == space.epoch;
-    space.row == PIECES || is(map, space.row, space.identity) && same(read(map, space.row, space.identity))
+    space.row == PIECES || is(map, space.row, space.identity) && epoch(map, space.row) == space.epoch
 }
 
 /// From now on no entry that the space has had is found: whatever cannot be removed at once is gone all the same.
 /// After 16,384 times an entry that was never removed would be back, which takes a writer that is stopped for as long.
 pub(super) fn renounce(map: &Map, row: usize) {
-    map.word(map.layout.space(row) + EPOCH).fetch_add(1, AcqRel);
+    map.word(map.layout.space(row) + STATE).fetch_add(EPOCH, AcqRel);
 }
 
 /// The epoch of the space in `row`.
 pub(super) fn epoch(map: &Map, row: usize) -> u16 {
-    Lens::epoch_of(map.word(map.layout.space(row) + EPOCH).load(Acquire))
+    (map.word(map.layout.space(row) + STATE).load(Acquire) >> EPOCH_AT) as u16
 }
 
 /// What the space in `row` must keep.
@@ -196,34 +204,47 @@ pub(super) fn bounds(map: &Map, row: usize) -> Bounds {
     if row == PIECES {
         return Bounds { maxsize: NONE, max_bytes: NONE, policy: Policy::Sieve, home: false };
     }
-    let rule = map.load(at + RULE);
+    let state = map.load(at + STATE);
     Bounds {
         maxsize: map.load(at + MAXSIZE),
         max_bytes: map.load(at + MAX_BYTES),
-        policy: policy(rule),
-        home: rule & HOME != 0,
+        policy: policy(state),
+        home: state & HOME != 0,
     }
 }
 
-/// Writes the bounds of `row`. For who holds the table's lock.
+/// Writes the bounds of `row`, whose space is renounced where it moves. For who holds the table's lock.
 pub(super) fn set_bounds(map: &Map, row: usize, bounds: Bounds) {
     let at = map.layout.space(row);
     map.store(at + MAXSIZE, bounds.maxsize);
     map.store(at + MAX_BYTES, bounds.max_bytes);
-    map.publish(
-        at + RULE,
-        number(bounds.policy) | (u64::from(bounds.home) * HOME) | (u64::from(bounds.scored()) * SCORED),
-    );
+    let rule = number(bounds.policy) | (u64::from(bounds.home) * HOME) | (u64::from(bounds.scored()) * SCORED);
+    let new = |state: u64| {
+        let moved = (state ^ rule) & HOME != 0;
+        let epoch = if moved { state.wrapping_add(EPOCH) } else { state } & !(EPOCH - 1);
+        Some(epoch | rule)
+    };
+    step();
+    // Others may renounce the space meanwhile. It never fails, for `new` always says something.
+    let _ = map.word(at + STATE).fetch_update(AcqRel, Acquire, new);
+}
+
+/// Whose a row was before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Former {
+    Nobody,
+    Somebody,
 }
 
 /// Gives `name` a row: a free one, or the one that was not used for longest. For who holds the table's lock.
 /// The row's former entries belong to nobody: their checksums say whose they were, and they are to be removed.
-pub(super) fn claim(map: &Map, name: &str, bounds: Bounds, now: Timestamp) -> Space {
+pub(super) fn claim(map: &Map, name: &str, bounds: Bounds, now: Timestamp) -> (Space, Former) {
     let identity = identity(name);
     let used = |row: &usize| map.load(map.layout.space(*row) + USED);
     let free = |row: &usize| map.load(map.layout.space(*row) + HIGH) == 0;
     let row = (0..PIECES).find(free).or_else(|| (0..PIECES).min_by_key(used)).unwrap_or(0);
     let at = map.layout.space(row);
+    let former = if map.load(at + STATE) == 0 { Former::Nobody } else { Former::Somebody };
     map.publish(at + HIGH, 0);
     renounce(map, row);
     set_bounds(map, row, bounds);
@@ -235,7 +256,7 @@ pub(super) fn claim(map: &Map, name: &str, bounds: Bounds, now: Timestamp) -> Sp
     map.store(at + USED, minutes(now));
     map.store(at + LOW, identity[0]);
     map.publish(at + HIGH, identity[1]);
-    read(map, row, identity)
+    (read(map, row, identity), former)
 }
 
 /// Notes that the space is in use.
@@ -283,6 +304,6 @@ fn number(policy: Policy) -> u64 {
 }
 
 #[inline(always)]
-fn policy(rule: u64) -> Policy {
-    POLICIES.get((rule & 0xff) as usize).copied().unwrap_or(Policy::Lru)
+fn policy(state: u64) -> Policy {
+    POLICIES.get((state & POLICY) as usize).copied().unwrap_or(Policy::Lru)
 }

@@ -45,16 +45,11 @@ impl Stripe<'_> {
     /// The slot of `name`, and the entry behind it.
     pub(super) fn find(&self, name: &Name<'_>) -> Option<(Slot, Found)> {
         name.buckets.iter().find_map(|bucket| {
-            let mut tagged = self.index.tagged(*bucket, name.tag);
-            while tagged != 0 {
-                let slot = Index::slot(*bucket, tagged.trailing_zeros() as usize);
-                tagged &= tagged - 1;
-                let found = self.follow(self.index.get(slot)).filter(|found| read::is(self.map, found, name));
-                if let Some(found) = found {
-                    return Some((slot, found));
-                }
-            }
-            None
+            self.index.line(*bucket).tagged(name.tag).find_map(|at| {
+                let slot = Index::slot(*bucket, at);
+                let found = self.follow(self.index.get(slot)).filter(|found| read::is(self.map, found, name))?;
+                Some((slot, found))
+            })
         })
     }
 
@@ -137,11 +132,9 @@ impl Stripe<'_> {
 
     /// Has the entry come that `name` may replace, while something else is done.
     fn prefetch(&self, name: &Name<'_>) {
-        let bucket = name.buckets[0];
-        let tagged = self.index.tagged(bucket, name.tag);
-        if tagged != 0 {
-            let slot = Index::slot(bucket, tagged.trailing_zeros() as usize);
-            read::prefetch(self.map, self.number, self.index.get(slot));
+        let line = self.index.line(name.buckets[0]);
+        if let Some(at) = line.tagged(name.tag).next() {
+            read::prefetch(self.map, self.layout().data(self.number), line.get(at));
         }
     }
 

@@ -51,7 +51,7 @@ impl Shared {
         let map = Map::blank(layout, &words, &halves);
         (0..3).for_each(|segment| map.store(layout.generation(0, segment), 1));
         let bounds = Bounds { maxsize: u64::MAX, max_bytes: u64::MAX, policy: Policy::Fifo, home: true };
-        let space = spaces::claim(&map, SPACE, bounds, NOW);
+        let (space, _) = spaces::claim(&map, SPACE, bounds, NOW);
         Arc::new(Shared { map, space })
     }
 
