@@ -22,10 +22,6 @@ impl<'k> Name<'k> {
     #[inline(always)]
     pub(super) fn new(layout: &Layout, space: &Space, key: &'k [u8]) -> Self {
         let hash = xxh3_64_with_seed(key, space.identity[0]) ^ space.identity[1];
-        let stripe = match space.home {
-            true => space.identity[1] as usize,
-            false => (hash >> 32) as usize,
-        };
         // Of a range that is no power of two, the high half of the product is the place.
         let bucket = |hash: u64| (((hash & 0xffff_ffff) * layout.buckets as u64) >> 32) as usize;
         let lens =
@@ -34,7 +30,7 @@ impl<'k> Name<'k> {
             key,
             packed: lens.pack(),
             hash,
-            stripe: stripe & (layout.stripes - 1),
+            stripe: space.stripe(hash, layout.stripes),
             buckets: [bucket(hash), bucket(hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32)],
             tag: ((hash >> 53) as u32).max(1),
         }

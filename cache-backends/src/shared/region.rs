@@ -56,17 +56,6 @@ impl Region {
         claims::claim(&self.ground, Name::new(&self.map().layout, &space, key).hash, wait).map(Claim::new)
     }
 
-    fn stripes(&self, space: &Space) -> impl Iterator<Item = usize> + use<> {
-        let stripes = self.map().layout.stripes;
-        match space.home {
-            true => {
-                let home = Name::new(&self.map().layout, space, b"").stripe;
-                home..home + 1
-            }
-            false => 0..stripes,
-        }
-    }
-
     /// The space as the region knows it.
     fn find(&self, space: &memolith_core::Space) -> Option<Space> {
         self.spaces.find(self.map(), &space.name)
@@ -83,7 +72,7 @@ impl Region {
     /// Gives `space` a row and its bounds. What has to leave for them has left when this returns.
     pub(super) fn open(&self, space: &memolith_core::Space, now: Timestamp) -> Result<Space> {
         let layout = &self.map().layout;
-        let bounds = Bounds::of(space, layout.capacity() / layout.stripes as u64);
+        let bounds = Bounds::of(space, layout.stripes);
         if let Some(found) = self.find(space)
             && spaces::bounds(self.map(), found.row) == bounds
         {
@@ -108,17 +97,17 @@ impl Region {
         drop(guard);
         let (row, opened) = (opened.row, self.find(space).unwrap_or(opened));
         // A row that was given away has left its entries behind, and so has one that moves.
-        let Some(before) = before.filter(|before| before.home == bounds.home) else {
+        let Some(before) = before.filter(|before| before.spread == bounds.spread) else {
             self.sweep(row, now);
             return Ok(opened);
         };
         let counts_otherwise = before.policy != bounds.policy;
-        for stripe in 0..layout.stripes {
+        for stripe in opened.stripes(layout.stripes) {
             self.locked(stripe, now, |stripe| {
                 if counts_otherwise {
                     stripe.renew_scores(row)?;
                 }
-                stripe.make_room(row, bounds, (0, 0))
+                stripe.make_room(&opened, bounds, (0, 0))
             })?;
         }
         Ok(opened)
@@ -246,7 +235,7 @@ impl Region {
         }
         // A value that its space would not keep takes nobody's room.
         let bounds = spaces::bounds(self.map(), space.row);
-        let keeps = manifest.weight() <= bounds.share(bounds.max_bytes, (name.stripe, layout.stripes));
+        let keeps = manifest.weight() <= bounds.shares(space, (name.stripe, layout.stripes)).1;
         let (pieces, numbers) = manifest.pieces(layout);
         for (number, bytes) in numbers.zip(Manifest::cut(layout, &bytes)).filter(|_| keeps) {
             let name = Name::new(layout, &pieces, &number);
@@ -304,7 +293,7 @@ impl Region {
         visit: &mut dyn FnMut(&[u8], &Record) -> Visit,
     ) -> Result<()> {
         let Some(space) = self.find(space) else { return Ok(()) };
-        for stripe in self.stripes(&space) {
+        for stripe in space.stripes(self.map().layout.stripes) {
             let index = super::index::Index::new(self.map(), stripe);
             for (_, pointer) in index.iter() {
                 let Some((key, record)) = self.shown(&space, (stripe, pointer), now) else { continue };

@@ -14,7 +14,11 @@ use std::sync::{Arc, OnceLock};
 use xxhash_rust::xxh3::xxh3_128;
 
 /// Spaces up to this many entries live in one stripe, where bound and order hold for all of them together.
-pub(super) const SMALL: u64 = 1024;
+const SMALL: u64 = 1024;
+/// Of larger ones each stripe has so many at least.
+const SHARE: u64 = 128;
+/// Of a bound in bytes each stripe has so many at least.
+const SHARE_OF_BYTES: u64 = 1 << 20;
 /// The row of the pieces of large values, which is nobody's.
 pub(super) const PIECES: usize = SPACES - 1;
 
@@ -30,9 +34,12 @@ const NAME: usize = 8;
 
 // The state of a row: policy, where it lives, and in the highest bits its epoch. One word, so that all of it changes at once.
 const POLICY: u64 = 0xff;
-const HOME: u64 = 1 << 8;
-const SCORED: u64 = 1 << 9;
+const SCORED: u64 = 1 << 8;
+const SPREAD_AT: u32 = 9;
+const SPREAD: u64 = 0xf << SPREAD_AT;
 const EPOCH: u64 = 1 << EPOCH_AT;
+/// Of a space that has entries in every stripe: more than there can be.
+const EVERYWHERE: u32 = 15;
 /// No bound.
 const NONE: u64 = u64::MAX;
 
@@ -42,8 +49,8 @@ pub(super) struct Space {
     pub(super) row: usize,
     /// 128 bits of hash of the name.
     pub(super) identity: [u64; 2],
-    /// Whether all of it lives in one stripe.
-    pub(super) home: bool,
+    /// Over how many stripes it is spread, as a power of two.
+    pub(super) spread: u32,
     pub(super) policy: Policy,
     /// Whether its policy goes by scores.
     pub(super) scored: bool,
@@ -57,7 +64,7 @@ pub(super) struct Bounds {
     pub(super) maxsize: u64,
     pub(super) max_bytes: u64,
     pub(super) policy: Policy,
-    pub(super) home: bool,
+    pub(super) spread: u32,
 }
 
 /// Entries of a space up to which recency is kept to the letter, by looking at all of them.
@@ -73,10 +80,12 @@ impl Bounds {
         }
     }
 
-    /// What is asked for, in a region whose stripes have `stripe` bytes of data each.
-    pub(super) fn of(space: &memolith_core::Space, stripe: u64) -> Bounds {
+    /// What is asked for, in a region of so many stripes.
+    pub(super) fn of(space: &memolith_core::Space, stripes: usize) -> Bounds {
         let (maxsize, max_bytes) = (space.maxsize.unwrap_or(NONE), space.max_bytes.unwrap_or(NONE));
-        Bounds { maxsize, max_bytes, policy: space.policy, home: maxsize <= SMALL || max_bytes <= stripe / 8 }
+        let wanted = if maxsize <= SMALL { 1 } else { maxsize / SHARE }.min(max_bytes / SHARE_OF_BYTES);
+        let spread = wanted.clamp(1, stripes as u64).ilog2();
+        Bounds { maxsize, max_bytes, policy: space.policy, spread }
     }
 
     /// Whether an entry that is written again may stay where it is in the order, as one that was used.
@@ -84,18 +93,41 @@ impl Bounds {
         !self.scored() && self.policy != Policy::Fifo
     }
 
-    /// The part of a bound that one of `stripes` stripes keeps.
-    pub(super) fn share(&self, bound: u64, (stripe, stripes): (usize, usize)) -> u64 {
-        match self.home || bound == NONE {
-            true => bound,
-            false => bound / stripes as u64 + u64::from((stripe as u64) < bound % stripes as u64),
-        }
+    /// The parts of both bounds that `stripe` of `stripes` keeps for `space`: entries and bytes.
+    pub(super) fn shares(&self, space: &Space, (stripe, stripes): (usize, usize)) -> (u64, u64) {
+        let number = (stripe.wrapping_sub(space.first()) & (stripes - 1)) as u64;
+        let share = |bound: u64| match bound {
+            NONE => NONE,
+            _ => (bound >> self.spread) + u64::from(number < bound & ((1 << self.spread) - 1)),
+        };
+        (share(self.maxsize), share(self.max_bytes))
+    }
+}
+
+impl Space {
+    /// The first of its stripes, which is to be taken modulo their number.
+    #[inline(always)]
+    fn first(&self) -> usize {
+        self.identity[1] as usize >> 1
+    }
+
+    /// Where a key of some hash lives, of `stripes` stripes.
+    #[inline(always)]
+    pub(super) fn stripe(&self, hash: u64, stripes: usize) -> usize {
+        let offset = (hash >> 32) as usize & ((1 << self.spread) - 1);
+        self.first().wrapping_add(offset) & (stripes - 1)
+    }
+
+    /// All of its stripes.
+    pub(super) fn stripes(&self, stripes: usize) -> impl Iterator<Item = usize> + use<> {
+        let (first, count) = (self.first(), 1_usize << self.spread);
+        (0..count.min(stripes)).map(move |offset| first.wrapping_add(offset) & (stripes - 1))
     }
 }
 
 /// The space of the pieces of large values.
 pub(super) fn pieces(head: u64) -> Space {
-    Space { row: PIECES, identity: [head, !head], home: false, policy: Policy::Sieve, scored: false, epoch: 0 }
+    Space { row: PIECES, identity: [head, !head], spread: EVERYWHERE, policy: Policy::Sieve, scored: false, epoch: 0 }
 }
 
 /// What this process knows of the names that it has met.
@@ -169,7 +201,7 @@ fn read(map: &Map, row: usize, identity: [u64; 2]) -> Space {
     Space {
         row,
         identity,
-        home: state & HOME != 0,
+        spread: spread(state),
         policy: policy(state),
         scored: state & SCORED != 0,
         epoch: (state >> EPOCH_AT) as u16,
@@ -202,14 +234,14 @@ pub(super) fn epoch(map: &Map, row: usize) -> u16 {
 pub(super) fn bounds(map: &Map, row: usize) -> Bounds {
     let at = map.layout.space(row);
     if row == PIECES {
-        return Bounds { maxsize: NONE, max_bytes: NONE, policy: Policy::Sieve, home: false };
+        return Bounds { maxsize: NONE, max_bytes: NONE, policy: Policy::Sieve, spread: EVERYWHERE };
     }
     let state = map.load(at + STATE);
     Bounds {
         maxsize: map.load(at + MAXSIZE),
         max_bytes: map.load(at + MAX_BYTES),
         policy: policy(state),
-        home: state & HOME != 0,
+        spread: spread(state),
     }
 }
 
@@ -218,9 +250,9 @@ pub(super) fn set_bounds(map: &Map, row: usize, bounds: Bounds) {
     let at = map.layout.space(row);
     map.store(at + MAXSIZE, bounds.maxsize);
     map.store(at + MAX_BYTES, bounds.max_bytes);
-    let rule = number(bounds.policy) | (u64::from(bounds.home) * HOME) | (u64::from(bounds.scored()) * SCORED);
+    let rule = number(bounds.policy) | u64::from(bounds.spread) << SPREAD_AT | (u64::from(bounds.scored()) * SCORED);
     let new = |state: u64| {
-        let moved = (state ^ rule) & HOME != 0;
+        let moved = (state ^ rule) & SPREAD != 0;
         let epoch = if moved { state.wrapping_add(EPOCH) } else { state } & !(EPOCH - 1);
         Some(epoch | rule)
     };
@@ -301,6 +333,11 @@ const POLICIES: [Policy; 10] = [
 
 fn number(policy: Policy) -> u64 {
     POLICIES.iter().position(|other| *other == policy).unwrap_or(0) as u64
+}
+
+#[inline(always)]
+fn spread(state: u64) -> u32 {
+    (state & SPREAD) as u32 >> SPREAD_AT
 }
 
 #[inline(always)]

@@ -69,10 +69,10 @@ impl Stripe<'_> {
             return Ok(Put::Moved);
         }
         let bounds = spaces::bounds(self.map, space.row);
-        let share = |bound| bounds.share(bound, (self.number, self.layout().stripes));
+        let (most, most_bytes) = bounds.shares(space, (self.number, self.layout().stripes));
         let weight = new.manifest.unwrap_or((name.key.len() + new.value.len()) as u64);
-        if share(bounds.maxsize) == 0 || weight > share(bounds.max_bytes) {
-            if weight > share(bounds.max_bytes) {
+        if most == 0 || weight > most_bytes {
+            if weight > most_bytes {
                 self.raise(Total::Oversize);
             }
             return self.take(name).map(|_| Put::Done);
@@ -92,13 +92,13 @@ impl Stripe<'_> {
         let pointer = self.pointer(name.tag, room);
         let old = self.find(name);
         if let Some((slot, found)) = &old {
-            if bounds.keeps_place() && self.exchange((*slot, found), pointer, share(bounds.max_bytes))? {
+            if bounds.keeps_place() && self.exchange((*slot, found), pointer, most_bytes)? {
                 return Ok(Put::Done);
             }
             self.leave(*slot, found)?;
         }
         if space.row != spaces::PIECES {
-            self.make_room(space.row, bounds, (1, weight))?;
+            self.make_room(space, bounds, (1, weight))?;
         }
         let slot = match old {
             Some((slot, _)) => slot,
@@ -138,10 +138,9 @@ impl Stripe<'_> {
         }
     }
 
-    /// Evicts from the space in `row` until so many more entries and bytes keep its bounds.
-    pub(super) fn make_room(&self, row: usize, bounds: Bounds, (entries, bytes): (u64, u64)) -> Sound<()> {
-        let share = |bound| bounds.share(bound, (self.number, self.layout().stripes));
-        let (most, most_bytes) = (share(bounds.maxsize), share(bounds.max_bytes));
+    /// Evicts from `space` until so many more entries and bytes keep its bounds.
+    pub(super) fn make_room(&self, space: &Space, bounds: Bounds, (entries, bytes): (u64, u64)) -> Sound<()> {
+        let (row, (most, most_bytes)) = (space.row, bounds.shares(space, (self.number, self.layout().stripes)));
         loop {
             let book = self.book(row);
             let fits = u64::from(book.entries) + entries <= most && book.bytes.saturating_add(bytes) <= most_bytes;

@@ -50,7 +50,7 @@ impl Shared {
         let halves = [scores..layout.links(0) * 2, lock..lock + 2];
         let map = Map::blank(layout, &words, &halves);
         (0..3).for_each(|segment| map.store(layout.generation(0, segment), 1));
-        let bounds = Bounds { maxsize: u64::MAX, max_bytes: u64::MAX, policy: Policy::Fifo, home: true };
+        let bounds = Bounds { maxsize: u64::MAX, max_bytes: u64::MAX, policy: Policy::Fifo, spread: 0 };
         let (space, _) = spaces::claim(&map, SPACE, bounds, NOW);
         Arc::new(Shared { map, space })
     }
