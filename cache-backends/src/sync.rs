@@ -16,10 +16,19 @@ mod os {
         std::hint::spin_loop();
     }
 
-    /// Whether a bug is planted to see that a model finds it: never, outside of the models.
+    /// Whether a bug is planted to see that a model or a sanitizer finds it: never, outside of their runs.
+    #[cfg(not(memolith_planted))]
     #[inline(always)]
     pub(crate) const fn planted(_bug: &str) -> bool {
         false
+    }
+
+    /// Whether this bug was named when the process was started.
+    #[cfg(memolith_planted)]
+    pub(crate) fn planted(bug: &str) -> bool {
+        use std::sync::LazyLock;
+        static PLANTED: LazyLock<Option<String>> = LazyLock::new(|| std::env::var("MEMOLITH_PLANTED").ok());
+        PLANTED.as_deref() == Some(bug)
     }
 }
 

@@ -1,7 +1,7 @@
 //! `cargo xtask ci`: all that a change must pass. To add a check, add a line to [`steps`].
 
 use crate::step::Step;
-use crate::{Outcome, house, report, sanitizer, test, torment, workspace};
+use crate::{Outcome, house, report, sanitizer, test, torment, watch, workspace};
 
 /// The packages whose features are checked one by one, by directory.
 const PACKAGES: &[(&str, &str)] =
@@ -39,6 +39,8 @@ fn steps() -> Result<Vec<Step>, String> {
     if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
         steps.push(Step::here("thread sanitizer", sanitizer::threads));
         steps.push(Step::here("address sanitizer", sanitizer::addresses));
+        steps.push(Step::here("address sanitizer, shared map", watch::addresses));
+        steps.push(Step::here("valgrind, shared map", watch::valgrind));
     }
     Ok(steps)
 }

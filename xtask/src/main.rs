@@ -14,6 +14,7 @@ mod tables;
 mod tally;
 mod test;
 mod torment;
+mod watch;
 mod workspace;
 
 use std::env;

@@ -11,7 +11,7 @@
 #![expect(unsafe_code, reason = "words are copied into a vector whose bytes nobody has set")]
 
 use super::layout::UNIT;
-use crate::sync::AtomicU64;
+use crate::sync::{AtomicU64, planted};
 use std::sync::atomic::Ordering::Relaxed;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -140,10 +140,11 @@ fn padded(rest: &[u8]) -> u64 {
 #[inline(always)]
 pub(super) fn read(words: &[AtomicU64], length: usize, out: &mut Vec<u8>) {
     let start = out.len();
+    let room = if planted("room for half of it") { words.len() * 4 } else { words.len() * 8 };
     if out.capacity() == 0 {
-        *out = Vec::with_capacity(words.len() * 8);
+        *out = Vec::with_capacity(room);
     } else {
-        out.reserve(words.len() * 8);
+        out.reserve(room);
     }
     let to = out.spare_capacity_mut().as_mut_ptr().cast::<u64>();
     for (at, word) in words.iter().enumerate() {
