@@ -222,6 +222,7 @@ pub(super) fn is_current(map: &Map, space: &Space) -> bool {
 /// From now on no entry that the space has had is found: whatever cannot be removed at once is gone all the same.
 /// After 16,384 times an entry that was never removed would be back, which takes a writer that is stopped for as long.
 pub(super) fn renounce(map: &Map, row: usize) {
+    step();
     map.word(map.layout.space(row) + STATE).fetch_add(EPOCH, AcqRel);
 }
 
