@@ -41,8 +41,8 @@ pub(super) struct Lens {
     pub(super) manifest: bool,
     /// Whether the key is the digest of the true one.
     pub(super) digest: bool,
-    /// The epoch of the space when it was written: an entry of another one is gone.
-    pub(super) epoch: u16,
+    /// The epoch of the space when it was written, in the highest bits: an entry of another one is gone.
+    pub(super) epoch: u64,
 }
 
 impl Lens {
@@ -62,7 +62,7 @@ impl Lens {
     pub(super) fn pack(self) -> u64 {
         let flags = u64::from(self.manifest) * MANIFEST + u64::from(self.digest) * DIGEST;
         let lengths = self.key as u64 | (self.value as u64) << LENGTH_BITS;
-        lengths | (self.space as u64) << SPACE_AT | flags | u64::from(self.epoch) << EPOCH_AT
+        lengths | (self.space as u64) << SPACE_AT | flags | self.epoch
     }
 
     #[inline(always)]
@@ -73,7 +73,7 @@ impl Lens {
             space: (word >> SPACE_AT & 0xff) as usize,
             manifest: word & MANIFEST != 0,
             digest: word & DIGEST != 0,
-            epoch: (word >> EPOCH_AT) as u16,
+            epoch: word & !(u64::MAX >> (64 - EPOCH_AT)),
         }
     }
 

@@ -25,7 +25,7 @@ impl<'k> Name<'k> {
         // Of a range that is no power of two, the high half of the product is the place.
         let bucket = |hash: u64| (((hash & 0xffff_ffff) * layout.buckets as u64) >> 32) as usize;
         let lens =
-            Lens { key: key.len(), value: 0, space: space.row, manifest: false, digest: false, epoch: space.epoch };
+            Lens { key: key.len(), value: 0, space: space.row, manifest: false, digest: false, epoch: space.epoch() };
         Name {
             key,
             packed: lens.pack(),

@@ -11,7 +11,7 @@ use super::name::Name;
 use super::score;
 use super::spaces::Space;
 use crate::sync::{AtomicU64, fence, planted};
-use memolith_core::{Policy, Timestamp};
+use memolith_core::Timestamp;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 /// How often an entry that moves away under the reader is looked for again.
@@ -164,12 +164,12 @@ pub(super) fn prefetch(map: &Map, data: usize, pointer: Pointer) {
 #[inline(always)]
 pub(super) fn note((map, stripe): (&Map, usize), slot: Slot, space: &Space, now: Timestamp) {
     let index = Index::new(map, stripe);
-    if space.policy != Policy::Fifo {
+    if space.notes_visits() {
         index.visit(slot);
     }
-    if space.scored {
+    if let Some(policy) = space.scored() {
         let score = index.score(slot);
-        let after = score::after_hit(space.policy, score, now);
+        let after = score::after_hit(policy, score, now);
         if after != score {
             index.set_score(slot, after);
         }

@@ -310,7 +310,7 @@ impl Region {
     /// The entry behind a pointer, if it is one of `space` and alive.
     fn shown(&self, space: &Space, (stripe, pointer): (usize, u32), now: Timestamp) -> Option<(Vec<u8>, Record)> {
         let found = read::follow(self.map(), stripe, pointer)
-            .filter(|found| (found.lens.space, found.lens.epoch) == (space.row, space.epoch))?;
+            .filter(|found| (found.lens.space, found.lens.epoch) == (space.row, space.epoch()))?;
         let mut key = vec![];
         let words = self.map().words(found.at + entry::HEAD, found.lens.key.div_ceil(8))?;
         entry::read(words, found.lens.key, &mut key);

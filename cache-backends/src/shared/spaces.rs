@@ -35,9 +35,13 @@ const NAME: usize = 8;
 // The state of a row: policy, where it lives, and in the highest bits its epoch. One word, so that all of it changes at once.
 const POLICY: u64 = 0xff;
 const SCORED: u64 = 1 << 8;
+const VISITED: u64 = 1 << 13;
 const SPREAD_AT: u32 = 9;
 const SPREAD: u64 = 0xf << SPREAD_AT;
 const EPOCH: u64 = 1 << EPOCH_AT;
+const EPOCHS: u64 = !(EPOCH - 1);
+/// Of the pieces of large values.
+const PIECES_STATE: u64 = SPREAD | VISITED;
 /// Of a space that has entries in every stripe: more than there can be.
 const EVERYWHERE: u32 = 15;
 /// No bound.
@@ -49,13 +53,8 @@ pub(super) struct Space {
     pub(super) row: usize,
     /// 128 bits of hash of the name.
     pub(super) identity: [u64; 2],
-    /// Over how many stripes it is spread, as a power of two.
-    pub(super) spread: u32,
-    pub(super) policy: Policy,
-    /// Whether its policy goes by scores.
-    pub(super) scored: bool,
-    /// Raised when all its entries are to be gone.
-    pub(super) epoch: u16,
+    /// The state of its row.
+    state: u64,
 }
 
 /// What a space must keep. `u64::MAX` is no bound.
@@ -105,6 +104,24 @@ impl Bounds {
 }
 
 impl Space {
+    /// The epoch, where it stands in an entry: raised when all entries are to be gone.
+    #[inline(always)]
+    pub(super) fn epoch(&self) -> u64 {
+        self.state & EPOCHS
+    }
+
+    /// Whether hits are noted at all.
+    #[inline(always)]
+    pub(super) fn notes_visits(&self) -> bool {
+        self.state & VISITED != 0
+    }
+
+    /// By what policy hits are scored, if they are.
+    #[inline(always)]
+    pub(super) fn scored(&self) -> Option<Policy> {
+        (self.state & SCORED != 0).then(|| policy(self.state))
+    }
+
     /// The first of its stripes, which is to be taken modulo their number.
     #[inline(always)]
     fn first(&self) -> usize {
@@ -114,20 +131,20 @@ impl Space {
     /// Where a key of some hash lives, of `stripes` stripes.
     #[inline(always)]
     pub(super) fn stripe(&self, hash: u64, stripes: usize) -> usize {
-        let offset = (hash >> 32) as usize & ((1 << self.spread) - 1);
+        let offset = (hash >> 32) as usize & ((1 << spread(self.state)) - 1);
         self.first().wrapping_add(offset) & (stripes - 1)
     }
 
     /// All of its stripes.
     pub(super) fn stripes(&self, stripes: usize) -> impl Iterator<Item = usize> + use<> {
-        let (first, count) = (self.first(), 1_usize << self.spread);
+        let (first, count) = (self.first(), 1_usize << spread(self.state));
         (0..count.min(stripes)).map(move |offset| first.wrapping_add(offset) & (stripes - 1))
     }
 }
 
 /// The space of the pieces of large values.
 pub(super) fn pieces(head: u64) -> Space {
-    Space { row: PIECES, identity: [head, !head], spread: EVERYWHERE, policy: Policy::Sieve, scored: false, epoch: 0 }
+    Space { row: PIECES, identity: [head, !head], state: PIECES_STATE }
 }
 
 /// What this process knows of the names that it has met.
@@ -198,14 +215,7 @@ fn is(map: &Map, row: usize, identity: [u64; 2]) -> bool {
 fn read(map: &Map, row: usize, identity: [u64; 2]) -> Space {
     // Acquire: who sees the epoch that a space has moved with asks where it has moved to.
     let state = map.word(map.layout.space(row) + STATE).load(Acquire);
-    Space {
-        row,
-        identity,
-        spread: spread(state),
-        policy: policy(state),
-        scored: state & SCORED != 0,
-        epoch: (state >> EPOCH_AT) as u16,
-    }
+    Space { row, identity, state }
 }
 
 /// Both halves are never zero.
@@ -216,7 +226,7 @@ fn identity(name: &str) -> [u64; 2] {
 
 /// Whether `space` still has the row and the epoch that it was looked up with: where it moves its epoch changes.
 pub(super) fn is_current(map: &Map, space: &Space) -> bool {
-    space.row == PIECES || is(map, space.row, space.identity) && epoch(map, space.row) == space.epoch
+    space.row == PIECES || is(map, space.row, space.identity) && epoch(map, space.row) == space.epoch()
 }
 
 /// From now on no entry that the space has had is found: whatever cannot be removed at once is gone all the same.
@@ -226,9 +236,9 @@ pub(super) fn renounce(map: &Map, row: usize) {
     map.word(map.layout.space(row) + STATE).fetch_add(EPOCH, AcqRel);
 }
 
-/// The epoch of the space in `row`.
-pub(super) fn epoch(map: &Map, row: usize) -> u16 {
-    (map.word(map.layout.space(row) + STATE).load(Acquire) >> EPOCH_AT) as u16
+/// The epoch of the space in `row`, where it stands in an entry.
+pub(super) fn epoch(map: &Map, row: usize) -> u64 {
+    map.word(map.layout.space(row) + STATE).load(Acquire) & EPOCHS
 }
 
 /// What the space in `row` must keep.
@@ -251,10 +261,14 @@ pub(super) fn set_bounds(map: &Map, row: usize, bounds: Bounds) {
     let at = map.layout.space(row);
     map.store(at + MAXSIZE, bounds.maxsize);
     map.store(at + MAX_BYTES, bounds.max_bytes);
-    let rule = number(bounds.policy) | u64::from(bounds.spread) << SPREAD_AT | (u64::from(bounds.scored()) * SCORED);
+    let flag = |flag: u64, is: bool| if is { flag } else { 0 };
+    let rule = number(bounds.policy)
+        | u64::from(bounds.spread) << SPREAD_AT
+        | flag(SCORED, bounds.scored())
+        | flag(VISITED, bounds.policy != Policy::Fifo);
     let new = |state: u64| {
         let moved = (state ^ rule) & SPREAD != 0;
-        let epoch = if moved { state.wrapping_add(EPOCH) } else { state } & !(EPOCH - 1);
+        let epoch = if moved { state.wrapping_add(EPOCH) } else { state } & EPOCHS;
         Some(epoch | rule)
     };
     step();
