@@ -155,7 +155,8 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     fn get(&self, space: &Space, key: &[u8], now: Timestamp) -> Result<Option<Record>>;
 
     /// As [`get`](Self::get), but shows the value where it lies, or in a copy that is used again; its expiry too.
-    /// `show` is called once at most, outside of all locks.
+    /// `show` is called once at most, outside of all locks. It verifies what it is shown, as a cache does: a backend need
+    /// not find out whether its place was damaged.
     fn get_with(
         &self,
         space: &Space,

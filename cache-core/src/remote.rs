@@ -3,7 +3,7 @@
 use crate::backend::{Record, Visit};
 use crate::bytes::{KeyBytes, Stamp, Wire};
 use crate::error::Result;
-use crate::fault::{CODEC, unpanicked};
+use crate::fault::{BACKEND, CODEC, unpanicked};
 use crate::store::Store;
 use crate::time::{Clock, Timestamp};
 use std::cell::Cell;
@@ -51,19 +51,22 @@ impl<K, V> Remote<K, V> {
             /// Used again by the next call of the thread.
             static ROOM: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
         }
-        let room = ROOM.try_with(Cell::take).unwrap_or_default();
-        let key = unpanicked(CODEC, || self.wire.key(key, room))?;
-        let now = clock.now_coarse();
-        let mut opened = Ok(None);
-        let got = self.store.get_with(&key.bytes, now, &mut |record| {
-            opened = unpanicked(CODEC, || self.wire.open(self.label, &key, record, now));
-        });
-        let _ = ROOM.try_with(|room| room.set(key.bytes));
-        got?;
-        let Some((value, stamp)) = opened? else { return Ok(None) };
-        let expires = self.limit(stamp).expires;
-        let is_alive = now.until(expires) > COARSE || expires > clock.now();
-        Ok(is_alive.then_some(value))
+        // One net for all: what falls into it falls again, and is told, when the call goes the usual way.
+        unpanicked(BACKEND, || {
+            let room = ROOM.try_with(Cell::take).unwrap_or_default();
+            let key = self.wire.key(key, room)?;
+            let now = clock.now_coarse();
+            let mut opened = Ok(None);
+            let got = self.store.get_with(&key.bytes, now, &mut |record| {
+                opened = self.wire.open(self.label, &key, record, now);
+            });
+            let _ = ROOM.try_with(|room| room.set(key.bytes));
+            got?;
+            let Some((value, stamp)) = opened? else { return Ok(None) };
+            let expires = self.limit(stamp).expires;
+            let is_alive = now.until(expires) > COARSE || expires > clock.now();
+            Ok(is_alive.then_some(value))
+        })
     }
 
     pub(crate) async fn get_async(&self, key: &KeyBytes, now: Timestamp) -> Result<Option<(V, Stamp)>> {

@@ -117,7 +117,7 @@ impl Store {
         self.near
     }
 
-    /// As [`get`](Self::get), where all is as it should be; else nothing is shown.
+    /// As [`get`](Self::get), where all is as it should be; else nothing is shown. The caller catches what panics.
     pub(crate) fn get_with(&self, key: &[u8], now: Timestamp, show: &mut dyn FnMut(&[u8])) -> Result<()> {
         let quiet = self.behind.is_none() && !self.unopened.load(Ordering::Acquire) && self.dooms.of(key).is_none();
         if !quiet {
@@ -125,7 +125,7 @@ impl Store {
         }
         let changed = self.changed.load(Ordering::Acquire).then(|| self.space());
         let space = changed.as_ref().unwrap_or(&self.first);
-        unpanicked(BACKEND, || self.backend.get_with(space, key, now, &mut |value, _| show(value)))
+        self.backend.get_with(space, key, now, &mut |value, _| show(value))
     }
 
     pub(crate) fn get(&self, key: &[u8], now: Timestamp) -> Result<Option<Record>> {

@@ -80,8 +80,8 @@ impl Clock for SystemClock {
 
     /// On Linux as of the kernel's last tick, as [`elapsed_coarse`](Clock::elapsed_coarse).
     fn now_coarse(&self) -> Timestamp {
-        let coarse = system::coarse_wall_clock().and_then(|since| u64::try_from(since.as_micros()).ok());
-        coarse.map_or_else(|| self.now(), Timestamp)
+        let micros = |since: Duration| since.as_secs() * 1_000_000 + u64::from(since.subsec_micros());
+        system::coarse_wall_clock().map_or_else(|| self.now(), |since| Timestamp(micros(since)))
     }
 
     fn elapsed(&self) -> Duration {

@@ -8,7 +8,7 @@ use super::entry;
 use super::layout::Layout;
 use super::map::Map;
 use super::name::Name;
-use super::read::{self, Found};
+use super::read::{self, Found, Verify};
 use super::spaces::{self, Space};
 use memolith_core::Timestamp;
 use std::sync::atomic::AtomicU64;
@@ -126,7 +126,7 @@ pub(super) fn gather(map: &Map, manifest: &[u8], now: Timestamp) -> Option<(Vec<
     let mut bytes = Vec::with_capacity(length + 8);
     for number in numbers {
         let name = Name::new(&map.layout, &space, &number);
-        let copied = read::get(map, &name, now, &mut bytes)?;
+        let copied = read::get(map, &name, (now, Verify::Here), &mut bytes)?;
         read::note((map, name.stripe), copied.slot, &space, now);
     }
     if bytes.len() != length || xxh3_128(&bytes) != manifest.digest {

@@ -8,7 +8,7 @@ use super::layout::{LANES, PAGE, SPACES_LOCK};
 use super::lock::{PATIENCE, lock};
 use super::map::Map;
 use super::name::Name;
-use super::read;
+use super::read::{self, Verify};
 use super::session::{Region as Ground, Session};
 use super::spaces::{self, Bounds, Former, Space, Spaces};
 use super::stripe::{Sound, Stripe, Total};
@@ -115,7 +115,7 @@ impl Region {
 
     pub(super) fn get(&self, space: &memolith_core::Space, key: &[u8], now: Timestamp) -> Option<Record> {
         let mut value = vec![];
-        let expires = self.read(space, key, now, &mut value)?;
+        let expires = self.read(space, key, (now, Verify::Here), &mut value)?;
         Some(Record { value, expires })
     }
 
@@ -133,7 +133,7 @@ impl Region {
         // Taken away, so that `show` may come back here.
         let mut value = COPY.try_with(Cell::take).unwrap_or_default();
         value.clear();
-        if let Some(expires) = self.read(space, key, now, &mut value) {
+        if let Some(expires) = self.read(space, key, (now, Verify::Later), &mut value) {
             show(&value, expires);
         }
         if value.capacity() <= KEPT {
@@ -143,9 +143,15 @@ impl Region {
 
     /// Reads a value, counts, and notes the hit.
     #[inline(always)]
-    fn read(&self, space: &memolith_core::Space, key: &[u8], now: Timestamp, value: &mut Vec<u8>) -> Option<Timestamp> {
+    fn read(
+        &self,
+        space: &memolith_core::Space,
+        key: &[u8],
+        (now, verify): (Timestamp, Verify),
+        value: &mut Vec<u8>,
+    ) -> Option<Timestamp> {
         let space = self.find(space)?;
-        let found = self.look(&space, key, now, value);
+        let found = self.look(&space, key, (now, verify), value);
         self.count(&space, found.is_some());
         let (expires, (stripe, slot)) = found?;
         read::note((self.map(), stripe), slot, &space, now);
@@ -158,7 +164,7 @@ impl Region {
         &self,
         space: &Space,
         key: &[u8],
-        now: Timestamp,
+        (now, verify): (Timestamp, Verify),
         value: &mut Vec<u8>,
     ) -> Option<(Timestamp, (usize, Slot))> {
         let digest;
@@ -169,7 +175,7 @@ impl Region {
                 Name::of_digest(&self.map().layout, space, &digest)
             }
         };
-        let copied = read::get(self.map(), &name, now, value)?;
+        let copied = read::get(self.map(), &name, (now, verify), value)?;
         if copied.manifest {
             let (whole, gathered) = large::gather(self.map(), value, now)?;
             if key.len() > entry::LONGEST_KEY && whole != key {
@@ -183,7 +189,7 @@ impl Region {
     /// As `look`, as a record.
     fn found(&self, space: &Space, key: &[u8], now: Timestamp) -> Option<Record> {
         let mut value = vec![];
-        let (expires, _) = self.look(space, key, now, &mut value)?;
+        let (expires, _) = self.look(space, key, (now, Verify::Here), &mut value)?;
         Some(Record { value, expires })
     }
 
@@ -318,7 +324,7 @@ impl Region {
         if found.lens.digest {
             let mut manifest = vec![];
             let name = Name::of_digest(&self.map().layout, space, key.as_slice().try_into().ok()?);
-            let copied = read::get(self.map(), &name, now, &mut manifest)?;
+            let copied = read::get(self.map(), &name, (now, Verify::Here), &mut manifest)?;
             let (key, value) = large::gather(self.map(), &manifest, now)?;
             return Some((key, Record { value, expires: copied.expires }));
         }

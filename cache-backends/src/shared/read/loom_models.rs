@@ -111,7 +111,7 @@ impl Shared {
     fn get_of(&self, space: &Space) -> Option<[u8; 16]> {
         let mut value = vec![];
         let name = Name::new(&self.map.layout, space, KEY);
-        get(&self.map, &name, NOW, &mut value)?;
+        get(&self.map, &name, (NOW, Verify::Here), &mut value)?;
         Some(value.try_into().expect("the length of another value"))
     }
 }
