@@ -164,9 +164,9 @@ impl<'m> Index<'m> {
         let buckets = 0..self.map.layout.buckets;
         let lines = buckets.filter_map(move |bucket| Some((bucket, index.line(bucket)?)));
         lines.flat_map(move |(bucket, line)| {
-            // In one go, because most lines hold nothing that is wanted.
+            // In one go, because most lines hold nothing that is wanted; what is, is loaded again below.
             let found = line.iter().enumerate().fold(0_u32, |found, (at, word)| {
-                let pair = word.load(Acquire);
+                let pair = word.load(Relaxed);
                 let (low, high) = (wanted(half(pair, false)), wanted(half(pair, true)));
                 found | u32::from(low) << (2 * at) | u32::from(high) << (2 * at + 1)
             });

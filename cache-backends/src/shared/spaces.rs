@@ -6,10 +6,11 @@
 use super::entry::Lens;
 use super::layout::{SPACE, SPACES};
 use super::map::Map;
+use crate::sync::planted;
 use memolith_core::{Policy, Timestamp};
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicU8;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use xxhash_rust::xxh3::xxh3_128;
 
 /// Spaces up to this many entries live in one stripe, where bound and order hold for all of them together.
@@ -152,8 +153,9 @@ fn is(map: &Map, row: usize, identity: [u64; 2]) -> bool {
 
 #[inline(always)]
 fn read(map: &Map, row: usize, identity: [u64; 2]) -> Space {
-    let at = map.layout.space(row);
-    let (rule, epoch) = (map.load(at + RULE), Lens::epoch_of(map.load(at + EPOCH)));
+    // First: an epoch comes with the placement that it was raised for, or with a later one.
+    let epoch = epoch(map, row);
+    let rule = map.load(map.layout.space(row) + RULE);
     Space { row, identity, home: rule & HOME != 0, policy: policy(rule), scored: rule & SCORED != 0, epoch }
 }
 
@@ -172,11 +174,15 @@ pub(super) fn is_current(map: &Map, space: &Space) -> bool {
 /// From now on no entry that the space has had is found: whatever cannot be removed at once is gone all the same.
 /// After 16,384 times an entry that was never removed would be back, which takes a writer that is stopped for as long.
 pub(super) fn renounce(map: &Map, row: usize) {
-    map.word(map.layout.space(row) + EPOCH).fetch_add(1, AcqRel);
+    // Release pairs with `epoch`: who sees that it was raised sees the placement that was stored before.
+    let order = if planted("epoch before placement") { Relaxed } else { Release };
+    map.word(map.layout.space(row) + EPOCH).fetch_add(1, order);
 }
 
 /// The epoch of the space in `row`.
+#[inline(always)]
 pub(super) fn epoch(map: &Map, row: usize) -> u16 {
+    // Acquire pairs with `renounce`.
     Lens::epoch_of(map.word(map.layout.space(row) + EPOCH).load(Acquire))
 }
 
@@ -224,6 +230,10 @@ pub(super) fn claim(map: &Map, name: &str, bounds: Bounds, now: Timestamp) -> Sp
     }
     map.store(at + USED, minutes(now));
     map.store(at + LOW, identity[0]);
+    if planted("identity before bounds") {
+        map.store(at + HIGH, identity[1]);
+        return read(map, row, identity);
+    }
     map.publish(at + HIGH, identity[1]);
     read(map, row, identity)
 }
@@ -276,3 +286,6 @@ fn number(policy: Policy) -> u64 {
 fn policy(rule: u64) -> Policy {
     POLICIES.get((rule & 0xff) as usize).copied().unwrap_or(Policy::Lru)
 }
+
+#[cfg(all(test, loom))]
+mod loom_models;

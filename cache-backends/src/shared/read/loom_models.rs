@@ -210,12 +210,15 @@ fn what_was_being_written_when_its_space_was_renounced_is_not_found() {
     check(
         || {
             let shared = Shared::new();
-            let writing = Arc::clone(&shared);
-            let writing = thread::spawn(move || writing.put(KEY, OLD));
-            spaces::renounce(&shared.map, shared.space.row);
-            let space = Spaces::new().find(&shared.map, SPACE).expect("it has a row");
-            assert_eq!(shared.get_of(&space), None);
-            writing.join().expect("a panic ends the model");
+            let clearing = Arc::clone(&shared);
+            let clearing = thread::spawn(move || {
+                spaces::renounce(&clearing.map, clearing.space.row);
+                let space = Spaces::new().find(&clearing.map, SPACE).expect("it has a row");
+                assert_eq!(clearing.get_of(&space), None);
+                space
+            });
+            shared.put(KEY, OLD);
+            let space = clearing.join().expect("a panic ends the model");
             assert_eq!(shared.get_of(&space), None);
         },
         &["epoch of the commit", "any epoch"],
