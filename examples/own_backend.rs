@@ -15,21 +15,21 @@ impl Backend for Shelf {
         }
     }
     fn get(&self, space: &Space, key: &[u8], now: Timestamp) -> Result<Option<Record>> {
-        Ok(self.0.lock().get(&space.name).and_then(|it| it.get(key)).filter(|it| it.expires > now).cloned())
+        Ok(self.0.lock().get(&*space.name).and_then(|it| it.get(key)).filter(|it| it.expires > now).cloned())
     }
     fn put(&self, space: &Space, key: &[u8], record: &Record, _: Timestamp) -> Result<()> {
-        self.0.lock().entry(space.name.clone()).or_default().insert(key.to_vec(), record.clone());
+        self.0.lock().entry(space.name.to_string()).or_default().insert(key.to_vec(), record.clone());
         Ok(())
     }
     fn remove(&self, space: &Space, key: &[u8]) -> Result<bool> {
-        Ok(self.0.lock().get_mut(&space.name).is_some_and(|it| it.remove(key).is_some()))
+        Ok(self.0.lock().get_mut(&*space.name).is_some_and(|it| it.remove(key).is_some()))
     }
     fn clear(&self, space: &Space) -> Result<()> {
-        self.0.lock().remove(&space.name);
+        self.0.lock().remove(&*space.name);
         Ok(())
     }
     fn len(&self, space: &Space) -> Result<u64> {
-        Ok(self.0.lock().get(&space.name).map_or(0, |it| it.len() as u64))
+        Ok(self.0.lock().get(&*space.name).map_or(0, |it| it.len() as u64))
     }
 }
 

@@ -15,11 +15,14 @@ use std::time::Duration;
 /// Every operation takes one lock; eviction costs the logarithm of the space's size.
 #[derive(Debug, Default)]
 pub struct Memory {
-    areas: Mutex<HashMap<String, Area>>,
+    areas: Mutex<HashMap<Arc<str>, Area>>,
     /// The caches of each space: of several, one hears what another has removed.
-    watchers: Mutex<Vec<(String, Weak<dyn Watch>)>>,
+    watchers: Mutex<Vec<Watcher>>,
     claims: Claims,
 }
+
+/// A cache, and the name of its space.
+type Watcher = (Arc<str>, Weak<dyn Watch>);
 
 /// Where an entry stands in the order of its space: its score, and a counter that settles ties by age.
 type Rank = (u64, u64);
@@ -50,7 +53,7 @@ impl Memory {
         Memory::default()
     }
 
-    fn lock(&self) -> Result<MutexGuard<'_, HashMap<String, Area>>> {
+    fn lock(&self) -> Result<MutexGuard<'_, HashMap<Arc<str>, Area>>> {
         let busy = || Error::new(ErrorKind::Busy, "the memory backend is held by another thread, try again");
         self.areas.try_lock_for(PATIENCE).ok_or_else(busy)
     }

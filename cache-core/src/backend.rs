@@ -16,7 +16,8 @@ use std::time::Duration;
 #[non_exhaustive]
 pub struct Space {
     /// Names the function, its version or fingerprint, and the shape of its keys. Two spaces are the same when their names are.
-    pub name: String,
+    /// A backend that keeps a clone may tell a space it has met by [`Arc::ptr_eq`], without comparing text.
+    pub name: Arc<str>,
     /// Entries at most; `None` is unbounded.
     pub maxsize: Option<u64>,
     /// Bytes of records and keys at most; `None` is unbounded.
@@ -29,7 +30,7 @@ pub struct Space {
 
 impl Space {
     /// An unbounded space; the bounds are public fields.
-    pub fn new(name: impl Into<String>) -> Self {
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
         Space { name: name.into(), maxsize: None, max_bytes: None, policy: Policy::Lru, ttl: None }
     }
 }
@@ -122,21 +123,21 @@ impl fmt::Debug for Claim {
 ///         }
 ///     }
 ///     fn get(&self, space: &Space, key: &[u8], now: Timestamp) -> Result<Option<Record>> {
-///         Ok(self.0.lock().get(&space.name).and_then(|it| it.get(key)).filter(|it| it.expires > now).cloned())
+///         Ok(self.0.lock().get(&*space.name).and_then(|it| it.get(key)).filter(|it| it.expires > now).cloned())
 ///     }
 ///     fn put(&self, space: &Space, key: &[u8], record: &Record, _: Timestamp) -> Result<()> {
-///         self.0.lock().entry(space.name.clone()).or_default().insert(key.to_vec(), record.clone());
+///         self.0.lock().entry(space.name.to_string()).or_default().insert(key.to_vec(), record.clone());
 ///         Ok(())
 ///     }
 ///     fn remove(&self, space: &Space, key: &[u8]) -> Result<bool> {
-///         Ok(self.0.lock().get_mut(&space.name).is_some_and(|it| it.remove(key).is_some()))
+///         Ok(self.0.lock().get_mut(&*space.name).is_some_and(|it| it.remove(key).is_some()))
 ///     }
 ///     fn clear(&self, space: &Space) -> Result<()> {
-///         self.0.lock().remove(&space.name);
+///         self.0.lock().remove(&*space.name);
 ///         Ok(())
 ///     }
 ///     fn len(&self, space: &Space) -> Result<u64> {
-///         Ok(self.0.lock().get(&space.name).map_or(0, |it| it.len() as u64))
+///         Ok(self.0.lock().get(&*space.name).map_or(0, |it| it.len() as u64))
 ///     }
 /// }
 ///

@@ -244,7 +244,7 @@ impl<K: Key, V: Value> CacheBuilder<K, V> {
                 errors.fetch_add(1, Relaxed);
                 told(error);
             });
-            let store = Store::new(backend, space(wire.space(&name)), self.writes, &report);
+            let store = Store::new(backend, space(wire.space(&name).into()), self.writes, &report);
             let _ = store.open().inspect_err(|error| fault(error));
             Some(Remote::new(store, wire))
         });

@@ -427,7 +427,7 @@ impl<K: Key, V: Value> Cache<K, V> {
         if planted("heeded too early") {
             remote.store.heed(news);
         }
-        self.flights.forget_all();
+        self.flights.outdate_all();
         // Heeded before the listener hears of it, which may ask us again.
         drop(self.memory.clear(|| remote.store.heed(news)));
     }

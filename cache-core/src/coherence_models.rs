@@ -79,16 +79,20 @@ impl Wire<u64, u64> for Plain {
         Ok(KeyBytes { bytes: key.to_le_bytes().to_vec(), hashed: false })
     }
 
-    fn seal(&self, _: &str, _: &KeyBytes, value: &u64, _: Stamp) -> Result<Vec<u8>> {
+    fn label(&self, _: &str) -> u64 {
+        0
+    }
+
+    fn seal(&self, _: u64, _: &KeyBytes, value: &u64, _: Stamp) -> Result<Vec<u8>> {
         Ok(value.to_le_bytes().to_vec())
     }
 
-    fn open(&self, _: &str, _: &KeyBytes, record: &[u8], now: Timestamp) -> Result<Option<(u64, Stamp)>> {
+    fn open(&self, _: u64, _: &KeyBytes, record: &[u8], now: Timestamp) -> Result<Option<(u64, Stamp)>> {
         let value = record.try_into().map(u64::from_le_bytes);
         Ok(value.ok().map(|value| (value, stamp(now, None, Duration::ZERO))))
     }
 
-    fn open_scanned(&self, _: &str, _: &[u8], _: &[u8], _: Timestamp) -> Result<Option<(Option<u64>, u64)>> {
+    fn open_scanned(&self, _: u64, _: &[u8], _: &[u8], _: Timestamp) -> Result<Option<(Option<u64>, u64)>> {
         Ok(None)
     }
 }

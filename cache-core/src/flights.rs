@@ -175,7 +175,7 @@ impl<K: Key, V: Value> Flights<K, V> {
                 board.landed = thread();
                 keep(key);
             }
-            Stage::Forgotten | Stage::Doomed => _unkept = Some(key),
+            Stage::Forgotten | Stage::Outdated | Stage::Doomed => _unkept = Some(key),
         }
         drop(board);
         landing
@@ -191,7 +191,7 @@ impl<K: Key, V: Value> Flights<K, V> {
     /// that nobody asks the backend, until it is [taken](Self::take) because the value was removed again.
     pub(crate) fn settle(&self, hash: u64, ticket: Ticket) -> bool {
         let mut board = self.board(hash).lock();
-        if board.of(hash, ticket).is_some_and(|posted| posted.stage == Stage::Doomed) {
+        if board.of(hash, ticket).is_some_and(|posted| matches!(posted.stage, Stage::Doomed | Stage::Outdated)) {
             return false;
         }
         let settled = board.remove(hash, ticket);
@@ -199,6 +199,11 @@ impl<K: Key, V: Value> Flights<K, V> {
         drop(board);
         drop(settled);
         true
+    }
+
+    /// Whether the value of `ticket` is to be taken back because of what others have removed, and of nothing else.
+    pub(crate) fn is_outdated(&self, hash: u64, ticket: Ticket) -> bool {
+        self.board(hash).lock().of(hash, ticket).is_some_and(|posted| posted.stage == Stage::Outdated)
     }
 
     /// A copy of the key of `ticket`, if its value may still be kept.
@@ -279,6 +284,11 @@ impl<K: Key, V: Value> Flights<K, V> {
     /// An invalidation of every key.
     pub(crate) fn forget_all(&self) {
         self.parts.iter().for_each(|part| part.board.lock().forget_all());
+    }
+
+    /// As [`forget_all`](Self::forget_all), because others have removed something.
+    pub(crate) fn outdate_all(&self) {
+        self.parts.iter().for_each(|part| part.board.lock().outdate_all());
     }
 
     /// As [`invalidate`](Self::invalidate) for every key.

@@ -17,8 +17,8 @@ const COARSE: Duration = Duration::from_millis(20);
 /// A space of a backend, as a cache of `K` and `V` sees it.
 pub(crate) struct Remote<K, V> {
     pub(crate) store: Arc<Store>,
-    /// The name of the space: under every checksum.
-    space: String,
+    /// What stands for the name of the space under every checksum.
+    label: u64,
     wire: Box<dyn Wire<K, V>>,
     /// The cache's time to live.
     ttl: Option<Duration>,
@@ -33,7 +33,7 @@ impl<K, V> fmt::Debug for Remote<K, V> {
 impl<K, V> Remote<K, V> {
     pub(crate) fn new(store: Store, wire: Box<dyn Wire<K, V>>) -> Self {
         let space = store.space();
-        Remote { store: Arc::new(store), space: space.name.clone(), wire, ttl: space.ttl }
+        Remote { label: wire.label(&space.name), store: Arc::new(store), wire, ttl: space.ttl }
     }
 
     pub(crate) fn key(&self, key: &K) -> Result<KeyBytes> {
@@ -56,7 +56,7 @@ impl<K, V> Remote<K, V> {
         let now = clock.now_coarse();
         let mut opened = Ok(None);
         let got = self.store.get_with(&key.bytes, now, &mut |record| {
-            opened = unpanicked(CODEC, || self.wire.open(&self.space, &key, record, now));
+            opened = unpanicked(CODEC, || self.wire.open(self.label, &key, record, now));
         });
         let _ = ROOM.try_with(|room| room.set(key.bytes));
         got?;
@@ -73,7 +73,7 @@ impl<K, V> Remote<K, V> {
 
     /// The record of `value` under `key`.
     pub(crate) fn seal(&self, key: &KeyBytes, value: &V, stamp: Stamp) -> Result<Record> {
-        let value = unpanicked(CODEC, || self.wire.seal(&self.space, key, value, stamp))?;
+        let value = unpanicked(CODEC, || self.wire.seal(self.label, key, value, stamp))?;
         Ok(Record { value, expires: stamp.expires })
     }
 
@@ -81,7 +81,7 @@ impl<K, V> Remote<K, V> {
     pub(crate) fn remove_if(&self, now: Timestamp, mut doomed: impl FnMut(&K, &V) -> bool) -> Result<usize> {
         let mut removed = 0;
         self.store.scan(now, &mut |key, record| {
-            let shown = || self.wire.open_scanned(&self.space, key, &record.value, now);
+            let shown = || self.wire.open_scanned(self.label, key, &record.value, now);
             let keep = match unpanicked(CODEC, shown) {
                 Ok(Some((Some(key), value))) => !doomed(&key, &value),
                 // Of a long key only the hash is stored, and what is damaged has no value: to remove too much is a miss.
@@ -95,7 +95,7 @@ impl<K, V> Remote<K, V> {
 
     fn open(&self, key: &KeyBytes, record: Option<Record>, now: Timestamp) -> Result<Option<(V, Stamp)>> {
         let Some(record) = record else { return Ok(None) };
-        let opened = unpanicked(CODEC, || self.wire.open(&self.space, key, &record.value, now))?;
+        let opened = unpanicked(CODEC, || self.wire.open(self.label, key, &record.value, now))?;
         // The time to live may be another than it was when the record was written.
         let limited = opened.map(|(value, stamp)| (value, self.limit(stamp)));
         Ok(limited.filter(|(_, stamp)| stamp.expires > now))

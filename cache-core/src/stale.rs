@@ -27,9 +27,9 @@ struct Word {
 }
 
 /// Raises the word at its end, however that comes.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[must_use = "the word is raised when it is dropped"]
-pub(crate) struct Removal<'a>(&'a Stale);
+pub(crate) struct Removal<'a>(Option<&'a Stale>);
 
 impl Stale {
     /// What others have removed and nobody has heeded yet.
@@ -54,7 +54,7 @@ impl Stale {
         if planted("raised too early") {
             self.raise();
         }
-        Removal(self)
+        Removal(Some(self))
     }
 
     /// All that was ever told. It only grows, so it is what was heeded only if nothing came after.
@@ -92,15 +92,15 @@ impl Stale {
 
 impl Removal<'_> {
     /// It has failed as it had before: the word was raised then, and will be when it succeeds.
-    pub(crate) fn fail_again(self) {
-        std::mem::forget(self);
+    pub(crate) fn fail_again(mut self) {
+        self.0 = None;
     }
 }
 
 impl Drop for Removal<'_> {
     fn drop(&mut self) {
         if !planted("raised too early") {
-            self.0.raise();
+            self.0.into_iter().for_each(Stale::raise);
         }
     }
 }

@@ -219,7 +219,17 @@ impl Store {
 
     /// Removes. If that fails, the backend is not believed about `key` until it has been removed or written again.
     pub(crate) fn remove(&self, key: &[u8]) -> Result<bool> {
-        let began = (self.dooms.before(), self.stale.removal());
+        self.remove_in(self.stale.removal(), key)
+    }
+
+    /// Removes what was written while others removed something, perhaps this. They are not told: each would take back
+    /// what it is writing at that moment, and tell the others in turn, for as long as there are writers.
+    pub(crate) fn take_back(&self, key: &[u8]) -> Result<bool> {
+        self.remove_in(Removal::default(), key)
+    }
+
+    fn remove_in(&self, removal: Removal<'_>, key: &[u8]) -> Result<bool> {
+        let began = (self.dooms.before(), removal);
         let remove = || unpanicked(BACKEND, || self.backend.remove(&self.space(), key));
         let removed = match self.behind() {
             Some(behind) => behind.remove(key, remove),

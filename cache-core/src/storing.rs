@@ -95,7 +95,10 @@ impl<K: Key, V: Value> Storing<K, V> {
 
     fn undo_if_invalidated(&mut self) -> Result<()> {
         let Some(invalidated) = self.posted.take().and_then(Posted::settle) else { return Ok(()) };
-        let removed = self.store.remove(&self.key);
+        let removed = match invalidated.flights.is_outdated(invalidated.hash, invalidated.ticket) {
+            true => self.store.take_back(&self.key),
+            false => self.store.remove(&self.key),
+        };
         invalidated.take();
         removed.map(drop)
     }

@@ -414,6 +414,18 @@ fn what_makes_stored_values_invalid_raises_the_word() {
             go.send(()).unwrap();
         });
     });
+    // Each would tell the others in turn, who take back what they are writing.
+    raised("what others remove while a value is written", 1, &|| {
+        let (arrival, go) = stop_at(&fake, Moment::Stored);
+        thread::scope(|scope| {
+            scope.spawn(|| cache.get_or_insert_with(&1, || 1));
+            arrival.recv().unwrap();
+            word.fetch_add(1, SeqCst);
+            assert_eq!(cache.get(&1), None);
+            go.send(()).unwrap();
+        });
+        assert_eq!((cache.get(&1), fake.held()), (None, 0));
+    });
     cache.insert(1, 1);
     fake.fault(Fault::Fails);
     raised("a removal that fails", 1, &|| assert!(cache.remove(&1).is_err()));

@@ -11,7 +11,7 @@ struct Ordeal {
 }
 
 const ORDEALS: &[Ordeal] = &[
-    Ordeal { name: "kill", full: "--count 20000", quick: "--count 1000" },
+    Ordeal { name: "kill", full: "--count 20000", quick: "--count 500" },
     Ordeal { name: "points", full: "--rounds 30", quick: "--rounds 1" },
     Ordeal { name: "storm", full: "--processes 64 --seconds 60", quick: "--processes 16 --seconds 5" },
     Ordeal { name: "damage", full: "--count 20000 --live 5000", quick: "--count 400 --live 200" },

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A space by name, and a key in it.
-type Name = (String, Vec<u8>);
+type Name = (Arc<str>, Vec<u8>);
 
 /// The claims of one place. A claim knows it, and so may outlive the backend.
 #[derive(Debug, Default)]

@@ -29,7 +29,8 @@ const MAX_BYTES: u64 = 64 << 20;
 /// Under `Lru`, `Mru` and `Lfu` a function of up to 64 entries is evicted exactly. With more, `Lru` gives who was used a
 /// second chance, `Lfu` as many as it was used, and `Mru` looks at 64. `Fifo` and `Random` are what they are, and all others
 /// are `Sieve`.
-/// `maxsize` above 1,024 is divided among the parts of the region, and is reached when each of them is full.
+/// `maxsize` above 1,024 and `max_bytes` above 2 MiB are divided among parts of the region, of 8 MiB in one of the usual
+/// size; such a bound is reached when each part is full, and no value is kept that is larger than a part's share.
 ///
 /// Linux alone: elsewhere opening one is an error.
 #[derive(Clone)]

@@ -25,7 +25,8 @@ const LENGTH: u64 = (1 << LENGTH_BITS) - 1;
 const SPACE_AT: u32 = 2 * LENGTH_BITS;
 const MANIFEST: u64 = 1 << 48;
 const DIGEST: u64 = 1 << 49;
-const EPOCH_AT: u32 = 50;
+/// Where the epoch begins, here as in the table of spaces: it is what is left of the word.
+pub(super) const EPOCH_AT: u32 = 50;
 
 /// The second word of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,12 +46,19 @@ pub(super) struct Lens {
 }
 
 impl Lens {
-    /// The epoch that a space's word stands for.
+    /// What of the word is the same for all entries of one key: all but the value's length and whether it is a manifest.
+    pub(super) const OF_KEY: u64 = !(LENGTH << LENGTH_BITS | MANIFEST);
+
+    /// The same, in whatever epoch.
+    pub(super) const OF_KEY_EVER: u64 = Lens::OF_KEY & (u64::MAX >> (64 - EPOCH_AT));
+
+    /// Bytes of the value.
     #[inline(always)]
-    pub(super) fn epoch_of(word: u64) -> u16 {
-        (word & (u64::MAX >> EPOCH_AT)) as u16
+    pub(super) fn value_of(word: u64) -> usize {
+        (word >> LENGTH_BITS & LENGTH) as usize
     }
 
+    #[inline(always)]
     pub(super) fn pack(self) -> u64 {
         let flags = u64::from(self.manifest) * MANIFEST + u64::from(self.digest) * DIGEST;
         let lengths = self.key as u64 | (self.value as u64) << LENGTH_BITS;

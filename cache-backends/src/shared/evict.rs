@@ -14,7 +14,9 @@ impl Stripe<'_> {
     pub(super) fn evict(&self, space: usize, bounds: Bounds) -> Sound<()> {
         let victim = self.victim(space, bounds)?;
         self.count_eviction(space);
-        self.remove(victim)
+        self.remove(victim)?;
+        self.expect(self.book(space).head);
+        Ok(())
     }
 
     fn victim(&self, space: usize, bounds: Bounds) -> Sound<Slot> {

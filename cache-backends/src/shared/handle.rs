@@ -37,7 +37,7 @@ struct Node {
 }
 
 struct Watcher {
-    space: String,
+    space: Arc<str>,
     told: Weak<dyn Watch>,
 }
 
@@ -137,8 +137,10 @@ static HANDLES: Mutex<Vec<Weak<Handle>>> = Mutex::new(vec![]);
 
 /// The handle of `place`, which all users of this process share.
 pub(super) fn shared(place: PathBuf, layout: Layout) -> Result<Arc<Handle>> {
-    let busy = || Error::new(ErrorKind::Busy, "another thread is opening a shared region, try again");
-    let mut handles = HANDLES.try_lock_for(PATIENCE * 40).ok_or_else(busy)?;
+    let Some(mut handles) = HANDLES.try_lock_for(PATIENCE) else {
+        // Another thread is at it, or held the lock when this process was forked, and is not here: one of its own will do.
+        return Handle::open(place, layout).map(Arc::new);
+    };
     handles.retain(|handle| handle.strong_count() > 0);
     if let Some(handle) = handles.iter().filter_map(Weak::upgrade).find(|handle| handle.place == place) {
         return Ok(handle);

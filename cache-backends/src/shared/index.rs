@@ -57,22 +57,21 @@ impl<'m> Index<'m> {
         slot != 0 && parts(slot).0 < self.map.layout.buckets && parts(slot).1 < SLOTS
     }
 
+    /// The bucket of a slot.
+    pub(super) fn bucket(slot: Slot) -> usize {
+        parts(slot).0
+    }
+
     /// The number of a slot among all, from zero.
     pub(super) fn number(slot: Slot) -> usize {
         parts(slot).0 * SLOTS + parts(slot).1
     }
 
-    /// Which of a bucket's slots have `tag`, as bits.
+    /// The line of a bucket.
     #[inline(always)]
-    pub(super) fn tagged(&self, bucket: usize, tag: u32) -> u32 {
-        let Some(line) = self.line(bucket) else { return 0 };
-        let wanted = u64::from(tag << PLACE_BITS) << 32 | u64::from(tag << PLACE_BITS);
-        // All at once, without a branch that nothing could predict.
-        line.iter().enumerate().fold(0, |found, (at, word)| {
-            let differs = (word.load(Relaxed) ^ wanted) & TAGS;
-            let (low, high) = (differs as u32 == 0, differs >> 32 == 0);
-            found | u32::from(low) << (2 * at) | u32::from(high) << (2 * at + 1)
-        })
+    pub(super) fn line(&self, bucket: usize) -> Line<'m> {
+        let words = self.map.words(self.buckets + bucket * BUCKET, BUCKET).and_then(|words| words.first_chunk());
+        Line { words: words.expect("every bucket lies within the region") }
     }
 
     /// What a slot points to: the entry behind it is complete.
@@ -114,12 +113,9 @@ impl<'m> Index<'m> {
     }
 
     /// A hit: written the first time only.
-    #[inline(always)]
     pub(super) fn visit(&self, slot: Slot) {
-        let (word, bit) = self.visited_word(slot);
-        if self.map.load(word) & bit == 0 {
-            self.map.word(word).fetch_or(bit, Relaxed);
-        }
+        let (bucket, at) = parts(slot);
+        self.line(bucket).visit(at);
     }
 
     /// Takes a slot's visited bit.
@@ -162,10 +158,9 @@ impl<'m> Index<'m> {
     ) -> impl Iterator<Item = (Slot, Pointer)> + use<'m, F> {
         let index = *self;
         let buckets = 0..self.map.layout.buckets;
-        let lines = buckets.filter_map(move |bucket| Some((bucket, index.line(bucket)?)));
-        lines.flat_map(move |(bucket, line)| {
+        buckets.flat_map(move |bucket| {
             // In one go, because most lines hold nothing that is wanted; what is, is loaded again below.
-            let found = line.iter().enumerate().fold(0_u32, |found, (at, word)| {
+            let found = index.line(bucket).words[..SLOTS / 2].iter().enumerate().fold(0_u32, |found, (at, word)| {
                 let pair = word.load(Relaxed);
                 let (low, high) = (wanted(half(pair, false)), wanted(half(pair, true)));
                 found | u32::from(low) << (2 * at) | u32::from(high) << (2 * at + 1)
@@ -174,10 +169,65 @@ impl<'m> Index<'m> {
             slots.map(move |slot| (slot, index.get(slot)))
         })
     }
+}
 
+/// A bucket.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Line<'m> {
+    words: &'m [AtomicU64; BUCKET],
+}
+
+/// Those of a bucket's slots that have some tag.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tagged(u32);
+
+impl Line<'_> {
+    /// The slots that have `tag`, all looked at without a branch that nothing could predict.
     #[inline(always)]
-    fn line(&self, bucket: usize) -> Option<&'m [AtomicU64]> {
-        self.map.words(self.buckets + bucket * BUCKET, SLOTS / 2)
+    pub(super) fn tagged(&self, tag: u32) -> Tagged {
+        const HIGHEST: u64 = 1 << 63 | 1 << 31;
+        let wanted = u64::from(tag << PLACE_BITS) << 32 | u64::from(tag << PLACE_BITS);
+        let slots = self.words.first_chunk::<{ SLOTS / 2 }>().expect("a line is longer");
+        let found = slots.iter().fold(0_u64, |found, pair| {
+            let differs = (pair.load(Relaxed) ^ wanted) & TAGS;
+            // The highest bit of a half is set unless the half is zero: the sum carries into it, and into no other half.
+            let nonzero = ((differs & !HIGHEST) + !HIGHEST) | differs;
+            found >> 1 | (!nonzero & HIGHEST)
+        });
+        // The first word's bits have moved furthest.
+        Tagged((found >> 25) as u32 & 0x7f | ((found >> 57) as u32) << 7)
+    }
+
+    /// What a slot points to: the entry behind it is complete.
+    #[inline(always)]
+    pub(super) fn get(&self, at: usize) -> Pointer {
+        // Acquire pairs with the Release of `Index::set`.
+        half(self.words[at / 2 % BUCKET].load(Acquire), at % 2 == 1)
+    }
+
+    /// Notes a hit: written the first time only.
+    #[inline(always)]
+    pub(super) fn visit(&self, at: usize) {
+        let (word, bit) = (&self.words[SLOTS / 2], 1 << at);
+        if word.load(Relaxed) & bit == 0 {
+            word.fetch_or(bit, Relaxed);
+        }
+    }
+}
+
+impl Iterator for Tagged {
+    type Item = usize;
+
+    /// The number of a slot in its bucket.
+    #[inline(always)]
+    fn next(&mut self) -> Option<usize> {
+        let bit = self.0.trailing_zeros() as usize;
+        if bit > 13 {
+            return None;
+        }
+        self.0 &= self.0 - 1;
+        // The low halves come first.
+        Some(if bit < 7 { 2 * bit } else { 2 * bit - 13 })
     }
 }
 

@@ -65,6 +65,8 @@ pub(super) struct Layout {
     pub(super) segments: usize,
     /// Words of a segment; a power of two.
     pub(super) segment: usize,
+    /// The same as a power of two.
+    pub(super) segment_bits: u32,
     /// Where the data begins, on a page.
     pub(super) data: usize,
     /// The length of the file.
@@ -82,6 +84,8 @@ struct Stripe {
     scores: usize,
     links: usize,
     words: usize,
+    /// Words of its data, which lie elsewhere.
+    data: usize,
 }
 
 impl Layout {
@@ -105,11 +109,20 @@ impl Layout {
         let scores = bucket_lines + buckets * BUCKET;
         let links = scores + buckets * SLOTS / 2;
         let words = (links + buckets * SLOTS).next_multiple_of(PAGE);
-        let stripe =
-            Stripe { books, generations, segments: segment_books, buckets: bucket_lines, scores, links, words };
+        let stripe = Stripe {
+            books,
+            generations,
+            segments: segment_books,
+            buckets: bucket_lines,
+            scores,
+            links,
+            words,
+            data: segments * segment,
+        };
         let data = STRIPES_AT + stripes * words;
         let words = data + (stripes * segments * segment).next_multiple_of(PAGE);
-        Some(Layout { stripes, buckets, segments, segment, data, words, stripe })
+        let segment_bits = segment.trailing_zeros();
+        Some(Layout { stripes, buckets, segments, segment, segment_bits, data, words, stripe })
     }
 
     /// The shape of a region whose index and data take `bytes` at most: one slot for each 160 bytes.
@@ -198,9 +211,15 @@ impl Layout {
         self.stripe(stripe) + self.stripe.links
     }
 
+    /// The first word of a stripe's data.
+    #[inline(always)]
+    pub(super) fn data(&self, stripe: usize) -> usize {
+        self.data + stripe * self.stripe.data
+    }
+
     /// The first word of a segment.
     pub(super) fn segment_at(&self, stripe: usize, segment: usize) -> usize {
-        self.data + (stripe * self.segments + segment) * self.segment
+        self.data(stripe) + segment * self.segment
     }
 
     /// Bytes of all segments.

@@ -1,5 +1,6 @@
 //! What a key decides: its stripe, its two buckets and its tag.
 
+use super::entry::Lens;
 use super::layout::Layout;
 use super::spaces::Space;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -8,12 +9,8 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Name<'k> {
     pub(super) key: &'k [u8],
-    /// Whether `key` is the digest of a longer one.
-    pub(super) digest: bool,
-    /// The row of the space.
-    pub(super) space: usize,
-    /// Its epoch.
-    pub(super) epoch: u16,
+    /// The second word of its entry, but for the value: see [`Lens::OF_KEY`].
+    pub(super) packed: u64,
     pub(super) hash: u64,
     pub(super) stripe: usize,
     pub(super) buckets: [usize; 2],
@@ -25,19 +22,15 @@ impl<'k> Name<'k> {
     #[inline(always)]
     pub(super) fn new(layout: &Layout, space: &Space, key: &'k [u8]) -> Self {
         let hash = xxh3_64_with_seed(key, space.identity[0]) ^ space.identity[1];
-        let stripe = match space.home {
-            true => space.identity[1] as usize,
-            false => (hash >> 32) as usize,
-        };
         // Of a range that is no power of two, the high half of the product is the place.
         let bucket = |hash: u64| (((hash & 0xffff_ffff) * layout.buckets as u64) >> 32) as usize;
+        let lens =
+            Lens { key: key.len(), value: 0, space: space.row, manifest: false, digest: false, epoch: space.epoch };
         Name {
             key,
-            digest: false,
-            space: space.row,
-            epoch: space.epoch,
+            packed: lens.pack(),
             hash,
-            stripe: stripe & (layout.stripes - 1),
+            stripe: space.stripe(hash, layout.stripes),
             buckets: [bucket(hash), bucket(hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32)],
             tag: ((hash >> 53) as u32).max(1),
         }
@@ -45,6 +38,13 @@ impl<'k> Name<'k> {
 
     /// The name of a key that is kept as its digest.
     pub(super) fn of_digest(layout: &Layout, space: &Space, digest: &'k [u8; 16]) -> Self {
-        Name { digest: true, ..Name::new(layout, space, digest) }
+        let name = Name::new(layout, space, digest);
+        let lens = Lens { digest: true, ..Lens::unpack(name.packed) };
+        Name { packed: lens.pack(), ..name }
+    }
+
+    /// The second word of its entry with a value of so many bytes.
+    pub(super) fn lens(&self, value: usize, manifest: bool) -> Lens {
+        Lens { value, manifest, ..Lens::unpack(self.packed) }
     }
 }

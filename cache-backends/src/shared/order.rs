@@ -5,7 +5,7 @@ use super::stripe::{Bad, Book, Sound, Stripe};
 
 impl Stripe<'_> {
     /// The word of a slot's neighbours.
-    pub(super) fn link(&self, slot: Slot) -> usize {
+    fn link(&self, slot: Slot) -> usize {
         self.layout().links(self.number) + Index::number(slot)
     }
 
@@ -32,6 +32,14 @@ impl Stripe<'_> {
     /// The next older one, or zero.
     pub(super) fn before(&self, slot: Slot) -> Sound<Slot> {
         Ok(self.sides(slot)?.0)
+    }
+
+    /// Has what is needed come to evict a slot, which will be soon.
+    pub(super) fn expect(&self, slot: Slot) {
+        if self.index.has(slot) {
+            self.map.prefetch(self.link(slot));
+            self.index.prefetch(Index::bucket(slot));
+        }
     }
 
     /// Puts a slot at the young end of a book's list.

@@ -3,7 +3,7 @@
 //! The sequence number of an entry is the generation of its segment. It is looked at before the entry's words are read and
 //! after, and so is the slot: an entry that was there all the time is whole, because it is never written twice.
 
-use super::entry::{self, Lens};
+use super::entry::{self, HEAD, Lens};
 use super::index::{Index, Pointer, Slot, place};
 use super::layout::{SPACES, UNIT};
 use super::map::Map;
@@ -17,16 +17,24 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed};
 /// How often an entry that moves away under the reader is looked for again.
 const LOOKS: usize = 3;
 
-/// An entry, where the map says it lies: inside of a segment in use, with lengths that stay in there.
+/// Where a pointer leads: into a segment in use.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Located<'m> {
+    pub(super) segment: usize,
+    pub(super) generation: u64,
+    /// Its first word.
+    pub(super) at: usize,
+    /// From there to the end of the segment.
+    words: &'m [AtomicU64],
+}
+
+/// An entry whose lengths stay in its segment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Found {
     pub(super) segment: usize,
     /// Its first word.
     pub(super) at: usize,
     pub(super) lens: Lens,
-    /// The word that `lens` was read from.
-    pub(super) packed: u64,
-    pub(super) generation: u64,
 }
 
 /// A verified copy of a value, and where it was.
@@ -38,13 +46,13 @@ pub(super) struct Copied {
     pub(super) manifest: bool,
 }
 
-/// Follows a pointer of a stripe. `None`: it points outside, its segment is free, or the lengths leave the segment.
+/// Follows a pointer of a stripe. `None`: it points outside, or its segment is free.
 /// Nothing that is found is to be trusted: it may change the next moment.
 #[inline(always)]
-pub(super) fn follow(map: &Map, stripe: usize, pointer: Pointer) -> Option<Found> {
+pub(super) fn locate(map: &Map, (stripe, data): (usize, usize), pointer: Pointer) -> Option<Located<'_>> {
     let layout = &map.layout;
     let word = place(pointer) * UNIT;
-    let (segment, offset) = (word >> layout.segment.trailing_zeros(), word & (layout.segment - 1));
+    let (segment, offset) = (word >> layout.segment_bits, word & (layout.segment - 1));
     if segment >= layout.segments {
         return None;
     }
@@ -53,70 +61,79 @@ pub(super) fn follow(map: &Map, stripe: usize, pointer: Pointer) -> Option<Found
     if generation & 1 == 1 {
         return None;
     }
-    let at = layout.segment_at(stripe, segment) + offset;
-    let packed = map.words(at, entry::HEAD)?[1].load(Relaxed);
-    let lens = Lens::unpack(packed);
-    let fits = lens.space < SPACES && lens.words() <= layout.segment - offset;
-    fits.then_some(Found { segment, at, lens, packed, generation })
+    let at = data + word;
+    Some(Located { segment, generation, at, words: map.words(at, layout.segment - offset)? })
+}
+
+/// The entry that a pointer of a stripe leads to, if it can be one.
+pub(super) fn follow(map: &Map, stripe: usize, pointer: Pointer) -> Option<Found> {
+    let Located { segment, at, words, .. } = locate(map, (stripe, map.layout.data(stripe)), pointer)?;
+    let lens = Lens::unpack(words.get(1)?.load(Relaxed));
+    let fits = lens.space < SPACES && lens.words() <= words.len();
+    fits.then_some(Found { segment, at, lens })
 }
 
 /// Whether an entry is that of `name`.
-#[inline(always)]
 pub(super) fn is(map: &Map, found: &Found, name: &Name<'_>) -> bool {
-    let lens = found.lens;
-    lens.space == name.space
-        && (lens.epoch == name.epoch || planted("any epoch"))
-        && lens.key == name.key.len()
-        && lens.digest == name.digest
-        && map.words(found.at, lens.words()).is_some_and(|words| entry::holds(&words[entry::HEAD..], name.key))
+    let words = map.words(found.at, found.lens.words());
+    words.is_some_and(|words| is_of(words, words[1].load(Relaxed), name))
+}
+
+/// Whether the entry that begins with `words`, and whose second word is `packed`, is that of `name`.
+#[inline(always)]
+fn is_of(words: &[AtomicU64], packed: u64, name: &Name<'_>) -> bool {
+    let of_key = if planted("any epoch") { Lens::OF_KEY_EVER } else { Lens::OF_KEY };
+    (packed ^ name.packed) & of_key == 0 && words.get(HEAD..).is_some_and(|words| entry::holds(words, name.key))
 }
 
 /// Appends the value of `name` to `out` if it is there and alive.
 #[inline(always)]
 pub(super) fn get(map: &Map, name: &Name<'_>, now: Timestamp, out: &mut Vec<u8>) -> Option<Copied> {
     let index = Index::new(map, name.stripe);
-    index.prefetch(name.buckets[0]);
+    let data = map.layout.data(name.stripe);
     for _ in 0..LOOKS {
         let mut moved = false;
         for bucket in name.buckets {
-            let mut tagged = index.tagged(bucket, name.tag);
-            while tagged != 0 {
-                let slot = Index::slot(bucket, tagged.trailing_zeros() as usize);
-                tagged &= tagged - 1;
-                let pointer = index.get(slot);
-                prefetch(map, name.stripe, pointer);
-                let Some(found) = follow(map, name.stripe, pointer) else {
+            let line = index.line(bucket);
+            for at in line.tagged(name.tag) {
+                let pointer = line.get(at);
+                prefetch(map, data, pointer);
+                let Some(located) = locate(map, (name.stripe, data), pointer) else {
                     moved = true;
                     continue;
                 };
                 // A slot is cleared before its segment is used again, so this one points into the generation just read.
-                if !planted("no second look at the slot") && index.get(slot) != pointer {
+                if !planted("no second look at the slot") && line.get(at) != pointer {
                     moved = true;
                     continue;
                 }
-                if !is(map, &found, name) {
+                let Some(packed) = located.words.get(1).map(|word| word.load(Relaxed)) else { continue };
+                if !is_of(located.words, packed, name) {
                     continue;
                 }
                 let start = out.len();
-                let words = map.words(found.at, found.lens.words())?;
-                let (sum, expires) = copy(words, found.lens, out);
+                let Some((sum, expires)) = copy(located.words, (packed, name), out) else { continue };
                 // Pairs with the fence of whoever writes into a segment: had we read a word of its next life, we would
                 // see its generation.
                 fence(Acquire);
                 if !planted("no second look at the generation")
-                    && map.load(map.layout.generation(name.stripe, found.segment)) != found.generation
+                    && map.load(map.layout.generation(name.stripe, located.segment)) != located.generation
                 {
                     out.truncate(start);
                     moved = true;
                     continue;
                 }
                 let expires = Timestamp::from_micros(expires);
-                let right = entry::checksum(name.hash, found.packed, expires.as_micros(), &out[start..]) == sum;
+                let right = entry::checksum(name.hash, packed, expires.as_micros(), &out[start..]) == sum;
                 if !(right || planted("no checksum")) || expires <= now {
                     out.truncate(start);
                     continue;
                 }
-                return Some(Copied { slot, expires, manifest: found.lens.manifest });
+                return Some(Copied {
+                    slot: Index::slot(bucket, at),
+                    expires,
+                    manifest: Lens::unpack(packed).manifest,
+                });
             }
         }
         if !moved {
@@ -126,18 +143,19 @@ pub(super) fn get(map: &Map, name: &Name<'_>, now: Timestamp, out: &mut Vec<u8>)
     None
 }
 
-/// Copies the value behind `out`; the checksum and the expiry.
+/// Copies the value behind `out`; the checksum and the expiry. `None` if the entry would leave its segment.
 #[inline(always)]
-fn copy(words: &[AtomicU64], lens: Lens, out: &mut Vec<u8>) -> (u64, u64) {
-    let value = &words[lens.value_at()..lens.value_at() + lens.value.div_ceil(8)];
-    entry::read(value, lens.value, out);
-    (words[0].load(Relaxed), words[2].load(Relaxed))
+fn copy(words: &[AtomicU64], (packed, name): (u64, &Name<'_>), out: &mut Vec<u8>) -> Option<(u64, u64)> {
+    let length = Lens::value_of(packed);
+    let value = words.get(HEAD + name.key.len().div_ceil(8)..)?.get(..length.div_ceil(8))?;
+    entry::read(value, length, out);
+    Some((words[0].load(Relaxed), words[2].load(Relaxed)))
 }
 
 /// The entry's second line comes with the first instead of after it.
 #[inline(always)]
-fn prefetch(map: &Map, stripe: usize, pointer: Pointer) {
-    let at = map.layout.segment_at(stripe, 0) + place(pointer) * UNIT;
+pub(super) fn prefetch(map: &Map, data: usize, pointer: Pointer) {
+    let at = data + place(pointer) * UNIT;
     map.prefetch(at);
     map.prefetch(at + 8);
 }

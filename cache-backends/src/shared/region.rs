@@ -10,7 +10,7 @@ use super::map::Map;
 use super::name::Name;
 use super::read;
 use super::session::{Region as Ground, Session};
-use super::spaces::{self, Bounds, Space, Spaces};
+use super::spaces::{self, Bounds, Former, Space, Spaces};
 use super::stripe::{Sound, Stripe, Total};
 use super::write::{New, Put};
 use memolith_core::{Claim, Error, ErrorKind, Record, Result, Timestamp, Visit};
@@ -56,17 +56,6 @@ impl Region {
         claims::claim(&self.ground, Name::new(&self.map().layout, &space, key).hash, wait).map(Claim::new)
     }
 
-    fn stripes(&self, space: &Space) -> impl Iterator<Item = usize> + use<> {
-        let stripes = self.map().layout.stripes;
-        match space.home {
-            true => {
-                let home = Name::new(&self.map().layout, space, b"").stripe;
-                home..home + 1
-            }
-            false => 0..stripes,
-        }
-    }
-
     /// The space as the region knows it.
     fn find(&self, space: &memolith_core::Space) -> Option<Space> {
         self.spaces.find(self.map(), &space.name)
@@ -83,7 +72,7 @@ impl Region {
     /// Gives `space` a row and its bounds. What has to leave for them has left when this returns.
     pub(super) fn open(&self, space: &memolith_core::Space, now: Timestamp) -> Result<Space> {
         let layout = &self.map().layout;
-        let bounds = Bounds::of(space, layout.capacity() / layout.stripes as u64);
+        let bounds = Bounds::of(space, layout.stripes);
         if let Some(found) = self.find(space)
             && spaces::bounds(self.map(), found.row) == bounds
         {
@@ -95,30 +84,30 @@ impl Region {
             Some(found) => {
                 let before = spaces::bounds(self.map(), found.row);
                 spaces::set_bounds(self.map(), found.row, bounds);
-                if before.home != bounds.home {
-                    spaces::renounce(self.map(), found.row);
-                }
                 (found, Some(before))
             }
-            None => (spaces::claim(self.map(), &space.name, bounds, now), None),
+            None => {
+                let (claimed, former) = spaces::claim(self.map(), &space.name, bounds, now);
+                if former == Former::Nobody {
+                    return Ok(claimed);
+                }
+                (claimed, None)
+            }
         };
         drop(guard);
         let (row, opened) = (opened.row, self.find(space).unwrap_or(opened));
-        let stays = before.is_some_and(|before| before.home == bounds.home);
-        if !stays {
-            // A row that was never anybody's has nothing to give up.
-            if spaces::epoch(self.map(), row) != 1 {
-                self.sweep(row, now);
-            }
+        // A row that was given away has left its entries behind, and so has one that moves.
+        let Some(before) = before.filter(|before| before.spread == bounds.spread) else {
+            self.sweep(row, now);
             return Ok(opened);
-        }
-        let counts_otherwise = before.is_some_and(|before| before.policy != bounds.policy);
-        for stripe in 0..layout.stripes {
+        };
+        let counts_otherwise = before.policy != bounds.policy;
+        for stripe in opened.stripes(layout.stripes) {
             self.locked(stripe, now, |stripe| {
                 if counts_otherwise {
                     stripe.renew_scores(row)?;
                 }
-                stripe.make_room(row, bounds, (0, 0))
+                stripe.make_room(&opened, bounds, (0, 0))
             })?;
         }
         Ok(opened)
@@ -183,7 +172,7 @@ impl Region {
         let copied = read::get(self.map(), &name, now, value)?;
         if copied.manifest {
             let (whole, gathered) = large::gather(self.map(), value, now)?;
-            if name.digest && whole != key {
+            if key.len() > entry::LONGEST_KEY && whole != key {
                 return None;
             }
             *value = gathered;
@@ -246,7 +235,7 @@ impl Region {
         }
         // A value that its space would not keep takes nobody's room.
         let bounds = spaces::bounds(self.map(), space.row);
-        let keeps = manifest.weight() <= bounds.share(bounds.max_bytes, (name.stripe, layout.stripes));
+        let keeps = manifest.weight() <= bounds.shares(space, (name.stripe, layout.stripes)).1;
         let (pieces, numbers) = manifest.pieces(layout);
         for (number, bytes) in numbers.zip(Manifest::cut(layout, &bytes)).filter(|_| keeps) {
             let name = Name::new(layout, &pieces, &number);
@@ -304,7 +293,7 @@ impl Region {
         visit: &mut dyn FnMut(&[u8], &Record) -> Visit,
     ) -> Result<()> {
         let Some(space) = self.find(space) else { return Ok(()) };
-        for stripe in self.stripes(&space) {
+        for stripe in space.stripes(self.map().layout.stripes) {
             let index = super::index::Index::new(self.map(), stripe);
             for (_, pointer) in index.iter() {
                 let Some((key, record)) = self.shown(&space, (stripe, pointer), now) else { continue };
@@ -400,10 +389,16 @@ impl Region {
     fn count(&self, space: &Space, hit: bool) {
         static THREADS: AtomicUsize = AtomicUsize::new(0);
         thread_local! {
-            static LANE: usize = THREADS.fetch_add(1, Relaxed).min(LANES - 1);
+            /// One more than the number of its lane; zero until it has one.
+            static LANE: Cell<u8> = const { Cell::new(0) };
         }
         let Some(me) = self.ground.session.me(self.map()) else { return };
-        let lane = LANE.try_with(|lane| *lane).unwrap_or(LANES - 1);
+        let lane = LANE.with(|lane| {
+            if lane.get() == 0 {
+                lane.set(THREADS.fetch_add(1, Relaxed).min(LANES - 1) as u8 + 1);
+            }
+            usize::from(lane.get()) - 1
+        });
         let word = self.map().word(self.map().layout.lane(me.row(), lane) + space.row * 2 + usize::from(!hit));
         if lane < LANES - 1 {
             word.store(word.load(Relaxed).wrapping_add(1), Relaxed);

@@ -3,18 +3,23 @@
 //! A row is free until its identity is stored, last. When all are taken the one that was not used for longest is given
 //! away: functions that were changed leave spaces behind that nobody will ask for again.
 
-use super::entry::Lens;
+use super::entry::EPOCH_AT;
 use super::layout::{SPACE, SPACES};
 use super::map::Map;
+use super::stores::step;
 use crate::sync::planted;
 use memolith_core::{Policy, Timestamp};
-use std::sync::OnceLock;
 use std::sync::atomic::AtomicU8;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use std::sync::{Arc, OnceLock};
 use xxhash_rust::xxh3::xxh3_128;
 
 /// Spaces up to this many entries live in one stripe, where bound and order hold for all of them together.
-pub(super) const SMALL: u64 = 1024;
+const SMALL: u64 = 1024;
+/// Of larger ones each stripe has so many at least.
+const SHARE: u64 = 128;
+/// Of a bound in bytes each stripe has so many at least.
+const SHARE_OF_BYTES: u64 = 1 << 20;
 /// The row of the pieces of large values, which is nobody's.
 pub(super) const PIECES: usize = SPACES - 1;
 
@@ -23,14 +28,19 @@ const LOW: usize = 0;
 const HIGH: usize = 1;
 const MAXSIZE: usize = 2;
 const MAX_BYTES: usize = 3;
-const RULE: usize = 4;
+const STATE: usize = 4;
 const USED: usize = 5;
 const LENGTH: usize = 6;
-const EPOCH: usize = 7;
 const NAME: usize = 8;
 
-const HOME: u64 = 1 << 8;
-const SCORED: u64 = 1 << 9;
+// The state of a row: policy, where it lives, and in the highest bits its epoch. One word, so that all of it changes at once.
+const POLICY: u64 = 0xff;
+const SCORED: u64 = 1 << 8;
+const SPREAD_AT: u32 = 9;
+const SPREAD: u64 = 0xf << SPREAD_AT;
+const EPOCH: u64 = 1 << EPOCH_AT;
+/// Of a space that has entries in every stripe: more than there can be.
+const EVERYWHERE: u32 = 15;
 /// No bound.
 const NONE: u64 = u64::MAX;
 
@@ -40,8 +50,8 @@ pub(super) struct Space {
     pub(super) row: usize,
     /// 128 bits of hash of the name.
     pub(super) identity: [u64; 2],
-    /// Whether all of it lives in one stripe.
-    pub(super) home: bool,
+    /// Over how many stripes it is spread, as a power of two.
+    pub(super) spread: u32,
     pub(super) policy: Policy,
     /// Whether its policy goes by scores.
     pub(super) scored: bool,
@@ -55,7 +65,7 @@ pub(super) struct Bounds {
     pub(super) maxsize: u64,
     pub(super) max_bytes: u64,
     pub(super) policy: Policy,
-    pub(super) home: bool,
+    pub(super) spread: u32,
 }
 
 /// Entries of a space up to which recency is kept to the letter, by looking at all of them.
@@ -71,36 +81,69 @@ impl Bounds {
         }
     }
 
-    /// What is asked for, in a region whose stripes have `stripe` bytes of data each.
-    pub(super) fn of(space: &memolith_core::Space, stripe: u64) -> Bounds {
+    /// What is asked for, in a region of so many stripes.
+    pub(super) fn of(space: &memolith_core::Space, stripes: usize) -> Bounds {
         let (maxsize, max_bytes) = (space.maxsize.unwrap_or(NONE), space.max_bytes.unwrap_or(NONE));
-        Bounds { maxsize, max_bytes, policy: space.policy, home: maxsize <= SMALL || max_bytes <= stripe / 8 }
+        let wanted = if maxsize <= SMALL { 1 } else { maxsize / SHARE }.min(max_bytes / SHARE_OF_BYTES);
+        let spread = wanted.clamp(1, stripes as u64).ilog2();
+        Bounds { maxsize, max_bytes, policy: space.policy, spread }
     }
 
-    /// The part of a bound that one of `stripes` stripes keeps.
-    pub(super) fn share(&self, bound: u64, (stripe, stripes): (usize, usize)) -> u64 {
-        match self.home || bound == NONE {
-            true => bound,
-            false => bound / stripes as u64 + u64::from((stripe as u64) < bound % stripes as u64),
-        }
+    /// Whether an entry that is written again may stay where it is in the order, as one that was used.
+    pub(super) fn keeps_place(&self) -> bool {
+        !self.scored() && self.policy != Policy::Fifo
+    }
+
+    /// The parts of both bounds that `stripe` of `stripes` keeps for `space`: entries and bytes.
+    pub(super) fn shares(&self, space: &Space, (stripe, stripes): (usize, usize)) -> (u64, u64) {
+        let number = (stripe.wrapping_sub(space.first()) & (stripes - 1)) as u64;
+        let share = |bound: u64| match bound {
+            NONE => NONE,
+            _ => (bound >> self.spread) + u64::from(number < bound & ((1 << self.spread) - 1)),
+        };
+        (share(self.maxsize), share(self.max_bytes))
+    }
+}
+
+impl Space {
+    /// The first of its stripes, which is to be taken modulo their number.
+    #[inline(always)]
+    fn first(&self) -> usize {
+        self.identity[1] as usize >> 1
+    }
+
+    /// Where a key of some hash lives, of `stripes` stripes.
+    #[inline(always)]
+    pub(super) fn stripe(&self, hash: u64, stripes: usize) -> usize {
+        let offset = (hash >> 32) as usize & ((1 << self.spread) - 1);
+        self.first().wrapping_add(offset) & (stripes - 1)
+    }
+
+    /// All of its stripes.
+    pub(super) fn stripes(&self, stripes: usize) -> impl Iterator<Item = usize> + use<> {
+        let (first, count) = (self.first(), 1_usize << self.spread);
+        (0..count.min(stripes)).map(move |offset| first.wrapping_add(offset) & (stripes - 1))
     }
 }
 
 /// The space of the pieces of large values.
 pub(super) fn pieces(head: u64) -> Space {
-    Space { row: PIECES, identity: [head, !head], home: false, policy: Policy::Sieve, scored: false, epoch: 0 }
+    Space { row: PIECES, identity: [head, !head], spread: EVERYWHERE, policy: Policy::Sieve, scored: false, epoch: 0 }
 }
 
 /// What this process knows of the names that it has met.
 #[derive(Debug)]
 pub(super) struct Spaces {
     known: Box<[OnceLock<Known>]>,
+    /// Where the others were found, by their hash: of a process that makes more caches than there are places.
+    rows: [AtomicU8; 256],
 }
 
-/// A name, whose hash costs more than to compare it.
+/// A name that is told from others by where it lies.
 #[derive(Debug)]
 struct Known {
-    name: Box<str>,
+    /// Kept, so that no other name lies there.
+    name: Arc<str>,
     identity: [u64; 2],
     /// Where it was found last.
     row: AtomicU8,
@@ -108,38 +151,39 @@ struct Known {
 
 impl Spaces {
     pub(super) fn new() -> Self {
-        Spaces { known: (0..256).map(|_| OnceLock::new()).collect() }
+        Spaces { known: (0..256).map(|_| OnceLock::new()).collect(), rows: [const { AtomicU8::new(0) }; 256] }
     }
 
     /// The space called `name`, if it has a row.
     #[inline]
-    pub(super) fn find(&self, map: &Map, name: &str) -> Option<Space> {
-        let known = self.place(name).get().filter(|known| *known.name == *name);
+    pub(super) fn find(&self, map: &Map, name: &Arc<str>) -> Option<Space> {
+        let known = self.place(name).get().filter(|known| Arc::ptr_eq(&known.name, name));
+        let known = known.map(|known| (usize::from(known.row.load(Relaxed)), known.identity));
         match known {
-            Some(known) if is(map, usize::from(known.row.load(Relaxed)), known.identity) => {
-                Some(read(map, usize::from(known.row.load(Relaxed)), known.identity))
-            }
+            Some((row, identity)) if is(map, row, identity) => Some(read(map, row, identity)),
             _ => self.search(map, name),
         }
     }
 
     #[cold]
-    fn search(&self, map: &Map, name: &str) -> Option<Space> {
+    fn search(&self, map: &Map, name: &Arc<str>) -> Option<Space> {
         let identity = identity(name);
-        let row = (0..PIECES).find(|row| is(map, *row, identity))?;
-        // Of two names that meet in one place the second is searched for each time.
-        let known = self.place(name).get_or_init(|| Known { name: name.into(), identity, row: AtomicU8::new(0) });
-        if *known.name == *name {
+        let hint = &self.rows[identity[1] as usize >> 1 & 255];
+        let guess = usize::from(hint.load(Relaxed));
+        let row = if is(map, guess, identity) { guess } else { (0..PIECES).find(|row| is(map, *row, identity))? };
+        hint.store(row as u8, Relaxed);
+        // Of two names that meet in one place the second is hashed each time.
+        let new = || Known { name: Arc::clone(name), identity, row: AtomicU8::new(0) };
+        let known = self.place(name).get_or_init(new);
+        if known.identity == identity {
             known.row.store(row as u8, Relaxed);
         }
         Some(read(map, row, identity))
     }
 
-    /// By the length and the last bytes: names begin with the same crate, and end with fingerprints.
     #[inline(always)]
-    fn place(&self, name: &str) -> &OnceLock<Known> {
-        let last = name.as_bytes().last_chunk().map_or(0, |last| u64::from_ne_bytes(*last));
-        let mixed = (last ^ name.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    fn place(&self, name: &Arc<str>) -> &OnceLock<Known> {
+        let mixed = (Arc::as_ptr(name).addr() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         &self.known[(mixed >> 56) as usize]
     }
 }
@@ -153,10 +197,16 @@ fn is(map: &Map, row: usize, identity: [u64; 2]) -> bool {
 
 #[inline(always)]
 fn read(map: &Map, row: usize, identity: [u64; 2]) -> Space {
-    // First: an epoch comes with the placement that it was raised for, or with a later one.
-    let epoch = epoch(map, row);
-    let rule = map.load(map.layout.space(row) + RULE);
-    Space { row, identity, home: rule & HOME != 0, policy: policy(rule), scored: rule & SCORED != 0, epoch }
+    // Acquire: who sees the epoch that a space has moved with asks where it has moved to.
+    let state = map.word(map.layout.space(row) + STATE).load(Acquire);
+    Space {
+        row,
+        identity,
+        spread: spread(state),
+        policy: policy(state),
+        scored: state & SCORED != 0,
+        epoch: (state >> EPOCH_AT) as u16,
+    }
 }
 
 /// Both halves are never zero.
@@ -165,61 +215,72 @@ fn identity(name: &str) -> [u64; 2] {
     [hash as u64 | 1, (hash >> 64) as u64 | 1]
 }
 
-/// Whether `space` still has the row, the placement and the epoch that it was looked up with.
+/// Whether `space` still has the row and the epoch that it was looked up with: where it moves its epoch changes.
 pub(super) fn is_current(map: &Map, space: &Space) -> bool {
-    let same = |now: Space| now.home == space.home && now.epoch == space.epoch;
-    space.row == PIECES || is(map, space.row, space.identity) && same(read(map, space.row, space.identity))
+    space.row == PIECES || is(map, space.row, space.identity) && epoch(map, space.row) == space.epoch
 }
 
 /// From now on no entry that the space has had is found: whatever cannot be removed at once is gone all the same.
 /// After 16,384 times an entry that was never removed would be back, which takes a writer that is stopped for as long.
 pub(super) fn renounce(map: &Map, row: usize) {
-    // Release pairs with `epoch`: who sees that it was raised sees the placement that was stored before.
-    let order = if planted("epoch before placement") { Relaxed } else { Release };
-    map.word(map.layout.space(row) + EPOCH).fetch_add(1, order);
+    step();
+    map.word(map.layout.space(row) + STATE).fetch_add(EPOCH, AcqRel);
 }
 
 /// The epoch of the space in `row`.
-#[inline(always)]
 pub(super) fn epoch(map: &Map, row: usize) -> u16 {
-    // Acquire pairs with `renounce`.
-    Lens::epoch_of(map.word(map.layout.space(row) + EPOCH).load(Acquire))
+    (map.word(map.layout.space(row) + STATE).load(Acquire) >> EPOCH_AT) as u16
 }
 
 /// What the space in `row` must keep.
 pub(super) fn bounds(map: &Map, row: usize) -> Bounds {
     let at = map.layout.space(row);
     if row == PIECES {
-        return Bounds { maxsize: NONE, max_bytes: NONE, policy: Policy::Sieve, home: false };
+        return Bounds { maxsize: NONE, max_bytes: NONE, policy: Policy::Sieve, spread: EVERYWHERE };
     }
-    let rule = map.load(at + RULE);
+    let state = map.load(at + STATE);
     Bounds {
         maxsize: map.load(at + MAXSIZE),
         max_bytes: map.load(at + MAX_BYTES),
-        policy: policy(rule),
-        home: rule & HOME != 0,
+        policy: policy(state),
+        spread: spread(state),
     }
 }
 
-/// Writes the bounds of `row`. For who holds the table's lock.
+/// Writes the bounds of `row`, whose space is renounced where it moves. For who holds the table's lock.
 pub(super) fn set_bounds(map: &Map, row: usize, bounds: Bounds) {
     let at = map.layout.space(row);
     map.store(at + MAXSIZE, bounds.maxsize);
     map.store(at + MAX_BYTES, bounds.max_bytes);
-    map.publish(
-        at + RULE,
-        number(bounds.policy) | (u64::from(bounds.home) * HOME) | (u64::from(bounds.scored()) * SCORED),
-    );
+    let rule = number(bounds.policy) | u64::from(bounds.spread) << SPREAD_AT | (u64::from(bounds.scored()) * SCORED);
+    let new = |state: u64| {
+        let moved = (state ^ rule) & SPREAD != 0;
+        let epoch = if moved { state.wrapping_add(EPOCH) } else { state } & !(EPOCH - 1);
+        Some(epoch | rule)
+    };
+    step();
+    // Others may renounce the space meanwhile. It never fails, for `new` always says something. Release pairs with `read`:
+    // who knows where the space has moved to finds the bounds that it has there.
+    let order = if planted("state before bounds") { Relaxed } else { AcqRel };
+    let _ = map.word(at + STATE).fetch_update(order, Acquire, new);
+}
+
+/// Whose a row was before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Former {
+    Nobody,
+    Somebody,
 }
 
 /// Gives `name` a row: a free one, or the one that was not used for longest. For who holds the table's lock.
 /// The row's former entries belong to nobody: their checksums say whose they were, and they are to be removed.
-pub(super) fn claim(map: &Map, name: &str, bounds: Bounds, now: Timestamp) -> Space {
+pub(super) fn claim(map: &Map, name: &str, bounds: Bounds, now: Timestamp) -> (Space, Former) {
     let identity = identity(name);
     let used = |row: &usize| map.load(map.layout.space(*row) + USED);
     let free = |row: &usize| map.load(map.layout.space(*row) + HIGH) == 0;
     let row = (0..PIECES).find(free).or_else(|| (0..PIECES).min_by_key(used)).unwrap_or(0);
     let at = map.layout.space(row);
+    let former = if map.load(at + STATE) == 0 { Former::Nobody } else { Former::Somebody };
     map.publish(at + HIGH, 0);
     renounce(map, row);
     set_bounds(map, row, bounds);
@@ -230,12 +291,11 @@ pub(super) fn claim(map: &Map, name: &str, bounds: Bounds, now: Timestamp) -> Sp
     }
     map.store(at + USED, minutes(now));
     map.store(at + LOW, identity[0]);
-    if planted("identity before bounds") {
-        map.store(at + HIGH, identity[1]);
-        return read(map, row, identity);
+    match planted("identity before bounds") {
+        true => map.store(at + HIGH, identity[1]),
+        false => map.publish(at + HIGH, identity[1]),
     }
-    map.publish(at + HIGH, identity[1]);
-    read(map, row, identity)
+    (read(map, row, identity), former)
 }
 
 /// Notes that the space is in use.
@@ -283,8 +343,13 @@ fn number(policy: Policy) -> u64 {
 }
 
 #[inline(always)]
-fn policy(rule: u64) -> Policy {
-    POLICIES.get((rule & 0xff) as usize).copied().unwrap_or(Policy::Lru)
+fn spread(state: u64) -> u32 {
+    (state & SPREAD) as u32 >> SPREAD_AT
+}
+
+#[inline(always)]
+fn policy(state: u64) -> Policy {
+    POLICIES.get((state & POLICY) as usize).copied().unwrap_or(Policy::Lru)
 }
 
 #[cfg(all(test, loom))]

@@ -117,9 +117,16 @@ impl<'m> Stripe<'m> {
         self.leave(slot, &found)
     }
 
+    /// The pieces of an entry, if it has any, are to follow it.
+    pub(super) fn orphan(&self, found: &Found) {
+        if found.lens.manifest {
+            self.orphans.borrow_mut().extend(Manifest::of(self.map, found));
+        }
+    }
+
     /// An entry leaves the books; its slot is another's from now on.
     pub(super) fn leave(&self, slot: Slot, found: &Found) -> Sound<()> {
-        self.orphans.borrow_mut().extend(Manifest::of(self.map, found));
+        self.orphan(found);
         self.add_live(found.segment, -(found.lens.words() as i64));
         let mut book = self.book(found.lens.space);
         self.unlink(&mut book, slot)?;

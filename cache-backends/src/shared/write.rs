@@ -11,8 +11,8 @@
 //! | books of the entry | the repair writes them again |
 //! | lock word | all is done |
 
-use super::entry::{self, Lens};
-use super::index::{Index, Slot};
+use super::entry;
+use super::index::{Index, Pointer, Slot};
 use super::name::Name;
 use super::read::{self, Found};
 use super::score;
@@ -45,18 +45,11 @@ impl Stripe<'_> {
     /// The slot of `name`, and the entry behind it.
     pub(super) fn find(&self, name: &Name<'_>) -> Option<(Slot, Found)> {
         name.buckets.iter().find_map(|bucket| {
-            let mut tagged = self.index.tagged(*bucket, name.tag);
-            while tagged != 0 {
-                let slot = Index::slot(*bucket, tagged.trailing_zeros() as usize);
-                tagged &= tagged - 1;
-                // It is likely to leave its list: its neighbours are on other lines than its entry.
-                self.map.prefetch(self.link(slot));
-                let found = self.follow(self.index.get(slot)).filter(|found| read::is(self.map, found, name));
-                if let Some(found) = found {
-                    return Some((slot, found));
-                }
-            }
-            None
+            self.index.line(*bucket).tagged(name.tag).find_map(|at| {
+                let slot = Index::slot(*bucket, at);
+                let found = self.follow(self.index.get(slot)).filter(|found| read::is(self.map, found, name))?;
+                Some((slot, found))
+            })
         })
     }
 
@@ -76,35 +69,36 @@ impl Stripe<'_> {
             return Ok(Put::Moved);
         }
         let bounds = spaces::bounds(self.map, space.row);
-        let share = |bound| bounds.share(bound, (self.number, self.layout().stripes));
+        let (most, most_bytes) = bounds.shares(space, (self.number, self.layout().stripes));
         let weight = new.manifest.unwrap_or((name.key.len() + new.value.len()) as u64);
-        if share(bounds.maxsize) == 0 || weight > share(bounds.max_bytes) {
-            if weight > share(bounds.max_bytes) {
+        if most == 0 || weight > most_bytes {
+            if weight > most_bytes {
                 self.raise(Total::Oversize);
             }
             return self.take(name).map(|_| Put::Done);
         }
-        let lens = Lens {
-            key: name.key.len(),
-            value: new.value.len(),
-            space: name.space,
-            manifest: new.manifest.is_some(),
-            digest: name.digest,
-            epoch: if planted("epoch of the commit") { spaces::epoch(self.map, space.row) } else { name.epoch },
-        };
+        let mut lens = name.lens(new.value.len(), new.manifest.is_some());
+        if planted("epoch of the commit") {
+            lens.epoch = spaces::epoch(self.map, space.row);
+        }
         let Some(room) = self.room(lens.words())? else {
             // What was there is not what was to be there.
             return self.take(name).map(|_| Put::Full);
         };
+        self.prefetch(name);
         let (packed, expires) = (lens.pack(), new.expires.as_micros());
         let sum = entry::checksum(name.hash, packed, expires, new.value);
         self.write(room, [sum, packed, expires], (name.key, new.value))?;
+        let pointer = self.pointer(name.tag, room);
         let old = self.find(name);
         if let Some((slot, found)) = &old {
+            if bounds.keeps_place() && self.exchange((*slot, found), pointer, most_bytes)? {
+                return Ok(Put::Done);
+            }
             self.leave(*slot, found)?;
         }
         if space.row != spaces::PIECES {
-            self.make_room(space.row, bounds, (1, weight))?;
+            self.make_room(space, bounds, (1, weight))?;
         }
         let slot = match old {
             Some((slot, _)) => slot,
@@ -112,17 +106,41 @@ impl Stripe<'_> {
         };
         self.index.take_visited(slot);
         self.index.set_score(slot, score::fresh(bounds.policy, self.now));
-        let pointer = self.pointer(name.tag, room);
         self.index.set(slot, pointer);
         let found = self.follow(pointer).ok_or(Bad)?;
         self.enter(slot, &found)?;
         Ok(Put::Done)
     }
 
-    /// Evicts from the space in `row` until so many more entries and bytes keep its bounds.
-    pub(super) fn make_room(&self, row: usize, bounds: Bounds, (entries, bytes): (u64, u64)) -> Sound<()> {
-        let share = |bound| bounds.share(bound, (self.number, self.layout().stripes));
-        let (most, most_bytes) = (share(bounds.maxsize), share(bounds.max_bytes));
+    /// Turns the slot of an entry to another of the same key, which takes its place in the order as one that was used:
+    /// so nothing of the order is touched. `false` where others would have to leave for it.
+    fn exchange(&self, (slot, old): (Slot, &Found), pointer: Pointer, most: u64) -> Sound<bool> {
+        let new = self.follow(pointer).ok_or(Bad)?;
+        let mut book = self.book(old.lens.space);
+        book.bytes = book.bytes.saturating_sub(self.weight(old)).saturating_add(self.weight(&new));
+        if book.bytes > most {
+            return Ok(false);
+        }
+        self.index.set(slot, pointer);
+        self.index.visit(slot);
+        self.add_live(old.segment, -(old.lens.words() as i64));
+        self.add_live(new.segment, new.lens.words() as i64);
+        self.orphan(old);
+        self.set_book(old.lens.space, book);
+        Ok(true)
+    }
+
+    /// Has the entry come that `name` may replace, while something else is done.
+    fn prefetch(&self, name: &Name<'_>) {
+        let line = self.index.line(name.buckets[0]);
+        if let Some(at) = line.tagged(name.tag).next() {
+            read::prefetch(self.map, self.layout().data(self.number), line.get(at));
+        }
+    }
+
+    /// Evicts from `space` until so many more entries and bytes keep its bounds.
+    pub(super) fn make_room(&self, space: &Space, bounds: Bounds, (entries, bytes): (u64, u64)) -> Sound<()> {
+        let (row, (most, most_bytes)) = (space.row, bounds.shares(space, (self.number, self.layout().stripes)));
         loop {
             let book = self.book(row);
             let fits = u64::from(book.entries) + entries <= most && book.bytes.saturating_add(bytes) <= most_bytes;

@@ -44,8 +44,8 @@ impl<K: DeserializeOwned, V, C: Codec<V>> Format<K, V, C> {
     }
 
     /// The label of a key that is stored in full.
-    fn label<'k>(&self, space: &str, key: &'k [u8]) -> Label<'k> {
-        Label { seed: xxh3_64(space.as_bytes()), key, hashed: false, codec: self.codec_id, shape: self.value_shape }
+    fn labelled<'k>(&self, space: u64, key: &'k [u8]) -> Label<'k> {
+        Label { seed: space, key, hashed: false, codec: self.codec_id, shape: self.value_shape }
     }
 }
 
@@ -59,11 +59,15 @@ where
         format!("{name}#{:016x}", self.key_shape)
     }
 
+    fn label(&self, space: &str) -> u64 {
+        xxh3_64(space.as_bytes())
+    }
+
     fn key(&self, key: &K, room: Vec<u8>) -> Result<KeyBytes> {
         keys::encode(key, self.fidelity, room)
     }
 
-    fn seal(&self, space: &str, key: &KeyBytes, value: &V, stamp: Stamp) -> Result<Vec<u8>> {
+    fn seal(&self, space: u64, key: &KeyBytes, value: &V, stamp: Stamp) -> Result<Vec<u8>> {
         let mut record = Vec::with_capacity(HEADER + SMALL);
         record.resize(HEADER, UNSEALED);
         self.codec.encode(value, &mut record)?;
@@ -71,20 +75,20 @@ where
             let message = "the codec changed bytes that are not of its value, let it append to what is there";
             return Err(Error::new(ErrorKind::Codec, message));
         }
-        let label = Label { hashed: key.hashed, ..self.label(space, &key.bytes) };
+        let label = Label { hashed: key.hashed, ..self.labelled(space, &key.bytes) };
         envelope::seal(&label, stamp, &mut record)?;
         Ok(record)
     }
 
-    fn open(&self, space: &str, key: &KeyBytes, record: &[u8], now: Timestamp) -> Result<Option<(V, Stamp)>> {
-        let label = Label { hashed: key.hashed, ..self.label(space, &key.bytes) };
+    fn open(&self, space: u64, key: &KeyBytes, record: &[u8], now: Timestamp) -> Result<Option<(V, Stamp)>> {
+        let label = Label { hashed: key.hashed, ..self.labelled(space, &key.bytes) };
         let Some((value, stamp)) = envelope::open(&label, record, now)? else { return Ok(None) };
         Ok(Some((self.codec.decode(value)?, stamp)))
     }
 
-    fn open_scanned(&self, space: &str, key: &[u8], record: &[u8], now: Timestamp) -> Result<Option<(Option<K>, V)>> {
+    fn open_scanned(&self, space: u64, key: &[u8], record: &[u8], now: Timestamp) -> Result<Option<(Option<K>, V)>> {
         let hashed = envelope::hashed(record);
-        let label = Label { hashed, ..self.label(space, key) };
+        let label = Label { hashed, ..self.labelled(space, key) };
         let Some((value, _)) = envelope::open(&label, record, now)? else { return Ok(None) };
         let key = if hashed { None } else { keys::decode(key) };
         Ok(Some((key, self.codec.decode(value)?)))

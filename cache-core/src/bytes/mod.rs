@@ -37,12 +37,14 @@ pub(crate) struct Stamp {
 pub(crate) trait Wire<K, V>: Send + Sync {
     /// The name of a function's space: `name` and the shape of `K`, so that keys of another type are other entries.
     fn space(&self, name: &str) -> String;
+    /// What stands for the space called `space` in the checksums of its records.
+    fn label(&self, space: &str) -> u64;
     /// The canonical bytes of `key`, in the vector `room`, whatever was in there.
     fn key(&self, key: &K, room: Vec<u8>) -> Result<KeyBytes>;
-    /// The record of `value` under `key` in the space called `space`: header, checksum, encoded value.
-    fn seal(&self, space: &str, key: &KeyBytes, value: &V, stamp: Stamp) -> Result<Vec<u8>>;
+    /// The record of `value` under `key` in the space labelled `space`: header, checksum, encoded value.
+    fn seal(&self, space: u64, key: &KeyBytes, value: &V, stamp: Stamp) -> Result<Vec<u8>>;
     /// The value in `record`, verified before anything is decoded; `None` if it has expired, an error if it is not ours.
-    fn open(&self, space: &str, key: &KeyBytes, record: &[u8], now: Timestamp) -> Result<Option<(V, Stamp)>>;
+    fn open(&self, space: u64, key: &KeyBytes, record: &[u8], now: Timestamp) -> Result<Option<(V, Stamp)>>;
     /// As `open` for a record met in a scan; the key too, where it is stored in full and can be read back.
-    fn open_scanned(&self, space: &str, key: &[u8], record: &[u8], now: Timestamp) -> Result<Option<(Option<K>, V)>>;
+    fn open_scanned(&self, space: u64, key: &[u8], record: &[u8], now: Timestamp) -> Result<Option<(Option<K>, V)>>;
 }

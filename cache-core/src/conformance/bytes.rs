@@ -97,7 +97,7 @@ pub fn spaces_apart(backend: &dyn Backend) {
     let base = fresh_space();
     let spaces = ["", "a", "ab", "a:b", "\u{e9}", "*"].map(|end| {
         let mut space = base.clone();
-        space.name.push_str(end);
+        space.name = format!("{}{end}", space.name).into();
         space
     });
     for (i, space) in (0u8..).zip(&spaces) {

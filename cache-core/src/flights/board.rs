@@ -35,6 +35,8 @@ pub(super) enum Stage {
     Forgotten,
     /// The value is being written to the backend.
     Storing,
+    /// As doomed, because others have removed something: it may be this, or not.
+    Outdated,
     /// What the backend holds is stale: until the leader whose value was invalidated while it was being written has
     /// removed it again, or until an invalidation has reached the backend.
     Doomed,
@@ -89,6 +91,10 @@ impl<K, V> Board<K, V> {
         }
         self.one.iter_mut().chain(self.rest.iter_mut()).for_each(Posted::forget);
     }
+
+    pub(super) fn outdate_all(&mut self) {
+        self.one.iter_mut().chain(self.rest.iter_mut()).for_each(Posted::outdate);
+    }
 }
 
 impl<K: Key, V: Value> Board<K, V> {
@@ -100,15 +106,13 @@ impl<K: Key, V: Value> Board<K, V> {
     }
 
     pub(super) fn is_doomed<Q: KeyRef<K> + ?Sized>(&mut self, hash: u64, key: &Q) -> bool {
-        self.is_at(Stage::Doomed, hash, key)
+        let is_doomed = |stage| matches!(stage, Stage::Doomed | Stage::Outdated);
+        self.find(hash, |posted| is_doomed(posted.stage) && posted.hash == hash && key.is(&posted.key)).is_some()
     }
 
     pub(super) fn is_forgotten<Q: KeyRef<K> + ?Sized>(&mut self, hash: u64, key: &Q) -> bool {
-        self.is_at(Stage::Forgotten, hash, key)
-    }
-
-    fn is_at<Q: KeyRef<K> + ?Sized>(&mut self, stage: Stage, hash: u64, key: &Q) -> bool {
-        self.find(hash, |posted| posted.stage == stage && posted.hash == hash && key.is(&posted.key)).is_some()
+        self.find(hash, |posted| posted.stage == Stage::Forgotten && posted.hash == hash && key.is(&posted.key))
+            .is_some()
     }
 
     /// The value that is computed for `key` will not be kept, and the one that is being written is doomed.
@@ -120,6 +124,12 @@ impl<K: Key, V: Value> Board<K, V> {
         if let Some(posted) = self.current(hash, key) {
             posted.forget();
         }
+        // Of one key several may be on their way: each was current until others removed something.
+        while let Some(posted) =
+            self.find(hash, |posted| posted.stage == Stage::Outdated && posted.hash == hash && key.is(&posted.key))
+        {
+            posted.forget();
+        }
     }
 }
 
@@ -127,7 +137,15 @@ impl<K, V> Posted<K, V> {
     fn forget(&mut self) {
         self.stage = match self.stage {
             Stage::Computing | Stage::Forgotten => Stage::Forgotten,
-            Stage::Storing | Stage::Doomed => Stage::Doomed,
+            Stage::Storing | Stage::Outdated | Stage::Doomed => Stage::Doomed,
+        };
+    }
+
+    fn outdate(&mut self) {
+        self.stage = match self.stage {
+            Stage::Computing | Stage::Forgotten => Stage::Forgotten,
+            Stage::Storing | Stage::Outdated => Stage::Outdated,
+            Stage::Doomed => Stage::Doomed,
         };
     }
 }

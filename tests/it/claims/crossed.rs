@@ -87,7 +87,7 @@ fn the_own_claim_is_waited_for_no_longer() {
         fn sum(cache: &Cache<u64, u64>, n: u64) -> u64 {
             cache.get_or_insert_with(&n, || if n == 100 { n } else { n + sum(cache, n - 1) })
         }
-        assert_eq!(sum(&long, 140), (100..=140).sum());
+        assert_eq!(sum(&long, 140), (100..=140).sum::<u64>());
     });
 }
 

@@ -19,23 +19,31 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) fn run(options: &Options) -> Outcome {
     let (count, writers) = (options.number("count", 20_000)?, options.number("writers", 4)? as usize);
-    if !(1..OWNERS).contains(&writers) {
-        return Err(format!("`--writers` is from 1 to {}", OWNERS - 1));
+    if !(1..OWNERS / 2).contains(&writers) {
+        return Err(format!("`--writers` is from 1 to {}", OWNERS / 2 - 1));
+    }
+    let threads = options.number("threads", 2)? as usize;
+    if !(1..=2).contains(&threads) {
+        return Err("`--threads` of each writer are 1 or 2".to_owned());
     }
     let seed = options.number("seed", u64::from(process::id()))?;
     let mut random = Random::new(seed);
-    let mut report = Report::new(format!("kill: {count} kills of {writers} writers, seed {seed}"));
+    let mut report = Report::new(format!("kill: {writers} writers of {threads} threads, seed {seed}"));
     let site = Site::new(options)?;
     let ledger = Ledger::open(&site)?;
     let region = Region::open(&site.region(), REGION)?;
-    let owners = writers + 1;
+    // The first threads of all writers, the second ones if there are any, the reader.
+    let (owners, reading) = (threads * writers + 1, threads * writers);
+    let second = (threads - 1) * writers;
 
-    let mut crew = Crew::new(&site, "writer", &[("owners", owners as u64)]);
+    let mut crew = Crew::new(&site, "writer", &[("owners", owners as u64), ("second", second as u64)]);
     (0..writers).try_for_each(|owner| crew.start(owner, &mut random))?;
-    let told = [("owners", owners as u64), ("owner", writers as u64), ("seed", random.next())];
+    let told = [("owners", owners as u64), ("owner", reading as u64), ("seed", random.next())];
     let mut reader = crew::spawn("reader", &site, &told)?;
-    let mut begun = vec![0; writers];
-    for kill in 0..count {
+    let (mut begun, start) = (vec![0; writers], Instant::now());
+    let limit = Duration::from_secs(options.number("seconds-limit", 24 * 3600)?);
+    let mut kills = 0;
+    while kills < count && start.elapsed() < limit {
         let victim = random.index(writers);
         // Most are hit in the midst of their work, some wherever they are: opening the region, or not yet there.
         if random.below(4) > 0 {
@@ -43,16 +51,18 @@ pub(crate) fn run(options: &Options) -> Outcome {
         }
         thread::sleep(Duration::from_micros(random.below(800)));
         note_hang(&ledger, victim)?;
+        note_hang(&ledger, victim + second)?;
         crew.kill(victim, &ledger)?;
         begun[victim] = Counts::resume(&ledger, victim)?.of(Count::Calls);
         crew.start(victim, &mut random)?;
-        if kill % 64 == 0 {
-            note_hang(&ledger, writers)?;
+        kills += 1;
+        if kills % 64 == 0 {
+            note_hang(&ledger, reading)?;
             if reader.try_wait().map_err(because("the reader cannot be waited for"))?.is_some() {
                 return Err("the reader ended by itself; its message is above".to_owned());
             }
         }
-        report.progress(kill, count);
+        report.progress(kills, count);
     }
     ledger.stop()?;
     crew.dismiss(&ledger)?;
@@ -60,6 +70,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
         report.fault("the reader ended with an error");
     }
 
+    report.row("kills", kills);
     tally(&ledger, owners, &mut report)?;
     audit::contents(region.backend(), &ledger, owners, &mut report)?;
     audit::usable(region.backend(), &ledger, 0, &mut report)?;

@@ -43,7 +43,7 @@ struct Command {
 const COMMANDS: &[Command] = &[
     Command {
         name: "kill",
-        options: &["count", "writers", "seed", "dir"],
+        options: &["count", "writers", "threads", "seconds-limit", "seed", "dir"],
         about: "kills random writers at random moments, while a reader checks every value",
         run: kill::run,
     },

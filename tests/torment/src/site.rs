@@ -6,6 +6,9 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// How the directories of runs are called, before the number of the process.
+const PREFIX: &str = "memolith-torment-";
+
 /// A directory of our own that is removed in the end.
 #[derive(Debug)]
 pub(crate) struct Site {
@@ -30,7 +33,8 @@ impl Site {
         };
         static MADE: AtomicU64 = AtomicU64::new(0);
         let number = MADE.fetch_add(1, Ordering::Relaxed);
-        let root = parent.join(format!("memolith-torment-{}-{number}", std::process::id()));
+        forget_the_dead(&parent);
+        let root = parent.join(format!("{PREFIX}{}-{number}", std::process::id()));
         let site = Site { root, ours: Ours::Made };
         site.renew()?;
         Ok(site)
@@ -75,6 +79,17 @@ impl Site {
         let mut names: Vec<_> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
         names.sort();
         names
+    }
+}
+
+/// Removes what runs have left that were interrupted.
+fn forget_the_dead(parent: &Path) {
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let process = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
+        if process.is_some_and(|process| !Path::new(&format!("/proc/{process}")).exists()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
     }
 }
 

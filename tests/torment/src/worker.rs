@@ -256,7 +256,7 @@ impl<'a> Worker<'a> {
         }
         if let Some(slow) = slow {
             let kind = if slow.own() > allowed + LIMIT { "hang" } else { "queued" };
-            let parts = format!("waited {:?} for a core, {:?} stolen", slow.queued, slow.stolen);
+            let parts = format!("ran {:?}, waited {:?} for a core, {:?} stolen", slow.ran, slow.queued, slow.stolen);
             self.ledger.tell(kind, &format!("{name} by {} took {:?}: {parts}", self.owner, slow.wall))?;
         }
         let error = match result {

@@ -39,7 +39,7 @@ impl Shared {
     fn new() -> Arc<Shared> {
         let layout = Layout::new(1, 2, 3, 64).expect("the smallest region");
         let segments = (0..3).map(|segment| layout.segment_at(0, segment));
-        let mut words: Vec<_> = segments.map(|at| at..at + 2 * WORDS).collect();
+        let mut words: Vec<_> = segments.map(|at| at..at + layout.segment).collect();
         words.extend([
             layout.space(0)..layout.space(1),
             layout.totals(0)..layout.book(0, 1),
@@ -50,8 +50,8 @@ impl Shared {
         let halves = [scores..layout.links(0) * 2, lock..lock + 2];
         let map = Map::blank(layout, &words, &halves);
         (0..3).for_each(|segment| map.store(layout.generation(0, segment), 1));
-        let bounds = Bounds { maxsize: u64::MAX, max_bytes: u64::MAX, policy: Policy::Fifo, home: true };
-        let space = spaces::claim(&map, SPACE, bounds, NOW);
+        let bounds = Bounds { maxsize: u64::MAX, max_bytes: u64::MAX, policy: Policy::Fifo, spread: 0 };
+        let (space, _) = spaces::claim(&map, SPACE, bounds, NOW);
         Arc::new(Shared { map, space })
     }
 
@@ -213,7 +213,7 @@ fn what_was_being_written_when_its_space_was_renounced_is_not_found() {
             let clearing = Arc::clone(&shared);
             let clearing = thread::spawn(move || {
                 spaces::renounce(&clearing.map, clearing.space.row);
-                let space = Spaces::new().find(&clearing.map, SPACE).expect("it has a row");
+                let space = Spaces::new().find(&clearing.map, &SPACE.into()).expect("it has a row");
                 assert_eq!(clearing.get_of(&space), None);
                 space
             });

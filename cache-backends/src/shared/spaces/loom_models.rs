@@ -14,8 +14,8 @@ fn table() -> Map {
     Map::blank(layout, &[layout.space(0)..layout.space(SPACES)], &[])
 }
 
-fn bounds(policy: Policy, home: bool) -> Bounds {
-    Bounds { maxsize: 7, max_bytes: NONE, policy, home }
+fn bounds(maxsize: u64, spread: u32) -> Bounds {
+    Bounds { maxsize, max_bytes: NONE, policy: Policy::Lfu, spread }
 }
 
 #[test]
@@ -23,15 +23,14 @@ fn who_finds_a_space_finds_its_bounds() {
     check(
         || {
             let map = table();
-            let theirs = bounds(Policy::Lfu, true);
             let looking = map.clone();
             let looking = thread::spawn(move || {
-                let found = Spaces::new().find(&looking, NAME)?;
-                assert_eq!((found.policy, found.home, found.scored), (Policy::Lfu, true, true));
-                assert_eq!(super::bounds(&looking, found.row), theirs);
+                let found = Spaces::new().find(&looking, &NAME.into())?;
+                assert_eq!(super::bounds(&looking, found.row), bounds(7, 3));
                 Some(found)
             });
-            let claimed = claim(&map, NAME, theirs, NOW);
+            let (claimed, former) = claim(&map, NAME, bounds(7, 3), NOW);
+            assert_eq!(former, Former::Nobody);
             let found = looking.join().expect("a panic ends the model");
             assert!(found.is_none_or(|found| found == claimed), "{found:?}");
         },
@@ -40,19 +39,22 @@ fn who_finds_a_space_finds_its_bounds() {
 }
 
 #[test]
-fn a_new_epoch_never_comes_with_the_old_placement() {
+fn who_finds_where_a_space_has_moved_to_finds_its_bounds_there() {
     check(
         || {
             let map = table();
-            let before = claim(&map, NAME, bounds(Policy::Lru, true), NOW);
+            let (before, _) = claim(&map, NAME, bounds(7, 0), NOW);
             let looking = map.clone();
-            let looking = thread::spawn(move || Spaces::new().find(&looking, NAME).expect("it has a row"));
-            set_bounds(&map, before.row, bounds(Policy::Lru, false));
-            renounce(&map, before.row);
-            let found = looking.join().expect("a panic ends the model");
-            assert!(found.epoch == before.epoch || !found.home, "{found:?}");
+            let looking = thread::spawn(move || {
+                let found = Spaces::new().find(&looking, &NAME.into()).expect("it has a row");
+                (found, super::bounds(&looking, found.row))
+            });
+            set_bounds(&map, before.row, bounds(9, 3));
+            let (found, theirs) = looking.join().expect("a panic ends the model");
+            assert_eq!(found.epoch == before.epoch, found.spread == before.spread, "{found:?}");
+            assert!(found == before || theirs == bounds(9, 3), "{found:?}, {theirs:?}");
             assert!(!is_current(&map, &before));
         },
-        &["epoch before placement"],
+        &["state before bounds"],
     );
 }
