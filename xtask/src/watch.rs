@@ -1,4 +1,7 @@
 //! The shared map's tests with a tool that watches every access: it has `unsafe` code around memory that others change.
+//!
+//! The thread sanitizer is not among the tools. All accesses to the map are atomic, which it takes for right in any order,
+//! and it sees no order in the `OnceLock`s of a standard library that was built without it.
 
 use crate::tally::Tally;
 use crate::workspace;

@@ -158,9 +158,9 @@ impl<'m> Index<'m> {
         let index = *self;
         let buckets = 0..self.map.layout.buckets;
         buckets.flat_map(move |bucket| {
-            // In one go, because most lines hold nothing that is wanted.
+            // In one go, because most lines hold nothing that is wanted; what is, is loaded again below.
             let found = index.line(bucket).words[..SLOTS / 2].iter().enumerate().fold(0_u32, |found, (at, word)| {
-                let pair = word.load(Acquire);
+                let pair = word.load(Relaxed);
                 let (low, high) = (wanted(half(pair, false)), wanted(half(pair, true)));
                 found | u32::from(low) << (2 * at) | u32::from(high) << (2 * at + 1)
             });

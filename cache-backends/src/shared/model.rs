@@ -137,6 +137,10 @@ mod check {
     /// The model holds in every order of its steps, and does not with any of `bugs`. To be called by the test itself,
     /// with a closure.
     ///
+    /// Who only reads is to be the thread that is spawned: it goes second where nothing else is known, and for each of its
+    /// loads the checker goes back to the store before. For a store it goes back to the last access alone, which may be
+    /// the storing thread's own.
+    ///
     /// What is planted before stays: so a model can do without a part that would hide a fault of another.
     pub(in crate::shared) fn check<M: Fn() + Copy + Send + Sync + 'static>(model: M, bugs: &[&'static str]) {
         let bug = std::env::var(BUG).ok();

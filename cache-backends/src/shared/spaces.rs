@@ -7,6 +7,7 @@ use super::entry::EPOCH_AT;
 use super::layout::{SPACE, SPACES};
 use super::map::Map;
 use super::stores::step;
+use crate::sync::planted;
 use memolith_core::{Policy, Timestamp};
 use std::sync::atomic::AtomicU8;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
@@ -272,8 +273,10 @@ pub(super) fn set_bounds(map: &Map, row: usize, bounds: Bounds) {
         Some(epoch | rule)
     };
     step();
-    // Others may renounce the space meanwhile. It never fails, for `new` always says something.
-    let _ = map.word(at + STATE).fetch_update(AcqRel, Acquire, new);
+    // Others may renounce the space meanwhile. It never fails, for `new` always says something. Release pairs with `read`:
+    // who knows where the space has moved to finds the bounds that it has there.
+    let order = if planted("state before bounds") { Relaxed } else { AcqRel };
+    let _ = map.word(at + STATE).fetch_update(order, Acquire, new);
 }
 
 /// Whose a row was before.
@@ -302,7 +305,10 @@ pub(super) fn claim(map: &Map, name: &str, bounds: Bounds, now: Timestamp) -> (S
     }
     map.store(at + USED, minutes(now));
     map.store(at + LOW, identity[0]);
-    map.publish(at + HIGH, identity[1]);
+    match planted("identity before bounds") {
+        true => map.store(at + HIGH, identity[1]),
+        false => map.publish(at + HIGH, identity[1]),
+    }
     (read(map, row, identity), former)
 }
 
@@ -359,3 +365,6 @@ fn spread(state: u64) -> u32 {
 fn policy(state: u64) -> Policy {
     POLICIES.get((state & POLICY) as usize).copied().unwrap_or(Policy::Lru)
 }
+
+#[cfg(all(test, loom))]
+mod loom_models;

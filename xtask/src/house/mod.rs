@@ -16,6 +16,7 @@ type Rule = (&'static str, fn(&[Source]) -> Result<Vec<String>, String>);
 const RULES: &[Rule] = &[
     ("files are at most 400 lines of code", shape::long_files),
     ("unsafe code stays in its rooms", shape::stray_unsafe),
+    ("unsafe code of the shared map is at most 600 lines", shape::much_unsafe),
     ("a crate's lib.rs names what there is and does nothing", shape::busy_crate_roots),
     ("examples are under 40 lines of code", shape::long_examples),
     ("no module of the core calls back up", layers::upward_imports),

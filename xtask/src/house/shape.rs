@@ -20,6 +20,10 @@ const UNSAFE_ROOMS: &[&str] = &[
     "cache-py/",
 ];
 
+/// The room that may hold so many lines of it.
+const BOUNDED_ROOM: &str = "cache-backends/src/shared/";
+const MOST_UNSAFE: usize = 600;
+
 /// Crate roots that hold docs, `mod` and `pub use` alone. The macro crate's must hold its entry point.
 const CRATE_ROOTS: &[&str] = &["src/lib.rs", "cache-core/src/lib.rs", "cache-backends/src/lib.rs"];
 
@@ -53,6 +57,49 @@ pub(super) fn stray_unsafe(sources: &[Source]) -> Result<Vec<String>, String> {
         }
     }
     Ok(faults)
+}
+
+pub(super) fn much_unsafe(sources: &[Source]) -> Result<Vec<String>, String> {
+    let of_the_room = |source: &&Source| {
+        !source.is_test() && source.path.to_string_lossy().replace('\\', "/").starts_with(BOUNDED_ROOM)
+    };
+    let lines: usize = sources.iter().filter(of_the_room).map(unsafe_lines).sum();
+    if lines <= MOST_UNSAFE {
+        return Ok(Vec::new());
+    }
+    Ok(vec![format!("{BOUNDED_ROOM}: {lines} lines of unsafe code; write some of it safely")])
+}
+
+/// Lines from the word `unsafe` to the end of the block, the function or the `impl` that it opens.
+fn unsafe_lines(source: &Source) -> usize {
+    let mut lines = 0;
+    let mut open = None;
+    for line in source.code.iter().filter(|line| !line.is_empty()) {
+        let from = match open {
+            Some(_) => line.as_str(),
+            None if is_unsafe(line) => &line[line.find("unsafe").unwrap_or(0)..],
+            None => continue,
+        };
+        lines += 1;
+        open = after(from, open.unwrap_or(0));
+    }
+    lines
+}
+
+/// How many braces are open after `text`, if what they belong to goes on: `None` where the first is closed again, or a
+/// semicolon comes before it.
+fn after(text: &str, open: usize) -> Option<usize> {
+    let mut depth = open;
+    for letter in text.chars() {
+        match letter {
+            '{' => depth += 1,
+            '}' if depth <= 1 => return None,
+            '}' => depth -= 1,
+            ';' if depth == 0 => return None,
+            _ => {}
+        }
+    }
+    Some(depth)
 }
 
 /// Whether a line opens unsafe code; `Token![unsafe]` does not.
@@ -104,6 +151,26 @@ mod tests {
             ["src/a.rs:3: let x = unsafe { y() };; write it safely"]
         );
         assert!(stray_unsafe(&[Source::new("cache-backends/src/shared/map.rs", text)]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn lines_of_unsafe_code_are_those_of_its_blocks() {
+        let text = "// unsafe {\nlet x = 1;\nlet x = unsafe { y() };\nlet z = unsafe {\n    // Why.\n    if a {\n        b()\n\
+            \x20   }\n};\nunsafe impl Send for Map {}\nunsafe fn f(\n    a: u8,\n) {\n}\nfn g() {}\n";
+        let source = Source::new("cache-backends/src/shared/map.rs", text);
+        assert_eq!(unsafe_lines(&source), 1 + 5 + 1 + 4);
+        assert!(much_unsafe(&[source]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn unsafe_code_of_601_lines_is_too_much() {
+        let text = |lines: usize| format!("unsafe {{\n{}}}\n", "f();\n".repeat(lines - 2));
+        let files =
+            |lines: usize| [300, lines - 300].map(|lines| Source::new("cache-backends/src/shared/a.rs", &text(lines)));
+        assert!(much_unsafe(&files(600)).unwrap().is_empty());
+        assert!(much_unsafe(&files(601)).unwrap()[0].contains("601 lines"));
+        let elsewhere = Source::new("cache-core/src/lock.rs", &text(700));
+        assert!(much_unsafe(&[elsewhere]).unwrap().is_empty());
     }
 
     #[test]

@@ -6,8 +6,8 @@
 //! `RUSTFLAGS="--cfg loom" cargo test -p memolith-backends --features shared --lib loom_models --target-dir target/loom`
 
 use super::super::layout::Layout;
-use super::super::lock::{PATIENCE, lock};
-use super::super::model::check;
+use super::super::lock::{Guard, PATIENCE, lock};
+use super::super::model::{byte, check};
 use super::super::session::Session;
 use super::super::spaces::{self, Bounds, Spaces};
 use super::super::stripe::Stripe;
@@ -42,7 +42,7 @@ impl Shared {
         let mut words: Vec<_> = segments.map(|at| at..at + layout.segment).collect();
         words.extend([
             layout.space(0)..layout.space(1),
-            layout.totals(0)..layout.book(0, 1),
+            layout.totals(0)..layout.book(0, super::super::layout::SPACES),
             layout.generation(0, 0)..layout.scores(0),
             layout.links(0)..layout.links(0) + 2 * super::super::layout::SLOTS,
         ]);
@@ -68,11 +68,14 @@ impl Shared {
         shared
     }
 
-    /// Takes the lock as another process would, and works.
-    fn locked(&self, session: &Session, work: impl Fn()) {
-        let guard = lock(session, &self.map, self.map.layout.stripe(0), PATIENCE).expect("nobody has it");
+    /// Takes the lock as another process would, repairs where that is due, and works.
+    fn locked<'s>(&'s self, session: &Session, work: impl Fn()) -> Guard<'s> {
+        let guard = lock(session, &self.map, self.map.layout.stripe(0), PATIENCE).expect("nobody living has it");
+        if guard.repair {
+            self.work(|stripe| stripe.repair());
+        }
         work();
-        drop(guard);
+        guard
     }
 
     /// Takes room for an entry that is never written.
@@ -159,28 +162,44 @@ fn a_value_that_comes_where_the_old_one_was_is_not_read_half_written() {
     );
 }
 
+/// A reader beside two processes: the first removes what is read and empties its segment, `end`s, and then the second
+/// writes into that segment.
+fn two_writers(end: fn(&Shared, &Session, Guard<'_>)) {
+    // What is read lies behind another entry, so that its place is not the first that is used again.
+    let shared = Shared::with_two_full_segments(&[OTHER]);
+    let [first, second] = [(); 2].map(|()| Session::new(&shared.map));
+    let reading = Arc::clone(&shared);
+    let reading = thread::spawn(move || reading.get());
+    let guard = shared.locked(&first, || {
+        assert!(shared.take(KEY));
+        shared.take_room();
+        shared.fill(2);
+        shared.take_room();
+    });
+    end(&shared, &first, guard);
+    let writing = Arc::clone(&shared);
+    let writing = thread::spawn(move || drop(writing.locked(&second, || writing.put(OTHER, FOREIGN))));
+    let found = reading.join().expect("a panic ends the model");
+    assert!([None, Some(OLD)].contains(&found), "{found:?}");
+    writing.join().expect("a panic ends the model");
+    assert_eq!(shared.get(), None);
+}
+
 #[test]
 fn a_writer_that_comes_after_another_writes_into_what_that_one_has_emptied() {
     plant("no checksum");
+    check(|| two_writers(|_, _, guard| drop(guard)), &["no fence under the lock", "no second look at the generation"]);
+}
+
+#[test]
+fn a_writer_that_comes_after_a_dead_one_writes_into_what_that_one_has_emptied() {
+    plant("no checksum");
     check(
         || {
-            // What is read lies behind another entry, so that its place is not the first that is used again.
-            let shared = Shared::with_two_full_segments(&[OTHER]);
-            let [first, second] = [(); 2].map(|()| Session::new(&shared.map));
-            let reading = Arc::clone(&shared);
-            let reading = thread::spawn(move || reading.get());
-            shared.locked(&first, || {
-                assert!(shared.take(KEY));
-                shared.take_room();
-                shared.fill(2);
-                shared.take_room();
+            two_writers(|shared, session, guard| {
+                std::mem::forget(guard);
+                byte::die(&shared.map, session.me(&shared.map).expect("it has joined").row());
             });
-            let writing = Arc::clone(&shared);
-            let writing = thread::spawn(move || writing.locked(&second, || writing.put(OTHER, FOREIGN)));
-            let found = reading.join().expect("a panic ends the model");
-            assert!([None, Some(OLD)].contains(&found), "{found:?}");
-            writing.join().expect("a panic ends the model");
-            assert_eq!(shared.get(), None);
         },
         &["no fence under the lock", "no second look at the generation"],
     );
@@ -210,12 +229,15 @@ fn what_was_being_written_when_its_space_was_renounced_is_not_found() {
     check(
         || {
             let shared = Shared::new();
-            let writing = Arc::clone(&shared);
-            let writing = thread::spawn(move || writing.put(KEY, OLD));
-            spaces::renounce(&shared.map, shared.space.row);
-            let space = Spaces::new().find(&shared.map, &SPACE.into()).expect("it has a row");
-            assert_eq!(shared.get_of(&space), None);
-            writing.join().expect("a panic ends the model");
+            let clearing = Arc::clone(&shared);
+            let clearing = thread::spawn(move || {
+                spaces::renounce(&clearing.map, clearing.space.row);
+                let space = Spaces::new().find(&clearing.map, &SPACE.into()).expect("it has a row");
+                assert_eq!(clearing.get_of(&space), None);
+                space
+            });
+            shared.put(KEY, OLD);
+            let space = clearing.join().expect("a panic ends the model");
             assert_eq!(shared.get_of(&space), None);
         },
         &["epoch of the commit", "any epoch"],
