@@ -15,6 +15,7 @@ use super::super::write::{New, Put};
 use super::*;
 use crate::sync::plant;
 use loom::thread;
+use memolith_core::Policy;
 use std::cell::RefCell;
 use std::sync::Arc;
 

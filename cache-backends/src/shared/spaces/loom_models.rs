@@ -51,7 +51,7 @@ fn who_finds_where_a_space_has_moved_to_finds_its_bounds_there() {
             });
             set_bounds(&map, before.row, bounds(9, 3));
             let (found, theirs) = looking.join().expect("a panic ends the model");
-            assert_eq!(found.epoch == before.epoch, found.spread == before.spread, "{found:?}");
+            assert_eq!(found.epoch() == before.epoch(), spread(found.state) == spread(before.state), "{found:?}");
             assert!(found == before || theirs == bounds(9, 3), "{found:?}, {theirs:?}");
             assert!(!is_current(&map, &before));
         },
