@@ -187,9 +187,31 @@ impl Stripe<'_> {
             if slot == 0 {
                 break;
             }
+            // Asked first: it says whether there is such a slot.
+            let after = self.after(slot)?;
             self.index.set_score(slot, score::fresh(bounds.policy, self.now));
-            slot = self.after(slot)?;
+            slot = after;
         }
         Ok(())
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::super::stripe::Book;
+    use super::super::trial::{Scratch, region};
+    use super::*;
+    use std::cell::RefCell;
+
+    #[test]
+    fn a_list_that_begins_nowhere_is_bad_and_no_panic() {
+        let scratch = Scratch::new();
+        let region = region(&scratch.path("region"));
+        let orphans = RefCell::default();
+        let stripe = Stripe::new((&region.map, 0), Timestamp::from_micros(1), &orphans);
+        for head in [15, u32::MAX] {
+            stripe.set_book(0, Book { entries: 1, head, ..Book::default() });
+            assert!(stripe.renew_scores(0).is_err(), "{head}");
+        }
     }
 }
