@@ -68,7 +68,7 @@ pub(super) struct Bounds {
 }
 
 /// Entries of a space up to which recency is kept to the letter, by looking at all of them.
-const EXACT: u64 = 64;
+pub(super) const EXACT: u64 = 64;
 
 impl Bounds {
     /// Whether the policy is kept by scores: always for those that a visited bit cannot express.
