@@ -3,8 +3,9 @@
 use super::layout::{LANES, SESSIONS};
 use super::map::Map;
 use super::region::Region;
+use super::segments::LIVE;
 use super::spaces;
-use super::stripe::{self, Total};
+use super::stripe::{self, EVICTED, Total};
 
 /// A snapshot of the counters of a region, those of all processes together since it was made.
 ///
@@ -59,7 +60,7 @@ impl Region {
         let stripes = || 0..map.layout.stripes;
         let total = |total: Total| stripes().map(|stripe| map.load(map.layout.totals(stripe) + total as usize)).sum();
         let live = |stripe| {
-            (0..map.layout.segments).map(move |segment| map.load(map.layout.segment_book(stripe, segment) + 1))
+            (0..map.layout.segments).map(move |segment| map.load(map.layout.segment_book(stripe, segment) + LIVE))
         };
         SharedInfo {
             hits: spaces.iter().map(|space| space.hits).sum(),
@@ -88,7 +89,7 @@ fn space(map: &Map, row: usize, name: String) -> SharedSpaceInfo {
         let book = stripe::book(map, stripe, row);
         info.entries += u64::from(book.entries);
         info.bytes = info.bytes.wrapping_add(book.bytes);
-        info.evictions = info.evictions.wrapping_add(map.load(map.layout.book(stripe, row) + 3));
+        info.evictions = info.evictions.wrapping_add(map.load(map.layout.book(stripe, row) + EVICTED));
     }
     info
 }

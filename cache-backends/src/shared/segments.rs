@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering::{Relaxed, Release};
 
 // What a stripe knows of a segment.
 const TAIL: usize = 0;
-const LIVE: usize = 1;
+pub(super) const LIVE: usize = 1;
 const BIRTH: usize = 2;
 
 /// Segments begun lately, whose rests are looked at for a small entry.

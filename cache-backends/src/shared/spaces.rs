@@ -253,8 +253,8 @@ pub(super) fn set_bounds(map: &Map, row: usize, bounds: Bounds) {
     let rule = number(bounds.policy) | u64::from(bounds.spread) << SPREAD_AT | (u64::from(bounds.scored()) * SCORED);
     let new = |state: u64| {
         let moved = (state ^ rule) & SPREAD != 0;
-        let epoch = if moved { state.wrapping_add(EPOCH) } else { state } & !(EPOCH - 1);
-        Some(epoch | rule)
+        let raised = state.wrapping_add(u64::from(moved) * EPOCH);
+        Some(raised & !(EPOCH - 1) | rule)
     };
     step();
     // Others may renounce the space meanwhile. It never fails, for `new` always says something.
