@@ -50,7 +50,7 @@ impl Region {
         self.map().word_forever(self.map().layout.board() + (xxh3_64(name.as_bytes()) % words) as usize)
     }
 
-    /// Announces that `key` is computed, for `wait` at most.
+    /// Announces that `key` is computed. `None`: somebody else had, and has ended or died, or has not within `wait`.
     pub(super) fn claim(&self, space: &memolith_core::Space, key: &[u8], wait: Duration) -> Option<Claim> {
         let Some(space) = self.find(space) else { return Some(Claim::default()) };
         claims::claim(&self.ground, Name::new(&self.map().layout, &space, key).hash, wait).map(Claim::new)
@@ -79,6 +79,7 @@ impl Region {
             spaces::touch(self.map(), &found, now);
             return Ok(found);
         }
+        // Nothing is repaired after a dead owner: a row that was being given away is free, bounds are compared anew.
         let guard = lock(&self.ground.session, self.map(), SPACES_LOCK, PATIENCE).map_err(|_| busy())?;
         let (opened, before) = match self.find(space) {
             Some(found) => {

@@ -1,7 +1,7 @@
 //! The table of spaces: who they are, what bounds they keep, by which policy.
 //!
-//! A row is free until its identity is stored, last. When all are taken the one that was not used for longest is given
-//! away: functions that were changed leave spaces behind that nobody will ask for again.
+//! A row is free until its identity is stored, last. When all are taken the one that was not opened or written to for
+//! longest is given away: functions that were changed leave spaces behind that nobody will ask for again.
 
 use super::entry::EPOCH_AT;
 use super::layout::{SPACE, SPACES};
@@ -268,7 +268,7 @@ pub(super) enum Former {
     Somebody,
 }
 
-/// Gives `name` a row: a free one, or the one that was not used for longest. For who holds the table's lock.
+/// Gives `name` a row: a free one, or the one that was not touched for longest. For who holds the table's lock.
 /// The row's former entries belong to nobody: their checksums say whose they were, and they are to be removed.
 pub(super) fn claim(map: &Map, name: &str, bounds: Bounds, now: Timestamp) -> (Space, Former) {
     let identity = identity(name);
@@ -291,7 +291,7 @@ pub(super) fn claim(map: &Map, name: &str, bounds: Bounds, now: Timestamp) -> (S
     (read(map, row, identity), former)
 }
 
-/// Notes that the space is in use.
+/// Notes that the space is opened or written to. A hit does not, for it would write where others read.
 pub(super) fn touch(map: &Map, space: &Space, now: Timestamp) {
     let at = map.layout.space(space.row) + USED;
     if space.row != PIECES && map.load(at) != minutes(now) {

@@ -10,6 +10,9 @@
 //! | slot of the entry | **the commit**: before it the old value or none, after it the new one |
 //! | books of the entry | the repair writes them again |
 //! | lock word | all is done |
+//!
+//! A value that keeps its place in the order has no books to leave or to enter: its slot is turned, then bytes and live
+//! words are counted. What has to leave for room in the log is in [`segments`](super::segments).
 
 use super::entry;
 use super::index::{Index, Pointer, Slot};
