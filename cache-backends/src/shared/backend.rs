@@ -21,7 +21,7 @@ const MAX_BYTES: u64 = 64 << 20;
 ///
 /// No process that is killed, in whatever it does, breaks the region for others: the next to write repairs what it left.
 /// One that is stopped makes others wait for 20 ms at most, and what they could not write is a fault, counted, and computed
-/// again. A file that is damaged or truncated costs misses: for the sake of that, opening one installs a handler for
+/// again; one that is stopped while it makes the file, for 5 s. A file that is damaged or truncated costs misses: for the sake of that, opening one installs a handler for
 /// `SIGBUS`, which hands on what does not concern a region.
 ///
 /// The file is readable by its owner alone, and takes room as entries come. Its size is set by whoever makes it first;
