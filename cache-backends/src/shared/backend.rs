@@ -21,8 +21,10 @@ const MAX_BYTES: u64 = 64 << 20;
 ///
 /// No process that is killed, in whatever it does, breaks the region for others: the next to write repairs what it left.
 /// One that is stopped makes others wait for 20 ms at most, and what they could not write is a fault, counted, and computed
-/// again; one that is stopped while it makes the file, for 5 s. A file that is damaged or truncated costs misses: for the sake of that, opening one installs a handler for
-/// `SIGBUS`, which hands on what does not concern a region.
+/// again; one that is stopped while it makes the file, for 5 s.
+///
+/// A file that is damaged or truncated costs misses: for the sake of that, opening one installs a handler for `SIGBUS`,
+/// which hands on what does not concern a region.
 ///
 /// The file is readable by its owner alone, and takes room as entries come. Its size is set by whoever makes it first;
 /// `maxsize` and policy of a function by whoever opens it last. It may be deleted at any time: who uses it notices within
