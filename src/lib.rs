@@ -69,7 +69,7 @@
 //!
 //! **Many callers at once**: the first computes, the others wait for it, threads and tasks alike.
 //! If it fails, panics or is cancelled, one of them takes over.
-//! With `wait = "2s"` the same goes for processes that share a backend with claims.
+//! With `wait = "2s"` the same goes for processes that share a backend with claims, such as `backend = "shm:NAME"`: a memory-mapped file for all processes of a user on a machine (feature `shared`, Linux).
 //! An `async fn` takes the same attribute with the same meaning.
 //!
 //! **By hand**: a [`Cache`] is what stands behind the attribute.
@@ -121,7 +121,7 @@
 //! | feature | crates | what |
 //! |---|---|---|
 //! | `sqlite` (default) | | the SQLite backend |
-//! | `shared` | 0 | the backend for all processes of a machine, on Linux |
+//! | `shared` | 0 | the backend for all processes of a user on a machine, `shm:NAME`, on Linux |
 //! | `bundled` (default) | 0 | compiles SQLite from source with a C compiler; off, the system's library is linked |
 //! | `postcard` (default) | | codec `Postcard`: compact, with a written specification |
 //! | `bincode` | 2 | codec `Bincode`: fast; unmaintained upstream |

@@ -4,11 +4,12 @@
 //! |---|---|---|
 //! | [`Memory`] | the memory of this process, for tests and as an example | always |
 //! | `Sqlite` | a file, for many functions and many processes | `sqlite` |
-//! | `Shared` | a memory-mapped file, for all processes of a machine; Linux | `shared` |
+//! | `Shared` | a memory-mapped file, for all processes of a user on a machine; Linux | `shared` |
 //!
 //! [`open`] makes one from a URL.
 
-// Apart from the rest of `shared`, because the words of SQLite's spaces lie on one too.
+// In the folder of `shared`, because `unsafe` code stays there; but of SQLite, whose spaces have their words on one. A
+// region has words of its own.
 #[cfg(all(feature = "sqlite", target_os = "linux"))]
 #[path = "shared/board.rs"]
 mod board;

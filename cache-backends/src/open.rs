@@ -12,16 +12,16 @@ use std::sync::Arc;
 /// | `sqlite:PATH`, `sqlite:///absolute/path` | a file; a relative path starts at the working directory |
 /// | `sqlite:` | the file `memolith/cache.db` in the user's cache directory |
 /// | `sqlite::memory:` | a database in memory, a new one at each call |
-///
 /// | `shm:NAME`, `shm:PATH` | a memory-mapped file for all processes of this machine; a path holds a `/` |
 /// | `shm:` | the region called `cache` |
 ///
 /// `?max_bytes=256MiB` after a region says how large it is to be made, in bytes or with `KiB`, `MiB`, `GiB`.
-/// Two files with the same path share one backend within a process.
+/// A file or a region that is named twice by one path is opened once within a process.
 ///
 /// # Errors
 /// [`Config`](ErrorKind::Config) when the scheme is unknown or its feature is off, when the path is refused,
-/// and for whatever else will not heal by itself. A place that cannot be reached now is no error: it is tried at each use.
+/// and for whatever else will not heal by itself. A file of SQLite that cannot be reached now is no error: it is tried at
+/// each use. A region is opened here, and what keeps it from being opened is one: see `Shared::open`.
 pub fn open(url: &str) -> Result<Arc<dyn Backend>> {
     let Some((scheme, rest)) = url.split_once(':') else {
         // Nothing of the text is repeated: it may be a secret in the wrong place.

@@ -109,8 +109,8 @@ use proc_macro::TokenStream;
 ///
 /// Of what outlives the process:
 ///
-/// - `backend = ".."`: a URL such as `"sqlite:cache.db"`, or an expression that gives text, a backend, or a `Result` of
-///   one. Evaluated once, at the first call.
+/// - `backend = ".."`: a URL such as `"sqlite:cache.db"` or `"shm:NAME"` (`memolith::open` lists them), or an expression
+///   that gives text, a backend, or a `Result` of one. Evaluated once, at the first call.
 /// - `memory = N`: entries kept in memory as well; `min(maxsize, 1024)` by default, 0 for none.
 /// - `writes = Through`: stored before the call returns; `Behind`: soon after.
 /// - `wait = "2s"`: a result is computed once among all processes that share the backend: who misses waits that long for

@@ -13,24 +13,34 @@ use std::time::Duration;
 /// Bytes of a region that is not told how large it is to be.
 const MAX_BYTES: u64 = 64 << 20;
 
-/// Keeps bytes in a memory-mapped file that all processes of this machine share, and that outlives them.
+/// Keeps bytes in a memory-mapped file that all processes of a user on this machine share, and that outlives them.
 ///
-/// A hit takes no lock and no system call, a put one lock of several. Entries of many functions share a region; each has a
-/// bound and a policy of its own, and when the region is full what was not used for longest leaves, whosever it is.
+/// A hit takes no lock, and a process makes one system call in 50 ms for all of them; a put takes one lock of several.
+/// Entries of many functions share a region; each has a bound and a policy of its own, and when the region is full what
+/// was not used for longest leaves, whosever it is.
 ///
 /// No process that is killed, in whatever it does, breaks the region for others: the next to write repairs what it left.
 /// One that is stopped makes others wait for 20 ms at most, and what they could not write is a fault, counted, and computed
-/// again. A file that is damaged or truncated costs misses.
+/// again; one that is stopped while it makes the file, for 5 s.
+///
+/// A file that is damaged or truncated costs misses: for the sake of that, opening one installs a handler for `SIGBUS`,
+/// which hands on what does not concern a region.
 ///
 /// The file is readable by its owner alone, and takes room as entries come. Its size is set by whoever makes it first;
 /// `maxsize` and policy of a function by whoever opens it last. It may be deleted at any time: who uses it notices within
 /// 50 ms. Another version of the library may lay it out in another way, and then makes a new one.
 ///
-/// Under `Lru`, `Mru` and `Lfu` a function of up to 64 entries is evicted exactly. With more, `Lru` gives who was used a
-/// second chance, `Lfu` as many as it was used, and `Mru` looks at 64. `Fifo` and `Random` are what they are, and all others
-/// are `Sieve`.
+/// Under `Lru`, `Mru` and `Lfu` a function of up to 64 entries is evicted exactly, by uses that are 4 ms apart; `Lfu` tells
+/// those of equally many uses apart by 33 s. With more, `Lru` gives who was used a second chance, `Lfu` as many as it was
+/// used, and `Mru` looks at the 64 that came last. `Fifo` is what it is, `Random` takes one of 64 that follow each other,
+/// and all others are `Sieve`.
 /// `maxsize` above 1,024 and `max_bytes` above 2 MiB are divided among parts of the region, of 8 MiB in one of the usual
 /// size; such a bound is reached when each part is full, and no value is kept that is larger than a part's share.
+/// A function with a smaller bound lives in one part, and has no more room than that; only values of more than 128 KiB (a
+/// 64th of a part) lie in all of them.
+///
+/// Up to 256 processes write to a region at a time; those that come later read. Up to 127 functions have entries in it;
+/// one more gets the place of the one that was not opened or written to for longest.
 ///
 /// Linux alone: elsewhere opening one is an error.
 #[derive(Clone)]
@@ -52,13 +62,15 @@ impl Shared {
     ///
     /// # Errors
     /// [`Config`](ErrorKind::Config) when the name is none, or the file or its directory belong to somebody else or may be
-    /// used by others. [`Unavailable`](ErrorKind::Unavailable) when the disk is full, or whatever else fails.
+    /// used by others. [`Busy`](ErrorKind::Busy) when another process has been making the region for 5 s.
+    /// [`Unavailable`](ErrorKind::Unavailable) when the disk is full, or whatever else fails.
     pub fn open(place: impl AsRef<Path>) -> Result<Shared> {
         Shared::sized(place, MAX_BYTES)
     }
 
-    /// As [`open`](Self::open); a region that is made takes `max_bytes` at most, a megabyte at least. One that is there
-    /// keeps its size. Values of up to an eighth of it are kept.
+    /// As [`open`](Self::open); a region that is made takes `max_bytes` at most for entries and their index, and up to
+    /// 2.2 MB beside them for its tables. It has a place for one entry in each 160 bytes, and keeps values of up to an
+    /// eighth of its [`capacity`](SharedInfo::capacity). One that is there keeps its size.
     ///
     /// # Errors
     /// As those of `open`, and [`Config`](ErrorKind::Config) when `max_bytes` makes no region.
@@ -137,7 +149,8 @@ impl Backend for Shared {
         Ok(self.handle.region(now())?.claim(space, key, wait))
     }
 
-    /// The news is there before the call that removes returns, in whatever process.
+    /// What a cache removes is news to the others before its call returns, in whatever process. What is removed by this
+    /// trait alone is told to nobody.
     fn watch(&self, space: &Space, watch: Weak<dyn Watch>) {
         self.handle.watch(space, watch);
     }

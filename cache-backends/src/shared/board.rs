@@ -57,7 +57,6 @@ impl Board {
     ///
     /// To be called by one process at a time: where the system must write to make a file longer, it would write over
     /// what another has raised.
-    #[cfg(feature = "sqlite")]
     pub(crate) fn first_of(file: &File) -> io::Result<Board> {
         if file.metadata()?.len() < BYTES {
             // SAFETY: the descriptor is open for as long as `file` is borrowed, and no memory is passed.
@@ -158,7 +157,6 @@ mod tests {
         assert!(Board::of(&sealed, 0).is_err(), "a board that cannot be raised");
     }
 
-    #[cfg(feature = "sqlite")]
     #[test]
     fn a_file_grows_and_keeps_what_is_in_it() {
         let draft = Draft::new("grown", 0);

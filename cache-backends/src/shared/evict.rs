@@ -2,12 +2,13 @@
 
 use super::index::Slot;
 use super::score;
-use super::spaces::Bounds;
+use super::spaces::{Bounds, EXACT};
 use super::stripe::{Bad, Sound, Stripe};
 use memolith_core::Policy;
 
-/// Entries that are looked at for one that leaves.
-const LOOKS: u32 = 64;
+/// Entries that are looked at for one that leaves: as many as are kept in order exactly. By `Lfu` four times as many, for
+/// each look takes a use away.
+const LOOKS: u32 = EXACT as u32;
 
 impl Stripe<'_> {
     /// One entry of `space` leaves.
@@ -61,14 +62,19 @@ impl Stripe<'_> {
         Ok(lowest)
     }
 
+    /// The next younger one; after the youngest the oldest.
+    fn around(&self, space: usize, slot: Slot) -> Sound<Slot> {
+        match self.after(slot)? {
+            0 => Some(self.book(space).head).filter(|head| self.index.has(*head)).ok_or(Bad),
+            after => Ok(after),
+        }
+    }
+
     /// Moves the hand on by as many as `steps` from `start`, around the list; where it stands then.
     fn turn(&self, space: usize, start: Slot, steps: u32) -> Sound<Slot> {
         let mut slot = start;
         for _ in 0..steps {
-            slot = match self.after(slot)? {
-                0 => self.book(space).head,
-                after => after,
-            };
+            slot = self.around(space, slot)?;
         }
         let mut book = self.book(space);
         book.hand = slot;
@@ -102,10 +108,7 @@ impl Stripe<'_> {
         for _ in 0..LOOKS * 4 {
             let Some(fewer) = score::one_use_fewer(self.index.score(slot)) else { break };
             self.index.set_score(slot, fewer);
-            slot = match self.after(slot)? {
-                0 => self.book(space).head,
-                after => after,
-            };
+            slot = self.around(space, slot)?;
         }
         self.turn(space, slot, 0)
     }
@@ -118,10 +121,7 @@ impl Stripe<'_> {
             if !self.index.take_visited(slot) {
                 break;
             }
-            slot = match self.after(slot)? {
-                0 => self.book(space).head,
-                after => after,
-            };
+            slot = self.around(space, slot)?;
         }
         // `remove` moves the hand on when its slot leaves.
         self.turn(space, slot, 0)

@@ -12,7 +12,7 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-/// How often this process is a child's child since the library was first used.
+/// How many forks lie between the process that first used the library and this one.
 static FORKS: AtomicU32 = AtomicU32::new(0);
 static KEPT: Cells<Descriptor> = Cells::new();
 /// Somebody opens a description, or the process is about to fork. A lock of the library is none for this: its owner may

@@ -119,7 +119,7 @@ impl Handle {
         if let Some(watch) = watch.upgrade() {
             watch.follow(self.last().word(&space.name));
         }
-        // Held for longer only by a thread that a fork has left behind.
+        // Held for longer only while a region is made anew, or by a thread that a fork has left behind.
         let Some(mut watchers) = self.watchers.try_lock_for(PATIENCE) else { return };
         watchers.retain(|watcher| watcher.told.strong_count() > 0);
         watchers.push(Watcher { space: space.name.clone(), told: watch });

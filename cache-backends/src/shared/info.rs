@@ -3,8 +3,9 @@
 use super::layout::{LANES, SESSIONS};
 use super::map::Map;
 use super::region::Region;
+use super::segments::LIVE;
 use super::spaces;
-use super::stripe::{self, Total};
+use super::stripe::{self, EVICTED, Total};
 
 /// A snapshot of the counters of a region, those of all processes together since it was made.
 ///
@@ -57,23 +58,28 @@ impl Region {
         let map = self.map();
         let spaces: Vec<_> = spaces::names(map).map(|(row, name)| space(map, row, name)).collect();
         let stripes = || 0..map.layout.stripes;
-        let total = |total: Total| stripes().map(|stripe| map.load(map.layout.totals(stripe) + total as usize)).sum();
+        let total = |total: Total| sum(stripes().map(|stripe| map.load(map.layout.totals(stripe) + total as usize)));
         let live = |stripe| {
-            (0..map.layout.segments).map(move |segment| map.load(map.layout.segment_book(stripe, segment) + 1))
+            (0..map.layout.segments).map(move |segment| map.load(map.layout.segment_book(stripe, segment) + LIVE))
         };
         SharedInfo {
-            hits: spaces.iter().map(|space| space.hits).sum(),
-            misses: spaces.iter().map(|space| space.misses).sum(),
-            entries: spaces.iter().map(|space| space.entries).sum(),
-            bytes: spaces.iter().map(|space| space.bytes).sum(),
+            hits: sum(spaces.iter().map(|space| space.hits)),
+            misses: sum(spaces.iter().map(|space| space.misses)),
+            entries: sum(spaces.iter().map(|space| space.entries)),
+            bytes: sum(spaces.iter().map(|space| space.bytes)),
             capacity: map.layout.capacity(),
-            live: stripes().flat_map(live).sum::<u64>() * 8,
+            live: sum(stripes().flat_map(live)).wrapping_mul(8),
             evictions: total(Total::Evictions),
             oversize: total(Total::Oversize),
             repairs: total(Total::Repairs),
             spaces,
         }
     }
+}
+
+/// Comes round where a damaged region counts more than there can be.
+fn sum(counts: impl Iterator<Item = u64>) -> u64 {
+    counts.fold(0, u64::wrapping_add)
 }
 
 fn space(map: &Map, row: usize, name: String) -> SharedSpaceInfo {
@@ -88,7 +94,7 @@ fn space(map: &Map, row: usize, name: String) -> SharedSpaceInfo {
         let book = stripe::book(map, stripe, row);
         info.entries += u64::from(book.entries);
         info.bytes = info.bytes.wrapping_add(book.bytes);
-        info.evictions = info.evictions.wrapping_add(map.load(map.layout.book(stripe, row) + 3));
+        info.evictions = info.evictions.wrapping_add(map.load(map.layout.book(stripe, row) + EVICTED));
     }
     info
 }

@@ -3,7 +3,7 @@
 //! | part | words of 8 bytes | what |
 //! |---|---|---|
 //! | header | 512 | magic, version, the four numbers and their checksum, boot id; the lock of the table of spaces |
-//! | board | 512 | generations: raised by whoever invalidates |
+//! | board | 512 | words that are raised by whoever invalidates |
 //! | spaces | 128 × 32 | identity, bounds and policy of each, and the start of its name |
 //! | sessions | 256 × 8 | the generation of each process that uses the region |
 //! | claims | 4,096 | who computes what |
@@ -49,7 +49,7 @@ const STRIPES_AT: usize = LANES_AT + SESSIONS * LANES * LANE;
 
 /// Words of a stripe before its table of spaces: the lock in the first line, totals in the second.
 const STRIPE_HEAD: usize = 16;
-/// Words of a stripe for each space: see [`Books`](super::books).
+/// Words of a stripe for each space: see [`Book`](super::stripe::Book).
 pub(super) const SPACE_BOOK: usize = 4;
 /// Words of a stripe for each segment beside its generation.
 pub(super) const SEGMENT_BOOK: usize = 4;
@@ -146,7 +146,7 @@ impl Layout {
         self.segment / 2
     }
 
-    /// The board of generations.
+    /// The board of words that are raised.
     pub(super) fn board(&self) -> usize {
         BOARD
     }

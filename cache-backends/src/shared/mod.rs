@@ -1,11 +1,11 @@
 //! A memory-mapped file for all processes of a machine.
 //!
-//! From the outside in: [`Shared`](backend) is the backend, [`Handle`](handle) is a place and opens its [`file`] again when it is replaced, [`Region`](region)
-//! does what a backend does, [`spaces`] is the table of functions. [`read`] follows the [`index`] to an [`entry`] without a
-//! lock. [`write`] does its work under the [`lock`] of a [`stripe`]: [`order`] and [`score`] say who [`evict`] picks,
-//! [`segments`] is the log, [`repair`] what happens when an owner of the lock has died. [`large`] cuts what is too large.
-//! [`session`] says who is alive, [`claims`] who computes, [`info`] what was counted. Below them [`map`] is the memory,
-//! [`layout`] where everything lies in it.
+//! From the outside in: [`Shared`](backend) is the backend, [`Handle`](handle) is a [`place`] and opens its
+//! [`file`](mod@file) again when it is replaced, [`Region`](region) does what a backend does, [`spaces`] is the table of
+//! functions. [`read`] follows the [`index`] to an [`entry`] without a lock. [`write`](mod@write) does its work under the
+//! [`lock`] of a [`stripe`]: [`order`] and [`score`] say who [`evict`] picks, [`segments`] is the log, [`repair`] what
+//! happens when an owner of the lock has died. [`large`] cuts what is too large. [`session`] says who is alive, [`claims`]
+//! who computes, [`info`] what was counted. Below them [`map`] is the memory, [`layout`] where everything lies in it.
 
 #[cfg(not(loom))]
 mod backend;

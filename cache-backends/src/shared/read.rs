@@ -14,7 +14,7 @@ use crate::sync::{AtomicU64, fence, planted};
 use memolith_core::Timestamp;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
-/// How often an entry that moves away under the reader is looked for again.
+/// How often an entry is looked for that moves away under the reader.
 const LOOKS: usize = 3;
 
 /// Where a pointer leads: into a segment in use.

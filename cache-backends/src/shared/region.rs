@@ -4,7 +4,7 @@ use super::claims;
 use super::entry;
 use super::index::Slot;
 use super::large::{self, Manifest};
-use super::layout::{LANES, PAGE, SPACES_LOCK};
+use super::layout::{LANES, PAGE, SESSIONS, SPACES_LOCK};
 use super::lock::{PATIENCE, lock};
 use super::map::Map;
 use super::name::Name;
@@ -50,7 +50,7 @@ impl Region {
         self.map().word_forever(self.map().layout.board() + (xxh3_64(name.as_bytes()) % words) as usize)
     }
 
-    /// Announces that `key` is computed, for `wait` at most.
+    /// Announces that `key` is computed. `None`: somebody else had, and has ended or died, or has not within `wait`.
     pub(super) fn claim(&self, space: &memolith_core::Space, key: &[u8], wait: Duration) -> Option<Claim> {
         let Some(space) = self.find(space) else { return Some(Claim::default()) };
         claims::claim(&self.ground, Name::new(&self.map().layout, &space, key).hash, wait).map(Claim::new)
@@ -79,7 +79,8 @@ impl Region {
             spaces::touch(self.map(), &found, now);
             return Ok(found);
         }
-        let guard = lock(&self.ground.session, self.map(), SPACES_LOCK, PATIENCE).map_err(|_| busy())?;
+        // Nothing is repaired after a dead owner: a row that was being given away is free, bounds are compared anew.
+        let guard = lock(&self.ground.session, self.map(), SPACES_LOCK, PATIENCE).map_err(|_| self.busy())?;
         let (opened, before) = match self.find(space) {
             Some(found) => {
                 let before = spaces::bounds(self.map(), found.row);
@@ -221,7 +222,7 @@ impl Region {
                 }
             }
         }
-        Err(busy())
+        Err(self.busy())
     }
 
     fn put_large(&self, space: &Space, (key, record): (&[u8], &Record), now: Timestamp) -> Result<Put> {
@@ -352,8 +353,8 @@ impl Region {
     /// they turn out not to fit together.
     pub(super) fn locked<T>(&self, stripe: usize, now: Timestamp, work: impl Fn(&Stripe<'_>) -> Sound<T>) -> Result<T> {
         let orphans = RefCell::default();
-        let guard =
-            lock(&self.ground.session, self.map(), self.map().layout.stripe(stripe), PATIENCE).map_err(|_| busy())?;
+        let guard = lock(&self.ground.session, self.map(), self.map().layout.stripe(stripe), PATIENCE)
+            .map_err(|_| self.busy())?;
         if self.map().is_cut() {
             return Err(Error::new(ErrorKind::Unavailable, "the file of the shared region was cut short, delete it"));
         }
@@ -376,6 +377,22 @@ impl Region {
                 Err(Error::new(ErrorKind::Damaged, "a part of the shared region is damaged, delete its file"))
             }
         }
+    }
+
+    /// Why nothing could be written.
+    #[cold]
+    fn busy(&self) -> Error {
+        let millis = PATIENCE.as_millis();
+        let message = match self.ground.session.me(self.map()) {
+            Some(_) => format!(
+                "a lock of the shared region was not free for {millis} ms, its owner may be stopped; it is tried again"
+            ),
+            None => format!(
+                "the shared region is written by {SESSIONS} processes already, or cannot be opened once more; end some of \
+                 them, it is tried again"
+            ),
+        };
+        Error::new(ErrorKind::Busy, message)
     }
 
     /// Removes the pieces of values that have left. Those that are not found will be evicted in their time.
@@ -412,17 +429,6 @@ impl Region {
             word.fetch_add(1, Relaxed);
         }
     }
-}
-
-#[cold]
-fn busy() -> Error {
-    let millis = PATIENCE.as_millis();
-    Error::new(
-        ErrorKind::Busy,
-        format!(
-            "a lock of the shared region was not free for {millis} ms, its owner may be stopped; it is tried again"
-        ),
-    )
 }
 
 #[cold]

@@ -1,8 +1,8 @@
 //! The log of a stripe: segments that are filled one after the other, and emptied when there is none left.
 //!
 //! One segment is always kept free. When the last but that one is taken, another gives up its entries: the emptiest if a
-//! fifth of it is dead, and its live entries move; else the oldest, and those that were used move, as many as fill half a
-//! segment. So the clock and compaction are one loop.
+//! fifth of it is dead and it is not one of the youngest, and its live entries move; else the oldest, and those that were
+//! used move, as many as fill half a segment. So the clock and compaction are one loop.
 
 use super::entry;
 use super::index::{Pointer, pointer, tag};
@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering::{Relaxed, Release};
 
 // What a stripe knows of a segment.
 const TAIL: usize = 0;
-const LIVE: usize = 1;
+pub(super) const LIVE: usize = 1;
 const BIRTH: usize = 2;
 
 /// Segments begun lately, whose rests are looked at for a small entry.

@@ -1,7 +1,7 @@
 //! The table of spaces: who they are, what bounds they keep, by which policy.
 //!
-//! A row is free until its identity is stored, last. When all are taken the one that was not used for longest is given
-//! away: functions that were changed leave spaces behind that nobody will ask for again.
+//! A row is free until its identity is stored, last. When all are taken the one that was not opened or written to for
+//! longest is given away: functions that were changed leave spaces behind that nobody will ask for again.
 
 use super::entry::EPOCH_AT;
 use super::layout::{SPACE, SPACES};
@@ -68,7 +68,7 @@ pub(super) struct Bounds {
 }
 
 /// Entries of a space up to which recency is kept to the letter, by looking at all of them.
-const EXACT: u64 = 64;
+pub(super) const EXACT: u64 = 64;
 
 impl Bounds {
     /// Whether the policy is kept by scores: always for those that a visited bit cannot express.
@@ -269,8 +269,8 @@ pub(super) fn set_bounds(map: &Map, row: usize, bounds: Bounds) {
         | flag(VISITED, bounds.policy != Policy::Fifo);
     let new = |state: u64| {
         let moved = (state ^ rule) & SPREAD != 0;
-        let epoch = if moved { state.wrapping_add(EPOCH) } else { state } & EPOCHS;
-        Some(epoch | rule)
+        let raised = if moved { state.wrapping_add(EPOCH) } else { state };
+        Some(raised & EPOCHS | rule)
     };
     step();
     // Others may renounce the space meanwhile. It never fails, for `new` always says something. Release pairs with `read`:
@@ -286,7 +286,7 @@ pub(super) enum Former {
     Somebody,
 }
 
-/// Gives `name` a row: a free one, or the one that was not used for longest. For who holds the table's lock.
+/// Gives `name` a row: a free one, or the one that was not touched for longest. For who holds the table's lock.
 /// The row's former entries belong to nobody: their checksums say whose they were, and they are to be removed.
 pub(super) fn claim(map: &Map, name: &str, bounds: Bounds, now: Timestamp) -> (Space, Former) {
     let identity = identity(name);
@@ -312,7 +312,7 @@ pub(super) fn claim(map: &Map, name: &str, bounds: Bounds, now: Timestamp) -> (S
     (read(map, row, identity), former)
 }
 
-/// Notes that the space is in use.
+/// Notes that the space is opened or written to. A hit does not, for it would write where others read.
 pub(super) fn touch(map: &Map, space: &Space, now: Timestamp) {
     let at = map.layout.space(space.row) + USED;
     if space.row != PIECES && map.load(at) != minutes(now) {

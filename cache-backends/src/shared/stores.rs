@@ -34,7 +34,7 @@ pub(super) fn step() {
 }
 
 #[cfg(memolith_crash)]
-pub(super) mod crash {
+mod crash {
     #![expect(unsafe_code, reason = "an end without destructors")]
 
     use std::sync::Once;
@@ -45,16 +45,11 @@ pub(super) mod crash {
     /// Stores until the end; zero for no end.
     static LEFT: AtomicU64 = AtomicU64::new(0);
 
-    /// The process ends instead of its `stores`th store from now on; never, if that is zero.
-    pub(in super::super) fn crash_at(stores: u64) {
-        LEFT.store(stores, Ordering::Relaxed);
-    }
-
     pub(super) fn step() {
         static ASKED: Once = Once::new();
         ASKED.call_once(|| {
             if let Some(stores) = std::env::var("MEMOLITH_CRASH_AT").ok().and_then(|stores| stores.parse().ok()) {
-                crash_at(stores);
+                LEFT.store(stores, Ordering::Relaxed);
             }
         });
         let last = LEFT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)) == Ok(1);

@@ -40,8 +40,11 @@ pub(super) struct Stripe<'m> {
     orphans: &'m RefCell<Vec<Manifest>>,
 }
 
-/// What a stripe knows of a space. Four words: entries and the hand of the policy; head and tail of the list; bytes;
-/// evictions.
+/// The word of a book that counts evictions, which a repair keeps.
+pub(super) const EVICTED: usize = 3;
+
+/// What a stripe knows of a space. Three words: entries and the hand of the policy; head and tail of the list; bytes.
+/// [`EVICTED`] is the fourth.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Book {
     pub(super) entries: u32,
@@ -89,7 +92,7 @@ impl<'m> Stripe<'m> {
 
     /// An entry of `space` is evicted.
     pub(super) fn count_eviction(&self, space: usize) {
-        let at = self.layout().book(self.number, space) + 3;
+        let at = self.layout().book(self.number, space) + EVICTED;
         self.map.store(at, self.map.load(at).wrapping_add(1));
         self.raise(Total::Evictions);
     }

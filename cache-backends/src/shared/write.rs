@@ -10,6 +10,9 @@
 //! | slot of the entry | **the commit**: before it the old value or none, after it the new one |
 //! | books of the entry | the repair writes them again |
 //! | lock word | all is done |
+//!
+//! A value that keeps its place in the order has no books to leave or to enter: its slot is turned, then bytes and live
+//! words are counted. What has to leave for room in the log is in [`segments`](super::segments).
 
 use super::entry;
 use super::index::{Index, Pointer, Slot};
@@ -187,9 +190,31 @@ impl Stripe<'_> {
             if slot == 0 {
                 break;
             }
+            // Asked first: it says whether there is such a slot.
+            let after = self.after(slot)?;
             self.index.set_score(slot, score::fresh(bounds.policy, self.now));
-            slot = self.after(slot)?;
+            slot = after;
         }
         Ok(())
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::super::stripe::Book;
+    use super::super::trial::{Scratch, region};
+    use super::*;
+    use std::cell::RefCell;
+
+    #[test]
+    fn a_list_that_begins_nowhere_is_bad_and_no_panic() {
+        let scratch = Scratch::new();
+        let region = region(&scratch.path("region"));
+        let orphans = RefCell::default();
+        let stripe = Stripe::new((&region.map, 0), Timestamp::from_micros(1), &orphans);
+        for head in [15, u32::MAX] {
+            stripe.set_book(0, Book { entries: 1, head, ..Book::default() });
+            assert!(stripe.renew_scores(0).is_err(), "{head}");
+        }
     }
 }

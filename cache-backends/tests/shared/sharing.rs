@@ -2,7 +2,7 @@
 
 use crate::support::{Dir, at, eventually, has, open, put, record, space, value};
 use memolith_backends::Shared;
-use memolith_core::{Backend, ErrorKind, Policy, Space, Timestamp, Watch};
+use memolith_core::{Backend, Cache, ErrorKind, Policy, Postcard, Space, Timestamp, Watch};
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, Weak};
@@ -49,6 +49,23 @@ fn what_one_process_puts_another_gets() {
     let again = Shared::open(dir.file()).unwrap();
     assert_eq!(again.len(&shared_space()).unwrap(), 1_999, "nobody has it open, and it is there");
     assert_eq!(again.info().capacity, info.capacity, "who makes it says how large it is");
+}
+
+#[test]
+fn what_another_process_removes_is_not_served_from_memory() {
+    let cache = |place: &std::path::Path| -> Cache<u64, u64> {
+        Cache::builder().maxsize(None).backend(Shared::sized(place, 4 << 20), "f", Postcard).build()
+    };
+    if let Some(dir) = std::env::var_os("MEMOLITH_TEST_DIR") {
+        assert!(cache(&std::path::Path::new(&dir).join("region")).remove(&1).unwrap());
+        return;
+    }
+    let dir = Dir::new("coherence");
+    let ours = cache(&dir.file());
+    (1..3).for_each(|key| ours.insert(key, key * 7));
+    assert_eq!((ours.get(&1), ours.get(&2), ours.info().backend_hits), (Some(7), Some(14), 0), "from memory");
+    child("sharing::what_another_process_removes_is_not_served_from_memory", &dir);
+    assert_eq!((ours.get(&1), ours.get(&2), ours.info().backend_hits), (None, Some(14), 1), "memory was dropped");
 }
 
 /// Counts what it hears.
