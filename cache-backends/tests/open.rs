@@ -47,3 +47,24 @@ fn sqlite_paths() {
     assert_eq!(open("sqlite:/").unwrap_err().kind(), ErrorKind::Config);
     std::fs::remove_dir_all(&dir).unwrap();
 }
+
+#[cfg(all(feature = "shared", target_os = "linux"))]
+#[test]
+fn a_url_names_a_region_and_its_size() {
+    let dir = std::env::temp_dir().join(format!("memolith-open-shm-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let url = |rest: &str| format!("shm:{}{rest}", dir.join("region").display());
+    let backend = open(&url("?max_bytes=2MiB")).unwrap();
+    let mut space = Space::new("s");
+    space.maxsize = Some(10);
+    backend.open(&space).unwrap();
+    let record = |length| Record { value: vec![1; length], expires: Timestamp::NEVER };
+    backend.put(&space, b"key", &record(100_000), Timestamp::from_micros(1)).unwrap();
+    assert_eq!(backend.get(&space, b"key", Timestamp::from_micros(2)).unwrap(), Some(record(100_000)));
+    let refused = backend.put(&space, b"key", &record(1 << 20), Timestamp::from_micros(3)).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unsupported, "an eighth of two megabytes is less");
+    for wrong in ["?max_bytes=2", "?max_bytes=many", "?size=2MiB", "?max_bytes=2MiB&x"] {
+        assert_eq!(open(&url(wrong)).unwrap_err().kind(), ErrorKind::Config, "{wrong}");
+    }
+    std::fs::remove_dir_all(&dir).unwrap();
+}

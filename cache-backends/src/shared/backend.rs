@@ -4,6 +4,7 @@ use super::handle::{self, Handle};
 use super::info::SharedInfo;
 use super::layout::Layout;
 use super::place;
+use super::region::Region;
 use memolith_core::{Backend, Claim, Error, ErrorKind, Record, Result, Space, Timestamp, Visit, Watch};
 use std::fmt;
 use std::path::Path;
@@ -85,7 +86,7 @@ impl Shared {
 
     /// The counters of the region. It costs some microseconds, and stops nobody.
     pub fn info(&self) -> SharedInfo {
-        self.handle.last().info()
+        self.handle.last().map(Region::info).unwrap_or_default()
     }
 }
 
@@ -120,11 +121,13 @@ impl Backend for Shared {
     }
 
     fn remove(&self, space: &Space, key: &[u8]) -> Result<bool> {
-        self.handle.region(now())?.remove(space, key)
+        let now = now();
+        self.handle.region(now)?.remove(space, key, now)
     }
 
     fn clear(&self, space: &Space) -> Result<()> {
-        self.handle.region(now())?.clear(space);
+        let now = now();
+        self.handle.region(now)?.clear(space, now);
         Ok(())
     }
 
@@ -138,7 +141,8 @@ impl Backend for Shared {
 
     /// Has the pages written to the disk, where the file is on one.
     fn flush(&self) -> Result<()> {
-        let file = self.handle.last().map().file();
+        let Some(region) = self.handle.last() else { return Ok(()) };
+        let file = region.map().file();
         let failed =
             |error| Error::new(ErrorKind::Unavailable, "the shared region could not be synced").with_source(error);
         file.sync_data().map_err(failed)

@@ -1,7 +1,7 @@
 //! The file of a region: found, or made as a whole before it gets its name.
 
 use super::fork::Unshared;
-use super::layout::{LANE, LANES, Layout, SESSIONS, SPACES_LOCK};
+use super::layout::{LANE, LANES, Layout, PAGE, SESSIONS, SPACES_LOCK};
 use super::map::Map;
 use super::place::{self, refused, unavailable};
 use super::session::Owner;
@@ -16,25 +16,26 @@ use xxhash_rust::xxh3::xxh3_64;
 
 const MAGIC: u64 = u64::from_le_bytes(*b"memolith");
 const VERSION: u64 = 1;
-/// Words of the header: the magic, written last; the version, the four numbers, their checksum; the boot id.
-const HEADER: usize = 8;
+// Words of the header: the magic, written last; the version, the four numbers, their checksum; the boot id.
 const CHECKSUM: usize = 6;
 const BOOT: usize = 7;
+/// The magic once more, at the end of the header's page: what one of the two is left of is ours to replace.
+const AGAIN: usize = PAGE - 1;
 /// How long another process may take to make the region.
-const MAKING: Duration = Duration::from_secs(5);
+pub(super) const MAKING: Duration = Duration::from_secs(1);
 
 /// Maps the region in the file `path`, which is made if there is none of this version. The layout of one that is there
-/// counts; `layout` is for a new one.
+/// counts; `layout` is for a new one. Another process that is making it is waited for as long as `patience`.
 ///
 /// # Errors
 /// `Config` for a file that must not be used or replaced, `Unavailable` when the disk is full or the system refuses,
-/// `Busy` when another process has been making the region for 5 s.
-pub(super) fn open(path: &Path, layout: Layout) -> Result<Map> {
+/// `Busy` when another process is making the region and is not ready in time.
+pub(super) fn open(path: &Path, layout: Layout, patience: Duration) -> Result<Map> {
     if let Found::Region(map) = find(path)? {
         return Ok(map);
     }
     // One at a time, and nothing is left behind: the lock is on the directory.
-    let _alone = Directory::lock(path)?;
+    let _alone = Directory::lock(path, patience)?;
     match find(path)? {
         Found::Region(map) => Ok(map),
         Found::FromBefore(map) => {
@@ -66,19 +67,19 @@ enum Found {
 
 fn find(path: &Path) -> Result<Found> {
     let Some((file, found)) = place::existing(path)? else { return Ok(Found::Nothing) };
-    let mut bytes = [0; HEADER * 8];
+    let mut bytes = [0; PAGE * 8];
     // Read, not mapped: a file that is cut is an error here.
     let read = file.read_exact_at(&mut bytes, 0);
-    let mut header = [0; HEADER];
+    let mut header = [0; PAGE];
     for (word, bytes) in header.iter_mut().zip(bytes.as_chunks().0) {
         *word = u64::from_ne_bytes(*bytes);
     }
     let known = header[0] == MAGIC && header[1] == VERSION && header[CHECKSUM] == checksum(&header[1..CHECKSUM]);
     let shape = if read.is_ok() && known { shape(&header[2..CHECKSUM]) } else { None };
     let Some(layout) = shape.filter(|layout| found.len() == layout.words as u64 * 8) else {
-        // Replaced, unless it looks like something that somebody wants to keep.
-        let ours = found.len() % 4096 == 0 || header[0] == MAGIC;
-        let stranger = || refused(path, "is a file of something else, name another path");
+        // Replaced, unless it is something that somebody may want to keep.
+        let ours = [header[0], header[AGAIN]].contains(&MAGIC) || bytes.iter().all(|byte| *byte == 0);
+        let stranger = || refused(path, "is a file of something else, remove it or name another path");
         return if ours { Ok(Found::Nothing) } else { Err(stranger()) };
     };
     let map = Map::new(file, layout).map_err(|error| unavailable(path, "cannot be mapped").with_source(error))?;
@@ -142,6 +143,7 @@ fn fill(file: File, layout: Layout) -> io::Result<Map> {
     numbers.iter().enumerate().for_each(|(at, number)| map.store(1 + at, *number));
     map.store(CHECKSUM, checksum(&numbers));
     map.store(BOOT, boot());
+    map.store(AGAIN, MAGIC);
     // Last: a file without it is no region.
     map.publish(0, MAGIC);
     Ok(map)
@@ -151,7 +153,7 @@ fn fill(file: File, layout: Layout) -> io::Result<Map> {
 struct Directory(#[expect(dead_code, reason = "the lock is held as long as it")] Unshared);
 
 impl Directory {
-    fn lock(path: &Path) -> Result<Directory> {
+    fn lock(path: &Path, patience: Duration) -> Result<Directory> {
         let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let cannot = |error| unavailable(path, "lies in a directory that cannot be locked").with_source(error);
         let kept = Unshared::new();
@@ -170,17 +172,17 @@ impl Directory {
             match tried {
                 Ok(_) if held => return Ok(Directory(kept)),
                 // Its owner may be stopped.
-                Ok(_) if start.elapsed() > MAKING => {
+                Ok(_) if start.elapsed() >= patience => {
                     return Err(memolith_core::Error::new(
                         memolith_core::ErrorKind::Busy,
                         format!(
-                            "another process has been making the shared map {} for 5 s, look for a stopped one",
+                            "another process is making the shared map {}, if that takes long look for a stopped one",
                             path.display()
                         ),
                     ));
                 }
                 Ok(_) => std::thread::sleep(Duration::from_micros(200)),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock && start.elapsed() < MAKING => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && start.elapsed() < patience => {}
                 Err(error) => return Err(cannot(error)),
             }
         }
@@ -198,6 +200,10 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     const WORD: usize = 700;
+
+    fn open(path: &Path, layout: Layout) -> Result<Map> {
+        super::open(path, layout, MAKING)
+    }
 
     #[test]
     fn a_region_is_private_and_sparse_and_found_again() {

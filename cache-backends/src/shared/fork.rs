@@ -18,6 +18,12 @@ static KEPT: Cells<Descriptor> = Cells::new();
 /// Somebody opens a description, or the process is about to fork. A lock of the library is none for this: its owner may
 /// be missing in the child.
 static BUSY: AtomicBool = AtomicBool::new(false);
+
+thread_local! {
+    /// Whether that is this thread, which forks.
+    static FORKING: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
 /// No description takes longer to open, unless its thread is stopped.
 const SHORT: Duration = Duration::from_millis(20);
 
@@ -108,12 +114,16 @@ impl Drop for Alone {
 }
 
 extern "C" fn before() {
-    // Also when it was not to be had: a fork does not fail for the sake of a cache.
-    std::mem::forget(Alone::take(SHORT * 10));
+    // Where it is not to be had the fork goes on: it does not fail for the sake of a cache.
+    let alone = Alone::take(SHORT * 10);
+    FORKING.set(alone.is_some());
+    std::mem::forget(alone);
 }
 
 extern "C" fn after() {
-    drop(Alone);
+    if FORKING.take() {
+        drop(Alone);
+    }
 }
 
 extern "C" fn in_child() {
@@ -124,5 +134,7 @@ extern "C" fn in_child() {
             sys::close(fd);
         }
     }
+    // Whoever had it is not here, or forks.
+    FORKING.set(false);
     drop(Alone);
 }

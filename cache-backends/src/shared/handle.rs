@@ -2,6 +2,7 @@
 
 use super::file;
 use super::layout::Layout;
+use super::map::Map;
 use super::region::Region;
 use memolith_core::{Error, ErrorKind, Result, Space, Timestamp, Watch};
 use parking_lot::Mutex;
@@ -21,11 +22,13 @@ const PATIENCE: Duration = Duration::from_millis(250);
 pub(super) struct Handle {
     place: PathBuf,
     layout: Layout,
-    first: Node,
+    regions: OnceLock<Box<Node>>,
     /// When the place was last looked at, in microseconds since 1970.
     checked: AtomicU64,
     /// Whether there is no region at the place now.
     lost: AtomicBool,
+    /// Why, as it was when somebody last tried.
+    why: Mutex<Option<(ErrorKind, String)>>,
     watchers: Mutex<Vec<Watcher>>,
 }
 
@@ -42,17 +45,26 @@ struct Watcher {
 }
 
 impl Handle {
-    /// Opens the region at `place`, or makes one of `layout`.
-    pub(super) fn open(place: PathBuf, layout: Layout) -> Result<Handle> {
-        let region = Region::new(file::open(&place, layout)?);
-        Ok(Handle {
+    /// Opens the region at `place`, or makes one of `layout`. One that cannot be reached now is tried again.
+    ///
+    /// # Errors
+    /// What will not heal by itself.
+    fn open(place: PathBuf, layout: Layout) -> Result<Handle> {
+        let handle = Handle {
             place,
             layout,
-            first: Node { region, next: OnceLock::new() },
+            regions: OnceLock::new(),
             checked: AtomicU64::new(0),
             lost: AtomicBool::new(false),
+            why: Mutex::new(None),
             watchers: Mutex::new(vec![]),
-        })
+        };
+        match file::open(&handle.place, layout, file::MAKING) {
+            Ok(map) => handle.push(map),
+            Err(error) if error.kind() == ErrorKind::Config => return Err(error),
+            Err(error) => handle.lose(&error),
+        }
+        Ok(handle)
     }
 
     pub(super) fn place(&self) -> &Path {
@@ -66,63 +78,90 @@ impl Handle {
         if passed > CHECKED.as_micros() as u64 {
             self.check(now);
         }
-        if self.lost.load(Acquire) {
-            return Err(lost());
+        match self.last() {
+            Some(region) if !self.lost.load(Acquire) => Ok(region),
+            _ => Err(self.lost()),
         }
-        Ok(self.last())
     }
 
     /// The region as it was last seen.
     #[inline]
-    pub(super) fn last(&self) -> &Region {
-        let mut node = &self.first;
+    pub(super) fn last(&self) -> Option<&Region> {
+        let mut node = self.regions.get()?;
         while let Some(next) = node.next.get() {
             node = next;
         }
-        &node.region
+        Some(&node.region)
     }
 
-    /// Looks whether the file at the place is still the one that is mapped.
+    fn push(&self, map: Map) {
+        let mut last = &self.regions;
+        while let Some(node) = last.get() {
+            last = &node.next;
+        }
+        let _ = last.set(Box::new(Node { region: Region::new(map), next: OnceLock::new() }));
+        self.lost.store(false, Release);
+    }
+
+    fn lose(&self, error: &Error) {
+        if let Some(mut why) = self.why.try_lock() {
+            *why = Some((error.kind(), error.to_string()));
+        }
+        self.lost.store(true, Release);
+    }
+
+    #[cold]
+    fn lost(&self) -> Error {
+        let why = self.why.try_lock().and_then(|why| why.clone());
+        let (kind, why) =
+            why.unwrap_or((ErrorKind::Unavailable, "the shared region is gone, look at its directory".into()));
+        Error::new(kind, why)
+    }
+
+    /// Looks whether the file at the place is still the one that is mapped, and opens another if not. Waits for nobody.
     #[cold]
     fn check(&self, now: Timestamp) {
         self.checked.store(now.as_micros(), Relaxed);
         let current = self.last();
-        if current.map().is_current(&self.place) {
-            return;
+        if let Some(current) = current.filter(|current| current.map().is_current(&self.place)) {
+            return current.touch(now);
         }
         // Whoever comes second finds it done.
         let Some(watchers) = self.watchers.try_lock() else { return };
-        if !std::ptr::eq(current, self.last()) {
+        if self.last().map(std::ptr::from_ref) != current.map(std::ptr::from_ref) {
             return;
         }
-        let Ok(map) = file::open(&self.place, self.layout) else {
-            return self.lost.store(true, Release);
-        };
-        let mut node = &self.first;
-        while let Some(next) = node.next.get() {
-            node = next;
+        match file::open(&self.place, self.layout, Duration::ZERO) {
+            Ok(map) => self.push(map),
+            Err(error) => return self.lose(&error),
         }
-        let _ = node.next.set(Box::new(Node { region: Region::new(map), next: OnceLock::new() }));
-        self.lost.store(false, Release);
         let told: Vec<_> =
             watchers.iter().filter_map(|watcher| Some((watcher.space.clone(), watcher.told.upgrade()?))).collect();
         // No lock is held: they are foreign code.
         drop(watchers);
         for (space, watch) in told {
-            watch.follow(self.last().word(&space));
+            self.follow(&space, &*watch);
             watch.invalidated();
+        }
+    }
+
+    fn follow(&self, space: &str, watch: &dyn Watch) {
+        if let Some(region) = self.last() {
+            watch.follow(region.word(space));
         }
     }
 
     /// Has `watch` told of what other processes remove from `space`.
     pub(super) fn watch(&self, space: &Space, watch: Weak<dyn Watch>) {
-        if let Some(watch) = watch.upgrade() {
-            watch.follow(self.last().word(&space.name));
-        }
-        // Held for longer only while a region is made anew, or by a thread that a fork has left behind.
+        // Held for longer only by a thread that a fork has left behind.
         let Some(mut watchers) = self.watchers.try_lock_for(PATIENCE) else { return };
         watchers.retain(|watcher| watcher.told.strong_count() > 0);
-        watchers.push(Watcher { space: space.name.clone(), told: watch });
+        watchers.push(Watcher { space: space.name.clone(), told: watch.clone() });
+        drop(watchers);
+        // After that, so that no region that is opened meanwhile is missed.
+        if let Some(watch) = watch.upgrade() {
+            self.follow(&space.name, &*watch);
+        }
     }
 }
 
@@ -148,12 +187,4 @@ pub(super) fn shared(place: PathBuf, layout: Layout) -> Result<Arc<Handle>> {
     let handle = Arc::new(Handle::open(place, layout)?);
     handles.push(Arc::downgrade(&handle));
     Ok(handle)
-}
-
-#[cold]
-fn lost() -> Error {
-    Error::new(
-        ErrorKind::Unavailable,
-        "the file of the shared region is gone and cannot be made again, look at its directory",
-    )
 }

@@ -1,11 +1,11 @@
 //! The counters of a region, which all its processes share.
 
-use super::layout::{LANES, SESSIONS};
+use super::counters;
 use super::map::Map;
 use super::region::Region;
 use super::segments::LIVE;
-use super::spaces;
-use super::stripe::{self, EVICTED, Total};
+use super::spaces::{self, PIECES};
+use super::stripe::{self, Total};
 
 /// A snapshot of the counters of a region, those of all processes together since it was made.
 ///
@@ -39,7 +39,7 @@ pub struct SharedInfo {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SharedSpaceInfo {
-    /// The name of the space, its first 192 bytes.
+    /// The name of the space, its first 168 bytes.
     pub name: String,
     /// Gets that were answered.
     pub hits: u64,
@@ -63,8 +63,9 @@ impl Region {
             (0..map.layout.segments).map(move |segment| map.load(map.layout.segment_book(stripe, segment) + LIVE))
         };
         SharedInfo {
-            hits: sum(spaces.iter().map(|space| space.hits)),
-            misses: sum(spaces.iter().map(|space| space.misses)),
+            // Also those of functions whose rows are others' by now.
+            hits: sum((0..PIECES).map(|row| counters::counted(map, row)[0])),
+            misses: sum((0..PIECES).map(|row| counters::counted(map, row)[1])),
             entries: sum(spaces.iter().map(|space| space.entries)),
             bytes: sum(spaces.iter().map(|space| space.bytes)),
             capacity: map.layout.capacity(),
@@ -83,18 +84,9 @@ fn sum(counts: impl Iterator<Item = u64>) -> u64 {
 }
 
 fn space(map: &Map, row: usize, name: String) -> SharedSpaceInfo {
-    let lanes = (0..SESSIONS).flat_map(|session| (0..LANES).map(move |lane| (session, lane)));
-    let mut info = SharedSpaceInfo { name, ..SharedSpaceInfo::default() };
-    for (session, lane) in lanes.filter(|(session, _)| map.load(map.layout.session(*session)) != 0) {
-        let at = map.layout.lane(session, lane) + row * 2;
-        info.hits = info.hits.wrapping_add(map.load(at));
-        info.misses = info.misses.wrapping_add(map.load(at + 1));
-    }
-    for stripe in 0..map.layout.stripes {
-        let book = stripe::book(map, stripe, row);
-        info.entries += u64::from(book.entries);
-        info.bytes = info.bytes.wrapping_add(book.bytes);
-        info.evictions = info.evictions.wrapping_add(map.load(map.layout.book(stripe, row) + EVICTED));
-    }
-    info
+    let (ever, before) = (counters::counted(map, row), spaces::counted_before(map, row));
+    let [hits, misses, evictions] = [0, 1, 2].map(|at| ever[at].wrapping_sub(before[at]));
+    let books = || (0..map.layout.stripes).map(|stripe| stripe::book(map, stripe, row));
+    let (entries, bytes) = (sum(books().map(|book| book.entries.into())), sum(books().map(|book| book.bytes)));
+    SharedSpaceInfo { name, hits, misses, entries, bytes, evictions }
 }

@@ -16,6 +16,7 @@ mod byte;
 #[cfg(not(loom))]
 mod cells;
 mod claims;
+mod counters;
 mod entry;
 mod evict;
 #[cfg(not(loom))]
@@ -43,6 +44,8 @@ mod read;
 #[cfg(not(loom))]
 mod region;
 mod repair;
+#[cfg(not(loom))]
+mod scan;
 mod score;
 mod segments;
 mod session;

@@ -1,9 +1,9 @@
 //! What a key decides: its stripe, its two buckets and its tag.
 
-use super::entry::Lens;
+use super::entry::{LONGEST_KEY, Lens};
 use super::layout::Layout;
 use super::spaces::Space;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128};
 
 /// A key of a space, hashed.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +34,16 @@ impl<'k> Name<'k> {
             buckets: [bucket(hash), bucket(hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32)],
             tag: ((hash >> 53) as u32).max(1),
         }
+    }
+
+    /// The name of any key; the digest of a long one is put into `room`.
+    #[inline(always)]
+    pub(super) fn of(layout: &Layout, space: &Space, key: &'k [u8], room: &'k mut [u8; 16]) -> Self {
+        if key.len() <= LONGEST_KEY {
+            return Name::new(layout, space, key);
+        }
+        *room = xxh3_128(key).to_le_bytes();
+        Name::of_digest(layout, space, room)
     }
 
     /// The name of a key that is kept as its digest.

@@ -4,7 +4,7 @@ use super::claims;
 use super::entry;
 use super::index::Slot;
 use super::large::{self, Manifest};
-use super::layout::{LANES, PAGE, SESSIONS, SPACES_LOCK};
+use super::layout::{PAGE, SESSIONS, SPACES_LOCK};
 use super::lock::{PATIENCE, lock};
 use super::map::Map;
 use super::name::Name;
@@ -13,18 +13,17 @@ use super::session::{Region as Ground, Session};
 use super::spaces::{self, Bounds, Former, Space, Spaces};
 use super::stripe::{Sound, Stripe, Total};
 use super::write::{New, Put};
-use memolith_core::{Claim, Error, ErrorKind, Record, Result, Timestamp, Visit};
+use memolith_core::{Claim, Error, ErrorKind, Record, Result, Timestamp};
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
-use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// An open region.
 #[derive(Debug)]
 pub(super) struct Region {
-    ground: Arc<Ground>,
+    pub(super) ground: Arc<Ground>,
     spaces: Spaces,
 }
 
@@ -57,7 +56,7 @@ impl Region {
     }
 
     /// The space as the region knows it.
-    fn find(&self, space: &memolith_core::Space) -> Option<Space> {
+    pub(super) fn find(&self, space: &memolith_core::Space) -> Option<Space> {
         self.spaces.find(self.map(), &space.name)
     }
 
@@ -168,14 +167,8 @@ impl Region {
         (now, verify): (Timestamp, Verify),
         value: &mut Vec<u8>,
     ) -> Option<(Timestamp, (usize, Slot))> {
-        let digest;
-        let name = match key.len() > entry::LONGEST_KEY {
-            false => Name::new(&self.map().layout, space, key),
-            true => {
-                digest = xxh3_128(key).to_le_bytes();
-                Name::of_digest(&self.map().layout, space, &digest)
-            }
-        };
+        let mut room = [0; 16];
+        let name = Name::of(&self.map().layout, space, key, &mut room);
         let copied = read::get(self.map(), &name, (now, verify), value)?;
         if copied.manifest {
             let (whole, gathered) = large::gather(self.map(), value, now)?;
@@ -188,7 +181,7 @@ impl Region {
     }
 
     /// As `look`, as a record.
-    fn found(&self, space: &Space, key: &[u8], now: Timestamp) -> Option<Record> {
+    pub(super) fn found(&self, space: &Space, key: &[u8], now: Timestamp) -> Option<Record> {
         let mut value = vec![];
         let (expires, _) = self.look(space, key, (now, Verify::Here), &mut value)?;
         Some(Record { value, expires })
@@ -228,11 +221,8 @@ impl Region {
     fn put_large(&self, space: &Space, (key, record): (&[u8], &Record), now: Timestamp) -> Result<Put> {
         let layout = &self.map().layout;
         let (manifest, bytes) = Manifest::new(key, &record.value);
-        let digest = xxh3_128(key).to_le_bytes();
-        let name = match key.len() > entry::LONGEST_KEY {
-            true => Name::of_digest(layout, space, &digest),
-            false => Name::new(layout, space, key),
-        };
+        let mut room = [0; 16];
+        let name = Name::of(layout, space, key, &mut room);
         if manifest.weight() > large::most(layout) {
             self.locked(name.stripe, now, |stripe| {
                 stripe.raise(Total::Oversize);
@@ -255,27 +245,36 @@ impl Region {
         self.locked(name.stripe, now, |stripe| stripe.put(space, &name, new))
     }
 
-    pub(super) fn remove(&self, space: &memolith_core::Space, key: &[u8]) -> Result<bool> {
+    pub(super) fn remove(&self, space: &memolith_core::Space, key: &[u8], now: Timestamp) -> Result<bool> {
         // A space that moves meanwhile is emptied, and so the key is gone in any case.
         let Some(space) = self.find(space) else { return Ok(false) };
-        let digest = xxh3_128(key).to_le_bytes();
-        let name = match key.len() > entry::LONGEST_KEY {
-            true => Name::of_digest(&self.map().layout, &space, &digest),
-            false => Name::new(&self.map().layout, &space, key),
-        };
-        let now = Timestamp::from_micros(0);
-        self.locked(name.stripe, now, |stripe| stripe.take(&name)).or_else(|_| {
+        let mut room = [0; 16];
+        let name = Name::of(&self.map().layout, &space, key, &mut room);
+        let removed = self.locked(name.stripe, now, |stripe| {
+            let lives = stripe.find(&name).is_some_and(|(_, found)| stripe.expires(&found) > now);
+            Ok(stripe.take(&name)? && lives)
+        });
+        Ok(removed.unwrap_or_else(|_| {
             // What is invalidated must not be served, even while a stopped process holds the lock: then all goes.
-            spaces::renounce(self.map(), space.row);
-            Ok(true)
-        })
+            self.renounce(&space, now);
+            true
+        }))
     }
 
-    pub(super) fn clear(&self, space: &memolith_core::Space) {
+    pub(super) fn clear(&self, space: &memolith_core::Space, now: Timestamp) {
         if let Some(space) = self.find(space) {
-            spaces::renounce(self.map(), space.row);
-            self.sweep(space.row, Timestamp::from_micros(0));
+            self.renounce(&space, now);
         }
+    }
+
+    fn renounce(&self, space: &Space, now: Timestamp) {
+        spaces::renounce(self.map(), space.row);
+        self.sweep(space.row, now);
+    }
+
+    /// Notes that this process uses the spaces that it has met.
+    pub(super) fn touch(&self, now: Timestamp) {
+        self.spaces.met(self.map()).for_each(|space| spaces::touch(self.map(), &space, now));
     }
 
     /// Removes what is left of former epochs of the space in `row`, where that can be done now.
@@ -290,63 +289,6 @@ impl Region {
         let Some(space) = self.find(space) else { return 0 };
         let books = (0..self.map().layout.stripes).map(|stripe| super::stripe::book(self.map(), stripe, space.row));
         books.map(|book| u64::from(book.entries)).sum()
-    }
-
-    /// Shows the entries of `space`, one by one, without a lock.
-    pub(super) fn scan(
-        &self,
-        space: &memolith_core::Space,
-        now: Timestamp,
-        visit: &mut dyn FnMut(&[u8], &Record) -> Visit,
-    ) -> Result<()> {
-        let Some(space) = self.find(space) else { return Ok(()) };
-        for stripe in space.stripes(self.map().layout.stripes) {
-            let index = super::index::Index::new(self.map(), stripe);
-            for (_, pointer) in index.iter() {
-                let Some((key, record)) = self.shown(&space, (stripe, pointer), now) else { continue };
-                match visit(&key, &record) {
-                    Visit::Keep => {}
-                    Visit::Stop => return Ok(()),
-                    Visit::Remove => self.remove_shown(&space, (&key, &record), now)?,
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The entry behind a pointer, if it is one of `space` and alive.
-    fn shown(&self, space: &Space, (stripe, pointer): (usize, u32), now: Timestamp) -> Option<(Vec<u8>, Record)> {
-        let found = read::follow(self.map(), stripe, pointer)
-            .filter(|found| (found.lens.space, found.lens.epoch) == (space.row, space.epoch()))?;
-        let mut key = vec![];
-        let words = self.map().words(found.at + entry::HEAD, found.lens.key.div_ceil(8))?;
-        entry::read(words, found.lens.key, &mut key);
-        // What was read may be anything by now: it is asked for by its key, and verified.
-        if found.lens.digest {
-            let mut manifest = vec![];
-            let name = Name::of_digest(&self.map().layout, space, key.as_slice().try_into().ok()?);
-            let copied = read::get(self.map(), &name, (now, Verify::Here), &mut manifest)?;
-            let (key, value) = large::gather(self.map(), &manifest, now)?;
-            return Some((key, Record { value, expires: copied.expires }));
-        }
-        let record = self.found(space, &key, now)?;
-        Some((key, record))
-    }
-
-    /// Removes what was shown, unless it was replaced meanwhile.
-    fn remove_shown(&self, space: &Space, (key, record): (&[u8], &Record), now: Timestamp) -> Result<()> {
-        let digest = xxh3_128(key).to_le_bytes();
-        let name = match key.len() > entry::LONGEST_KEY {
-            true => Name::of_digest(&self.map().layout, space, &digest),
-            false => Name::new(&self.map().layout, space, key),
-        };
-        self.locked(name.stripe, now, |stripe| {
-            // Nobody can write to the stripe meanwhile.
-            if self.found(space, key, now).is_some_and(|current| current == *record) {
-                stripe.take(&name)?;
-            }
-            Ok(())
-        })
     }
 
     /// Runs `work` under the lock of a stripe, whose books are written again before if their last owner died, and after if
@@ -403,30 +345,6 @@ impl Region {
                 let name = Name::new(&self.map().layout, &pieces, &number);
                 let _ = self.locked(name.stripe, now, |stripe| stripe.take(&name));
             }
-        }
-    }
-
-    /// Counts a hit or a miss, in a line of the thread's own with a plain load and store: a locked instruction would keep
-    /// the next lookup's loads from starting. Threads beyond the lanes share the last.
-    #[inline(always)]
-    fn count(&self, space: &Space, hit: bool) {
-        static THREADS: AtomicUsize = AtomicUsize::new(0);
-        thread_local! {
-            /// One more than the number of its lane; zero until it has one.
-            static LANE: Cell<u8> = const { Cell::new(0) };
-        }
-        let Some(me) = self.ground.session.me(self.map()) else { return };
-        let lane = LANE.with(|lane| {
-            if lane.get() == 0 {
-                lane.set(THREADS.fetch_add(1, Relaxed).min(LANES - 1) as u8 + 1);
-            }
-            usize::from(lane.get()) - 1
-        });
-        let word = self.map().word(self.map().layout.lane(me.row(), lane) + space.row * 2 + usize::from(!hit));
-        if lane < LANES - 1 {
-            word.store(word.load(Relaxed).wrapping_add(1), Relaxed);
-        } else {
-            word.fetch_add(1, Relaxed);
         }
     }
 }

@@ -180,7 +180,7 @@ impl Stripe<'_> {
             }
             let found = self.follow(pointer).ok_or(Bad)?;
             let words = found.lens.words();
-            let is_alive = self.map.load(found.at + 2) > self.now.as_micros();
+            let is_alive = self.expires(&found) > self.now;
             let room = rescue
                 .filter(|rescue| is_alive && words <= left && (!rescue.used || self.index.take_visited(slot)))
                 .and_then(|rescue| self.reserve(rescue.into, words));

@@ -32,6 +32,8 @@ const STATE: usize = 4;
 const USED: usize = 5;
 const LENGTH: usize = 6;
 const NAME: usize = 8;
+/// Hits, misses and evictions that were its former owner's.
+const FORMER: usize = SPACE - 3;
 
 // The state of a row: policy, where it lives, and in the highest bits its epoch. One word, so that all of it changes at once.
 const POLICY: u64 = 0xff;
@@ -198,6 +200,13 @@ impl Spaces {
         Some(read(map, row, identity))
     }
 
+    /// Those that still have the row where they were found.
+    pub(super) fn met(&self, map: &Map) -> impl Iterator<Item = Space> {
+        let known = self.known.iter().filter_map(OnceLock::get);
+        let known = known.map(|known| (usize::from(known.row.load(Relaxed)), known.identity));
+        known.filter(|(row, identity)| is(map, *row, *identity)).map(|(row, identity)| read(map, row, identity))
+    }
+
     #[inline(always)]
     fn place(&self, name: &Arc<str>) -> &OnceLock<Known> {
         let mixed = (Arc::as_ptr(name).addr() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -298,10 +307,14 @@ pub(super) fn claim(map: &Map, name: &str, bounds: Bounds, now: Timestamp) -> (S
     map.publish(at + HIGH, 0);
     renounce(map, row);
     set_bounds(map, row, bounds);
-    let text = &name.as_bytes()[..name.len().min((SPACE - NAME) * 8)];
+    let text = &name.as_bytes()[..name.len().min((FORMER - NAME) * 8)];
     map.store(at + LENGTH, text.len() as u64);
-    if let Some(words) = map.words(at + NAME, SPACE - NAME) {
+    if let Some(words) = map.words(at + NAME, FORMER - NAME) {
         super::entry::write(words, text);
+    }
+    if former == Former::Somebody {
+        let counted = super::counters::counted(map, row);
+        (FORMER..).zip(counted).for_each(|(word, counted)| map.store(at + word, counted));
     }
     map.store(at + USED, minutes(now));
     map.store(at + LOW, identity[0]);
@@ -320,6 +333,11 @@ pub(super) fn touch(map: &Map, space: &Space, now: Timestamp) {
     }
 }
 
+/// What had been counted for `row` when its space got it: hits, misses, evictions.
+pub(super) fn counted_before(map: &Map, row: usize) -> [u64; 3] {
+    [0, 1, 2].map(|word| map.load(map.layout.space(row) + FORMER + word))
+}
+
 /// The rows in use, with the start of their names.
 pub(super) fn names(map: &Map) -> impl Iterator<Item = (usize, String)> + '_ {
     (0..PIECES).filter_map(|row| {
@@ -328,8 +346,8 @@ pub(super) fn names(map: &Map) -> impl Iterator<Item = (usize, String)> + '_ {
             return None;
         }
         let mut name = vec![];
-        let length = map.load(at + LENGTH).min(((SPACE - NAME) * 8) as u64) as usize;
-        super::entry::read(map.words(at + NAME, SPACE - NAME)?, length, &mut name);
+        let length = map.load(at + LENGTH).min(((FORMER - NAME) * 8) as u64) as usize;
+        super::entry::read(map.words(at + NAME, FORMER - NAME)?, length, &mut name);
         Some((row, String::from_utf8_lossy(&name).into_owned()))
     })
 }

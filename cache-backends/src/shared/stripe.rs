@@ -102,6 +102,11 @@ impl<'m> Stripe<'m> {
         read::follow(self.map, self.number, pointer)
     }
 
+    /// When an entry expires.
+    pub(super) fn expires(&self, found: &Found) -> Timestamp {
+        Timestamp::from_micros(self.map.load(found.at + 2))
+    }
+
     /// What an entry counts for: the bytes of its key and its value.
     pub(super) fn weight(&self, found: &Found) -> u64 {
         let manifest = Manifest::of(self.map, found);
@@ -149,6 +154,11 @@ impl<'m> Stripe<'m> {
         self.set_book(found.lens.space, book);
         Ok(())
     }
+}
+
+/// Entries of a space that a stripe has ever evicted.
+pub(super) fn evictions(map: &Map, stripe: usize, space: usize) -> u64 {
+    map.load(map.layout.book(stripe, space) + EVICTED)
 }
 
 /// What a stripe knows of a space, for who does not hold its lock.

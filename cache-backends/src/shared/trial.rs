@@ -43,7 +43,7 @@ pub(super) fn small() -> Layout {
 }
 
 pub(super) fn region(path: &Path) -> Arc<Region> {
-    let map = file::open(path, small()).expect("nothing is in the way");
+    let map = file::open(path, small(), file::MAKING).expect("nothing is in the way");
     Arc::new(Region { session: Session::new(&map), map })
 }
 

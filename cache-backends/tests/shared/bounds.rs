@@ -118,5 +118,9 @@ fn more_functions_than_rows_take_turns() {
             assert_eq!(foreign, 0, "an entry of one function is found under another");
         }
     }
-    assert!(region.info().spaces.len() <= 127);
+    let info = region.info();
+    assert!(info.spaces.len() <= 127);
+    let last = info.spaces.iter().find(|space| space.name == "function 299").expect("it came last");
+    assert_eq!((last.hits, last.misses), (10, 0), "what its row had counted for others is not its own");
+    assert!(info.hits > last.hits * 200, "the region counts for all: {}", info.hits);
 }

@@ -107,6 +107,45 @@ fn a_deleted_file_is_noticed_and_made_again() {
 }
 
 #[test]
+fn a_file_of_something_else_is_not_replaced() {
+    let dir = Dir::new("stranger");
+    let database = [b"SQLite format 3\0".to_vec(), vec![7; 8192 - 16]].concat();
+    std::fs::write(dir.file(), &database).unwrap();
+    std::fs::set_permissions(dir.file(), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let refused = Shared::open(dir.file()).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Config);
+    assert!(refused.to_string().contains("remove it"), "{refused}");
+    assert_eq!(std::fs::read(dir.file()).unwrap(), database);
+}
+
+#[test]
+fn removing_says_whether_there_was_something_live() {
+    let dir = Dir::new("remove");
+    let region = dir.region(4);
+    open(&region, &shared_space());
+    let record = |expires| memolith_core::Record { value: b"value".to_vec(), expires };
+    region.put(&shared_space(), b"past", &record(at(0)), now()).unwrap();
+    region.put(&shared_space(), b"live", &record(Timestamp::NEVER), now()).unwrap();
+    assert!(!region.remove(&shared_space(), b"past").unwrap());
+    assert!(region.remove(&shared_space(), b"live").unwrap());
+    assert_eq!(region.len(&shared_space()).unwrap(), 0);
+}
+
+#[test]
+fn a_place_that_is_away_is_tried_again() {
+    let dir = Dir::new("away");
+    let region = dir.region(4);
+    open(&region, &shared_space());
+    std::fs::remove_dir_all(&dir.0).unwrap();
+    eventually("it is noticed", || region.get(&shared_space(), b"key", now()).is_err());
+    let error = region.put(&shared_space(), b"key", &record(*b"value"), now()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    std::fs::create_dir_all(&dir.0).unwrap();
+    eventually("it is there again", || region.put(&shared_space(), b"key", &record(*b"value"), now()).is_ok());
+    assert!(region.get(&shared_space(), b"key", now()).unwrap().is_some());
+}
+
+#[test]
 fn two_handles_of_one_process_are_one() {
     let dir = Dir::new("handles");
     let (one, other) = (dir.region(4), dir.region(8));
@@ -166,7 +205,7 @@ fn threads_read_and_write_side_by_side() {
 #[test]
 fn a_place_that_cannot_be_is_refused_with_a_word_what_to_do() {
     for (place, word) in
-        [("a\0b", "name"), ("..", "name"), (".hidden", "name"), ("/", "name"), ("/proc/x", "directory")]
+        [("a\0b", "name"), ("..", "name"), (".hidden", "name"), ("/", "name"), ("/dev/null/x", "directory")]
     {
         let refused = Shared::open(place).unwrap_err().to_string();
         assert!(refused.contains(word), "{place:?}: {refused}");
