@@ -22,7 +22,7 @@ const MAX_BYTES: u64 = 64 << 20;
 ///
 /// No process that is killed, in whatever it does, breaks the region for others: the next to write repairs what it left.
 /// One that is stopped makes others wait for 20 ms at most, and what they could not write is a fault, counted, and computed
-/// again; one that is stopped while it makes the file, for 5 s.
+/// again; one that is stopped while it makes the file, for a second, once.
 ///
 /// A file that is damaged or truncated costs misses: for the sake of that, opening one installs a handler for `SIGBUS`,
 /// which hands on what does not concern a region.
@@ -63,8 +63,8 @@ impl Shared {
     ///
     /// # Errors
     /// [`Config`](ErrorKind::Config) when the name is none, or the file or its directory belong to somebody else or may be
-    /// used by others. [`Busy`](ErrorKind::Busy) when another process has been making the region for 5 s.
-    /// [`Unavailable`](ErrorKind::Unavailable) when the disk is full, or whatever else fails.
+    /// used by others. A region that cannot be made or reached now is no error here, as on a full disk: opening a function
+    /// in it is one, and it is tried again with what follows, every 50 ms at most.
     pub fn open(place: impl AsRef<Path>) -> Result<Shared> {
         Shared::sized(place, MAX_BYTES)
     }
