@@ -119,8 +119,10 @@ impl Tool {
             file.rsplit_once('-').is_some_and(|(built, _)| built == name)
         };
         let program = programs.iter().find(is_it).ok_or_else(|| format!("there are no tests `{name}`"))?;
+        // Cargo names what lies in its own directory from there.
+        let program = workspace::root().join(program);
         let mut words = self.command.iter().map(Path::new).chain([program.as_path()]);
-        let first = words.next().unwrap_or(program);
+        let first = words.next().unwrap_or(&program);
         let output = Command::new(first)
             .args(words.map(Path::as_os_str))
             .arg(filter)
