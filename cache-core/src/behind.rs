@@ -79,6 +79,8 @@ struct Queue {
 /// A record, and the claim that ends when it is written: not under the lock of the queue, for it is a backend's code.
 struct Waiting {
     record: Record,
+    /// What had been heard of others when it came: see [`Stale::heard`].
+    heard: Option<u64>,
     claim: Option<Claim>,
 }
 
@@ -125,8 +127,11 @@ impl Behind {
 
     /// What is queued or being written for `key`.
     pub(crate) fn get(&self, key: &[u8]) -> Option<Record> {
+        // What others have removed may be this.
+        let heard = self.0.stale.heard()?;
         let queue = self.0.queue.lock();
-        let waiting = queue.waiting.get(key).map(|waiting| &waiting.record);
+        let current = |waiting: &&Waiting| waiting.heard == Some(heard);
+        let waiting = queue.waiting.get(key).filter(current).map(|waiting| &waiting.record);
         let writing = || queue.writing.binary_search_by(|(written, _)| written.as_slice().cmp(key)).ok();
         waiting.or_else(|| writing().map(|at| &queue.writing[at].1)).cloned()
     }
@@ -144,7 +149,7 @@ impl Behind {
         }
         let was_full = queue.is_full();
         _replaced = queue.take(key);
-        queue.waiting.insert(key.to_vec(), Waiting { record, claim: claim.take() });
+        queue.waiting.insert(key.to_vec(), Waiting { record, heard: shared.stale.heard(), claim: claim.take() });
         queue.bytes += size;
         queue.now = now;
         if queue.running {
@@ -246,16 +251,18 @@ impl Shared {
     fn drain(&self, _batch: MutexGuard<'_, ()>) -> Result<()> {
         // They end with this call, whatever becomes of the batch.
         let mut claims = Vec::new();
+        let (heard, mut outdated) = (self.stale.heard(), Vec::new());
         let (space, batch, now) = {
             let mut queue = self.queue.lock();
             if queue.waiting.is_empty() {
                 return Ok(());
             }
-            let apart = |(key, Waiting { record, claim })| {
+            let mut batch = Vec::new();
+            for (key, Waiting { record, heard: then, claim }) in queue.take_all() {
                 claims.extend(claim);
-                (key, record)
-            };
-            let mut batch: Vec<_> = queue.take_all().into_iter().map(apart).collect();
+                // What others have removed since may be this. It is not written, and what it was to replace goes.
+                if heard.is_some() && then == heard { batch.push((key, record)) } else { outdated.push(key) }
+            }
             batch.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
             queue.writing = Arc::new(batch);
             (Arc::clone(&queue.space), Arc::clone(&queue.writing), queue.now)
@@ -283,6 +290,10 @@ impl Shared {
         if result.is_err() {
             self.remove(&space, keys().filter(|key| self.dooms.of(key).is_some()));
         }
+        if heard.is_none() || self.stale.heard() != heard {
+            outdated.extend(keys().map(<[u8]>::to_vec));
+        }
+        outdated.iter().for_each(|key| self.take_back(&space, key));
         result
     }
 
@@ -312,6 +323,15 @@ impl Shared {
                 return;
             }
             self.dooms.lift(key, before);
+        }
+    }
+
+    /// As [`Store::take_back`](crate::store::Store::take_back).
+    fn take_back(&self, space: &Space, key: &[u8]) {
+        let before = self.dooms.before();
+        match unpanicked(BACKEND, || self.backend.remove(space, key)) {
+            Ok(_) => self.dooms.lift(key, before),
+            Err(_) => self.dooms.doom(key),
         }
     }
 

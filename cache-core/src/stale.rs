@@ -12,6 +12,8 @@ pub(crate) struct Stale {
     /// How many of them the memory tier has been dropped for. Until then every caller drops it, so that nobody reads
     /// what another is about to drop.
     heeded: AtomicU64,
+    /// How often news was heeded.
+    heeds: AtomicU64,
     /// What tells without a call.
     word: OnceLock<Word>,
     /// Held to raise the word and count that as heeded: of two threads at once neither is news to the other.
@@ -46,7 +48,15 @@ impl Stale {
     /// Who comes late with old news undoes what another has heeded, and memory is dropped once more. To take the
     /// larger number instead would trust a word that lies in a file: cut, it begins at zero again.
     pub(crate) fn heed(&self, news: u64) {
+        // Before that: who finds no news finds this.
+        self.heeds.fetch_add(1, Release);
         self.heeded.store(news, Release);
+    }
+
+    /// A number that changes with everything that others remove; none while some of that is not heeded. What was made
+    /// before it has changed may be what they have removed.
+    pub(crate) fn heard(&self) -> Option<u64> {
+        if self.news().is_some() { None } else { Some(self.heeds.load(Acquire)) }
     }
 
     /// To be held while this cache removes from the backend. Whether that fails or not, others may keep a copy.

@@ -78,6 +78,9 @@ impl<K: Key, V: Value> Storing<K, V> {
         };
         let Some(record) = self.record.take() else { return Ok(()) };
         let put = store.put_async(native, &self.key, &record, self.now).await;
+        if let Some(posted) = self.posted.as_ref().filter(|_| store.news().is_some()) {
+            posted.flights.outdate_all();
+        }
         self.posted = self.posted.take().and_then(Posted::settle);
         if self.posted.is_none() {
             return put;
@@ -94,6 +97,10 @@ impl<K: Key, V: Value> Storing<K, V> {
     }
 
     fn undo_if_invalidated(&mut self) -> Result<()> {
+        // What others have removed while we wrote may be what we have written.
+        if let Some(posted) = self.posted.as_ref().filter(|_| self.store.news().is_some()) {
+            posted.flights.outdate_all();
+        }
         let Some(invalidated) = self.posted.take().and_then(Posted::settle) else { return Ok(()) };
         let removed = match invalidated.flights.is_outdated(invalidated.hash, invalidated.ticket) {
             true => self.store.take_back(&self.key),

@@ -122,12 +122,12 @@ impl Backend for Shared {
 
     fn remove(&self, space: &Space, key: &[u8]) -> Result<bool> {
         let now = now();
-        self.handle.region(now)?.remove(space, key, now)
+        self.handle.region_for_sure(now)?.remove(space, key, now)
     }
 
     fn clear(&self, space: &Space) -> Result<()> {
         let now = now();
-        self.handle.region(now)?.clear(space, now);
+        self.handle.region_for_sure(now)?.clear(space, now);
         Ok(())
     }
 

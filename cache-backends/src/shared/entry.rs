@@ -20,13 +20,16 @@ pub(super) const HEAD: usize = 3;
 /// Keys up to this many bytes are kept as they are; of longer ones the digest, and the key within the value.
 pub(super) const LONGEST_KEY: usize = 4096;
 
-const LENGTH_BITS: u32 = 20;
-const LENGTH: u64 = (1 << LENGTH_BITS) - 1;
-const SPACE_AT: u32 = 2 * LENGTH_BITS;
-const MANIFEST: u64 = 1 << 48;
-const DIGEST: u64 = 1 << 49;
+// Keys are up to 4 KiB long, values up to 128 KiB.
+const KEY: u64 = (1 << VALUE_AT) - 1;
+const VALUE_AT: u32 = 13;
+const VALUE: u64 = (1 << (SPACE_AT - VALUE_AT)) - 1;
+const SPACE_AT: u32 = 31;
+const SPACE: u64 = 0x7f;
+const MANIFEST: u64 = 1 << 38;
+const DIGEST: u64 = 1 << 39;
 /// Where the epoch begins, here as in the table of spaces: it is what is left of the word.
-pub(super) const EPOCH_AT: u32 = 50;
+pub(super) const EPOCH_AT: u32 = 40;
 
 /// The second word of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +50,7 @@ pub(super) struct Lens {
 
 impl Lens {
     /// What of the word is the same for all entries of one key: all but the value's length and whether it is a manifest.
-    pub(super) const OF_KEY: u64 = !(LENGTH << LENGTH_BITS | MANIFEST);
+    pub(super) const OF_KEY: u64 = !(VALUE << VALUE_AT | MANIFEST);
 
     /// The same, in whatever epoch.
     pub(super) const OF_KEY_EVER: u64 = Lens::OF_KEY & (u64::MAX >> (64 - EPOCH_AT));
@@ -55,22 +58,22 @@ impl Lens {
     /// Bytes of the value.
     #[inline(always)]
     pub(super) fn value_of(word: u64) -> usize {
-        (word >> LENGTH_BITS & LENGTH) as usize
+        (word >> VALUE_AT & VALUE) as usize
     }
 
     #[inline(always)]
     pub(super) fn pack(self) -> u64 {
         let flags = u64::from(self.manifest) * MANIFEST + u64::from(self.digest) * DIGEST;
-        let lengths = self.key as u64 | (self.value as u64) << LENGTH_BITS;
+        let lengths = self.key as u64 | (self.value as u64) << VALUE_AT;
         lengths | (self.space as u64) << SPACE_AT | flags | self.epoch
     }
 
     #[inline(always)]
     pub(super) fn unpack(word: u64) -> Lens {
         Lens {
-            key: (word & LENGTH) as usize,
-            value: (word >> LENGTH_BITS & LENGTH) as usize,
-            space: (word >> SPACE_AT & 0xff) as usize,
+            key: (word & KEY) as usize,
+            value: (word >> VALUE_AT & VALUE) as usize,
+            space: (word >> SPACE_AT & SPACE) as usize,
             manifest: word & MANIFEST != 0,
             digest: word & DIGEST != 0,
             epoch: word & !(u64::MAX >> (64 - EPOCH_AT)),

@@ -78,7 +78,8 @@ fn find(path: &Path) -> Result<Found> {
     let shape = if read.is_ok() && known { shape(&header[2..CHECKSUM]) } else { None };
     let Some(layout) = shape.filter(|layout| found.len() == layout.words as u64 * 8) else {
         // Replaced, unless it is something that somebody may want to keep.
-        let ours = [header[0], header[AGAIN]].contains(&MAGIC) || bytes.iter().all(|byte| *byte == 0);
+        let is_start = found.len() < 8 && MAGIC.to_ne_bytes().starts_with(&bytes[..found.len() as usize]);
+        let ours = is_start || [header[0], header[AGAIN]].contains(&MAGIC) || bytes.iter().all(|byte| *byte == 0);
         let stranger = || refused(path, "is a file of something else, remove it or name another path");
         return if ours { Ok(Found::Nothing) } else { Err(stranger()) };
     };

@@ -71,6 +71,12 @@ impl Handle {
         &self.place
     }
 
+    /// The region of now, looked for whenever that was done last: what is removed must be gone from where others look.
+    pub(super) fn region_for_sure(&self, now: Timestamp) -> Result<&Region> {
+        self.checked.store(0, Relaxed);
+        self.region(now)
+    }
+
     /// The region of now.
     #[inline]
     pub(super) fn region(&self, now: Timestamp) -> Result<&Region> {
@@ -134,6 +140,9 @@ impl Handle {
         match file::open(&self.place, self.layout, Duration::ZERO) {
             Ok(map) => self.push(map),
             Err(error) => return self.lose(&error),
+        }
+        if let Some(current) = current {
+            current.map().give_up();
         }
         let told: Vec<_> =
             watchers.iter().filter_map(|watcher| Some((watcher.space.clone(), watcher.told.upgrade()?))).collect();

@@ -51,6 +51,11 @@ impl<'m> Index<'m> {
         (bucket << 4 | at) as Slot + 1
     }
 
+    /// How many there are.
+    pub(super) fn slots(&self) -> u32 {
+        (self.map.layout.buckets * SLOTS) as u32
+    }
+
     /// Whether a number that was read from the map is a slot.
     pub(super) fn has(&self, slot: Slot) -> bool {
         slot != 0 && parts(slot).0 < self.map.layout.buckets && parts(slot).1 < SLOTS

@@ -97,7 +97,7 @@ impl Layout {
             && (2..=1 << 20).contains(&buckets)
             && (3..=4096).contains(&segments)
             && segment.is_power_of_two()
-            && (64..=1 << 16).contains(&segment)
+            && (64..=1 << 15).contains(&segment)
             && segments * segment / UNIT <= 1 << PLACE_BITS;
         if !sane {
             return None;

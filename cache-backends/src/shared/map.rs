@@ -11,6 +11,7 @@ use crate::sync::{AtomicU32, AtomicU64};
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
 use std::ptr::{self, NonNull};
 use std::slice;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -100,6 +101,14 @@ impl Map {
         }
         #[cfg(not(target_arch = "x86_64"))]
         let _ = at;
+    }
+
+    /// Another file has taken the place of this one. If it has no name left nobody will find it: its room is given back,
+    /// though a mapping of it may stay, and whoever still reads there finds nothing.
+    pub(super) fn give_up(&self) {
+        if self.file.metadata().is_ok_and(|found| found.nlink() == 0) {
+            sys::empty(self.file.as_raw_fd(), self.layout.words * 8);
+        }
     }
 
     /// Whether the file was found shorter than the map: then what is read is zeros, and what is written is lost.

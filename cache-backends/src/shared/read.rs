@@ -51,6 +51,10 @@ pub(super) struct Copied {
 #[inline(always)]
 pub(super) fn locate(map: &Map, (stripe, data): (usize, usize), pointer: Pointer) -> Option<Located<'_>> {
     let layout = &map.layout;
+    // Cleared since it was found: what lies at the place zero is somebody else's.
+    if pointer == 0 && !planted("a free slot followed") {
+        return None;
+    }
     let word = place(pointer) * UNIT;
     let (segment, offset) = (word >> layout.segment_bits, word & (layout.segment - 1));
     if segment >= layout.segments {

@@ -14,10 +14,13 @@ use super::spaces::{self, Bounds, Former, Space, Spaces};
 use super::stripe::{Sound, Stripe, Total};
 use super::write::{New, Put};
 use memolith_core::{Claim, Error, ErrorKind, Record, Result, Timestamp};
+use parking_lot::Mutex;
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
+use std::sync::atomic::Ordering::Acquire;
+use std::time::{Duration, Instant};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// An open region.
@@ -25,17 +28,21 @@ use xxhash_rust::xxh3::xxh3_64;
 pub(super) struct Region {
     pub(super) ground: Arc<Ground>,
     spaces: Spaces,
+    /// Spaces that were renounced because the lock of a stripe was not to be had: in which turn, and their epoch then.
+    gone: Mutex<HashMap<(usize, usize), (u32, u64)>>,
 }
 
 /// Bytes of a copy that is kept for the next call.
 const KEPT: usize = 1 << 16;
+/// How long a lock is waited for to do what can be left undone.
+const BRIEFLY: Duration = Duration::from_millis(1);
 /// How often a put follows a space that moves.
 const MOVES: usize = 4;
 
 impl Region {
     pub(super) fn new(map: Map) -> Self {
         let session = Session::new(&map);
-        Region { ground: Arc::new(Ground { session, map }), spaces: Spaces::new() }
+        Region { ground: Arc::new(Ground { session, map }), spaces: Spaces::new(), gone: Mutex::default() }
     }
 
     #[inline(always)]
@@ -76,7 +83,8 @@ impl Region {
             && spaces::bounds(self.map(), found.row) == bounds
         {
             spaces::touch(self.map(), &found, now);
-            return Ok(found);
+            // Whoever has given them may not have come to the end.
+            return self.shrink(&found, bounds, now).map(|()| found);
         }
         // Nothing is repaired after a dead owner: a row that was being given away is free, bounds are compared anew.
         let guard = lock(&self.ground.session, self.map(), SPACES_LOCK, PATIENCE).map_err(|_| self.busy())?;
@@ -101,16 +109,25 @@ impl Region {
             self.sweep(row, now);
             return Ok(opened);
         };
-        let counts_otherwise = before.policy != bounds.policy;
-        for stripe in opened.stripes(layout.stripes) {
-            self.locked(stripe, now, |stripe| {
-                if counts_otherwise {
-                    stripe.renew_scores(row)?;
-                }
-                stripe.make_room(&opened, bounds, (0, 0))
-            })?;
+        if before.policy != bounds.policy {
+            for stripe in opened.stripes(layout.stripes) {
+                self.locked(stripe, now, |stripe| stripe.renew_scores(row))?;
+            }
         }
-        Ok(opened)
+        self.shrink(&opened, bounds, now).map(|()| opened)
+    }
+
+    /// Evicts what is beyond the bounds of `space`, where there is anything.
+    fn shrink(&self, space: &Space, bounds: Bounds, now: Timestamp) -> Result<()> {
+        let stripes = self.map().layout.stripes;
+        for stripe in space.stripes(stripes) {
+            let book = super::stripe::book(self.map(), stripe, space.row);
+            let (entries, bytes) = bounds.shares(space, (stripe, stripes));
+            if u64::from(book.entries) > entries || book.bytes > bytes {
+                self.locked(stripe, now, |stripe| stripe.make_room(space, bounds, (0, 0)))?;
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn get(&self, space: &memolith_core::Space, key: &[u8], now: Timestamp) -> Option<Record> {
@@ -254,11 +271,31 @@ impl Region {
             let lives = stripe.find(&name).is_some_and(|(_, found)| stripe.expires(&found) > now);
             Ok(stripe.take(&name)? && lives)
         });
-        Ok(removed.unwrap_or_else(|_| {
-            // What is invalidated must not be served, even while a stopped process holds the lock: then all goes.
-            self.renounce(&space, now);
-            true
-        }))
+        // Who cannot write at all says so; whoever else cannot get the lock has another way.
+        match removed {
+            Err(error) if self.ground.session.me(self.map()).is_none() => Err(error),
+            Err(_) => {
+                self.remove_with_all(&space, name.stripe, now);
+                Ok(true)
+            }
+            removed => removed,
+        }
+    }
+
+    /// What is invalidated must not be served, even while a stopped process holds the lock of its stripe: then all goes.
+    /// Once for each turn of the lock, since nothing can come to the stripe until the next: epochs are many, not endless.
+    fn remove_with_all(&self, space: &Space, stripe: usize, now: Timestamp) {
+        let turn = || self.map().half(self.map().layout.stripe(stripe) * 2 + 1).load(Acquire);
+        let place = (space.row, stripe);
+        let before = turn();
+        let Some(mut gone) = self.gone.try_lock_for(PATIENCE) else { return self.renounce(space, now) };
+        if gone.get(&place) == Some(&(before, spaces::epoch(self.map(), space.row))) {
+            return;
+        }
+        spaces::renounce(self.map(), space.row);
+        gone.insert(place, (before, spaces::epoch(self.map(), space.row)));
+        drop(gone);
+        self.sweep(space.row, now);
     }
 
     pub(super) fn clear(&self, space: &memolith_core::Space, now: Timestamp) {
@@ -279,9 +316,14 @@ impl Region {
 
     /// Removes what is left of former epochs of the space in `row`, where that can be done now.
     fn sweep(&self, row: usize, now: Timestamp) {
+        let start = Instant::now();
         for stripe in 0..self.map().layout.stripes {
-            // Elsewhere it is evicted in its time.
-            let _ = self.locked(stripe, now, |stripe| stripe.sweep(row));
+            // However many locks others stand on. Elsewhere it is evicted in its time.
+            let patience = PATIENCE.saturating_sub(start.elapsed());
+            let book = super::stripe::book(self.map(), stripe, row);
+            if book.entries > 0 {
+                let _ = self.locked_within((stripe, patience), now, |stripe| stripe.sweep(row));
+            }
         }
     }
 
@@ -294,8 +336,17 @@ impl Region {
     /// Runs `work` under the lock of a stripe, whose books are written again before if their last owner died, and after if
     /// they turn out not to fit together.
     pub(super) fn locked<T>(&self, stripe: usize, now: Timestamp, work: impl Fn(&Stripe<'_>) -> Sound<T>) -> Result<T> {
+        self.locked_within((stripe, PATIENCE), now, work)
+    }
+
+    fn locked_within<T>(
+        &self,
+        (stripe, patience): (usize, Duration),
+        now: Timestamp,
+        work: impl Fn(&Stripe<'_>) -> Sound<T>,
+    ) -> Result<T> {
         let orphans = RefCell::default();
-        let guard = lock(&self.ground.session, self.map(), self.map().layout.stripe(stripe), PATIENCE)
+        let guard = lock(&self.ground.session, self.map(), self.map().layout.stripe(stripe), patience)
             .map_err(|_| self.busy())?;
         if self.map().is_cut() {
             return Err(Error::new(ErrorKind::Unavailable, "the file of the shared region was cut short, delete it"));
@@ -343,7 +394,7 @@ impl Region {
             let (pieces, numbers) = orphan.pieces(&self.map().layout);
             for number in numbers {
                 let name = Name::new(&self.map().layout, &pieces, &number);
-                let _ = self.locked(name.stripe, now, |stripe| stripe.take(&name));
+                let _ = self.locked_within((name.stripe, BRIEFLY), now, |stripe| stripe.take(&name));
             }
         }
     }

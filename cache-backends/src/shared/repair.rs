@@ -21,15 +21,17 @@ impl Stripe<'_> {
     /// Births from one on: damaged ones may be huge, and only their order matters.
     fn renumber_segments(&self) {
         let segments = 0..self.layout().segments;
-        let mut used: Vec<usize> = segments.clone().filter(|segment| !self.is_free(*segment)).collect();
-        used.sort_unstable_by_key(|segment| (self.birth(*segment), *segment));
+        let used = segments.clone().filter(|segment| !self.is_free(*segment));
+        // Each is read once: a process that writes what it must not would make the order of a sort change under it.
+        let mut used: Vec<(u64, usize)> = used.map(|segment| (self.birth(segment), segment)).collect();
+        used.sort_unstable();
         segments.for_each(|segment| self.set_live(segment, 0));
-        for (birth, segment) in (1..).zip(&used) {
+        for (birth, (_, segment)) in (1..).zip(&used) {
             self.set_birth(*segment, birth);
             self.set_tail(*segment, self.tail(*segment));
         }
         self.set_total(Total::Births, used.len() as u64);
-        self.set_total(Total::Active, used.last().map_or(u64::MAX, |segment| *segment as u64));
+        self.set_total(Total::Active, used.last().map_or(u64::MAX, |(_, segment)| *segment as u64));
     }
 
     /// The entries that can be, in the order in which they were written. The slots of all others are cleared.

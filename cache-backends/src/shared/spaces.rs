@@ -240,7 +240,7 @@ pub(super) fn is_current(map: &Map, space: &Space) -> bool {
 }
 
 /// From now on no entry that the space has had is found: whatever cannot be removed at once is gone all the same.
-/// After 16,384 times an entry that was never removed would be back, which takes a writer that is stopped for as long.
+/// After 16 million times an entry that was never removed would be back: see [`Region::remove`](super::region).
 pub(super) fn renounce(map: &Map, row: usize) {
     step();
     map.word(map.layout.space(row) + STATE).fetch_add(EPOCH, AcqRel);

@@ -55,6 +55,14 @@ pub(super) fn allocate(fd: RawFd, start: usize, length: usize) -> io::Result<()>
     Err(io::ErrorKind::Interrupted.into())
 }
 
+/// Gives the room of a file back; what is mapped of it reads as zeros. It keeps its length.
+pub(super) fn empty(fd: RawFd, length: usize) {
+    let Ok(length) = libc::off_t::try_from(length) else { return };
+    let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
+    // SAFETY: it takes integers; a descriptor that is not open is an error, and so is a system that cannot do it.
+    unsafe { libc::fallocate(fd, mode, 0, length) };
+}
+
 /// Closes a descriptor, also in a handler.
 pub(super) fn close(fd: RawFd) {
     // SAFETY: the callers own the descriptor, and have forgotten it before they call.

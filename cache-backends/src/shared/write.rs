@@ -186,7 +186,7 @@ impl Stripe<'_> {
     pub(super) fn renew_scores(&self, row: usize) -> Sound<()> {
         let bounds = spaces::bounds(self.map, row);
         let mut slot = self.book(row).head;
-        for _ in 0..self.book(row).entries {
+        for _ in 0..self.book(row).entries.min(self.index.slots()) {
             if slot == 0 {
                 break;
             }

@@ -203,6 +203,47 @@ fn threads_read_and_write_side_by_side() {
 }
 
 #[test]
+fn what_was_removed_is_not_served() {
+    let dir = Dir::new("removed");
+    let region = dir.region(4);
+    open(&region, &shared_space());
+    let removed = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for version in 1..60_000_u64 {
+                let record = record(version.to_le_bytes());
+                while region.put(&shared_space(), b"key", &record, at(0)).is_err() {}
+                assert!(region.remove(&shared_space(), b"key").is_ok());
+                removed.store(version, SeqCst);
+            }
+            removed.store(u64::MAX, SeqCst);
+        });
+        loop {
+            let before = removed.load(SeqCst);
+            if before == u64::MAX {
+                break;
+            }
+            if let Some(found) = region.get(&shared_space(), b"key", at(0)).unwrap() {
+                let found = u64::from_le_bytes(found.value.try_into().unwrap());
+                assert!(found > before, "version {found} is served, and {before} was removed before it was asked for");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_removal_never_misses_a_file_that_was_replaced() {
+    let dir = Dir::new("replaced");
+    let region = dir.region(4);
+    open(&region, &shared_space());
+    assert!(region.get(&shared_space(), b"key", now()).unwrap().is_none(), "it was looked for just now");
+    std::fs::remove_file(dir.file()).unwrap();
+    dir.copy_of_a_region_with(&shared_space(), b"key");
+    assert!(region.remove(&shared_space(), b"key").unwrap());
+    assert!(region.get(&shared_space(), b"key", now()).unwrap().is_none());
+}
+
+#[test]
 fn a_place_that_cannot_be_is_refused_with_a_word_what_to_do() {
     for (place, word) in
         [("a\0b", "name"), ("..", "name"), (".hidden", "name"), ("/", "name"), ("/dev/null/x", "directory")]

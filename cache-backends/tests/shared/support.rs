@@ -23,6 +23,15 @@ impl Dir {
         Shared::sized(self.file(), mib << 20).unwrap()
     }
 
+    /// Has a region in the place of this one, with one entry, that another process could have made.
+    pub(crate) fn copy_of_a_region_with(&self, space: &Space, key: &[u8]) {
+        let other = Dir::new("other");
+        let region = other.region(4);
+        open(&region, space);
+        region.put(space, key, &record(*b"value"), at(0)).unwrap();
+        std::fs::rename(other.file(), self.file()).unwrap();
+    }
+
     pub(crate) fn file(&self) -> PathBuf {
         self.0.join("region")
     }

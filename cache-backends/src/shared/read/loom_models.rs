@@ -207,6 +207,27 @@ fn a_writer_that_comes_after_a_dead_one_writes_into_what_that_one_has_emptied() 
 }
 
 #[test]
+fn a_slot_that_is_cleared_meanwhile_leads_nowhere() {
+    plant("no checksum");
+    check(
+        || {
+            let shared = Shared::new();
+            // At the place zero, where a free slot would lead.
+            shared.put(KEY, OLD);
+            assert!(shared.take(KEY));
+            shared.put(KEY, NEW);
+            let reading = Arc::clone(&shared);
+            let reading = thread::spawn(move || reading.get());
+            assert!(shared.take(KEY));
+            let found = reading.join().expect("a panic ends the model");
+            assert!([None, Some(NEW)].contains(&found), "{found:?}");
+            assert_eq!(shared.get(), None);
+        },
+        &["a free slot followed"],
+    );
+}
+
+#[test]
 fn a_value_that_is_replaced_is_always_found_and_never_comes_back() {
     plant("no checksum");
     check(
