@@ -4,7 +4,7 @@ use crate::backend::{Backend, Claim, Record, Space};
 use crate::dooms::Dooms;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fault::{BACKEND, Report, unpanicked};
-use crate::stale::Stale;
+use crate::stale::{Mark, Stale};
 use crate::time::Timestamp;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::cell::RefCell;
@@ -80,8 +80,8 @@ struct Queue {
 /// A record, and the claim that ends when it is written: not under the lock of the queue, for it is a backend's code.
 struct Waiting {
     record: Record,
-    /// What had been heard of others when it came: see [`Stale::heard`].
-    heard: Option<u64>,
+    /// What others had removed when it came.
+    mark: Mark,
     claim: Option<Claim>,
 }
 
@@ -129,9 +129,9 @@ impl Behind {
     /// What is queued or being written for `key`.
     pub(crate) fn get(&self, key: &[u8]) -> Option<Record> {
         // What others have removed may be this.
-        let heard = self.0.stale.heard()?;
+        let mark = self.0.stale.mark();
         let queue = self.0.queue.lock();
-        let current = |waiting: &&Waiting| waiting.heard == Some(heard);
+        let current = |waiting: &&Waiting| waiting.mark == mark;
         let waiting = queue.waiting.get(key).filter(current).map(|waiting| &waiting.record);
         let writing = || queue.writing.binary_search_by(|(written, _)| written.as_slice().cmp(key)).ok();
         waiting.or_else(|| writing().map(|at| &queue.writing[at].1)).cloned()
@@ -150,7 +150,7 @@ impl Behind {
         }
         let was_full = queue.is_full();
         _replaced = queue.take(key);
-        queue.waiting.insert(key.to_vec(), Waiting { record, heard: shared.stale.heard(), claim: claim.take() });
+        queue.waiting.insert(key.to_vec(), Waiting { record, mark: shared.stale.mark(), claim: claim.take() });
         queue.bytes += size;
         queue.now = now;
         if queue.running {
@@ -252,17 +252,17 @@ impl Shared {
     fn drain(&self, _batch: MutexGuard<'_, ()>) -> Result<()> {
         // They end with this call, whatever becomes of the batch.
         let mut claims = Vec::new();
-        let (heard, mut outdated) = (self.stale.heard(), Vec::new());
+        let (mark, mut outdated) = (self.stale.mark(), Vec::new());
         let (space, batch, now) = {
             let mut queue = self.queue.lock();
             if queue.waiting.is_empty() {
                 return Ok(());
             }
             let mut batch = Vec::new();
-            for (key, Waiting { record, heard: then, claim }) in queue.take_all() {
+            for (key, Waiting { record, mark: then, claim }) in queue.take_all() {
                 claims.extend(claim);
                 // What others have removed since may be this. It is not written, and what it was to replace goes.
-                if heard.is_some() && then == heard { batch.push((key, record)) } else { outdated.push(key) }
+                if then == mark { batch.push((key, record)) } else { outdated.push(key) }
             }
             batch.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
             queue.writing = Arc::new(batch);
@@ -291,7 +291,7 @@ impl Shared {
         if result.is_err() {
             self.remove(&space, keys().filter(|key| self.dooms.of(key).is_some()));
         }
-        if heard.is_none() || self.stale.heard() != heard {
+        if self.stale.mark() != mark {
             outdated.extend(keys().map(<[u8]>::to_vec));
         }
         outdated.iter().for_each(|key| self.take_back(&space, key));

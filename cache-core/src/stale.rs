@@ -28,6 +28,13 @@ struct Word {
     next: OnceLock<Box<Word>>,
 }
 
+/// What others had removed at some moment: see [`Stale::mark`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    heeds: u64,
+    unheeded: u64,
+}
+
 /// Raises the word at its end, however that comes.
 #[derive(Debug, Default)]
 #[must_use = "the word is raised when it is dropped"]
@@ -53,10 +60,12 @@ impl Stale {
         self.heeded.store(news, Release);
     }
 
-    /// A number that changes with everything that others remove; none while some of that is not heeded. What was made
-    /// before it has changed may be what they have removed.
-    pub(crate) fn heard(&self) -> Option<u64> {
-        if self.news().is_some() { None } else { Some(self.heeds.load(Acquire)) }
+    /// What changes with everything that others remove, and not with what this cache does. What was made before it has
+    /// changed may be what they have removed.
+    pub(crate) fn mark(&self) -> Mark {
+        // Heeded first: what is told meanwhile is a change more.
+        let (heeds, heeded) = (self.heeds.load(Acquire), self.heeded.load(Acquire));
+        Mark { heeds, unheeded: self.count().wrapping_sub(heeded) }
     }
 
     /// To be held while this cache removes from the backend. Whether that fails or not, others may keep a copy.

@@ -6,7 +6,7 @@ use crate::dooms::{Before, Doom, Dooms};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fault::{BACKEND, Report, panicked, unpanicked, unpanicked_async};
 use crate::offload::{offload, offload_wait};
-use crate::stale::{Removal, Stale};
+use crate::stale::{Mark, Removal, Stale};
 use crate::time::Timestamp;
 use parking_lot::RwLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -63,6 +63,11 @@ impl Store {
     #[inline]
     pub(crate) fn news(&self) -> Option<u64> {
         self.stale.news()
+    }
+
+    /// What others have removed, as a mark that changes with it.
+    pub(crate) fn mark(&self) -> Mark {
+        self.stale.mark()
     }
 
     /// The memory tier was dropped because of `news`.

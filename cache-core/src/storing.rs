@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::flights::Flights;
 use crate::key::{Key, Value};
 use crate::offload::offload;
+use crate::stale::Mark;
 use crate::store::Store;
 use crate::time::Timestamp;
 use crate::waits::Ticket;
@@ -42,11 +43,14 @@ pub(crate) struct Storing<K: Key, V: Value> {
     /// None once the write has begun.
     record: Option<Record>,
     now: Timestamp,
+    /// What others had removed when the value was there.
+    mark: Mark,
 }
 
 impl<K: Key, V: Value> Storing<K, V> {
     pub(crate) fn new(posted: Posted<K, V>, store: Arc<Store>, key: Vec<u8>, record: Record, now: Timestamp) -> Self {
-        Storing { posted: Some(posted), store, key, record: Some(record), now }
+        let mark = store.mark();
+        Storing { posted: Some(posted), store, key, record: Some(record), now, mark }
     }
 
     /// Writes on this thread.
@@ -78,9 +82,7 @@ impl<K: Key, V: Value> Storing<K, V> {
         };
         let Some(record) = self.record.take() else { return Ok(()) };
         let put = store.put_async(native, &self.key, &record, self.now).await;
-        if let Some(posted) = self.posted.as_ref().filter(|_| store.news().is_some()) {
-            posted.flights.outdate_all();
-        }
+        self.outdate_if_others_removed();
         self.posted = self.posted.take().and_then(Posted::settle);
         if self.posted.is_none() {
             return put;
@@ -96,11 +98,15 @@ impl<K: Key, V: Value> Storing<K, V> {
         self.store.put(&self.key, (record, &mut posted.claim), self.now)
     }
 
-    fn undo_if_invalidated(&mut self) -> Result<()> {
-        // What others have removed while we wrote may be what we have written.
-        if let Some(posted) = self.posted.as_ref().filter(|_| self.store.news().is_some()) {
+    /// What others have removed while we wrote may be what we have written.
+    fn outdate_if_others_removed(&self) {
+        if let Some(posted) = self.posted.as_ref().filter(|_| self.store.mark() != self.mark) {
             posted.flights.outdate_all();
         }
+    }
+
+    fn undo_if_invalidated(&mut self) -> Result<()> {
+        self.outdate_if_others_removed();
         let Some(invalidated) = self.posted.take().and_then(Posted::settle) else { return Ok(()) };
         let removed = match invalidated.flights.is_outdated(invalidated.hash, invalidated.ticket) {
             true => self.store.take_back(&self.key),
