@@ -354,3 +354,41 @@ fn child(notes: &OsStr) {
     });
     wait.recv().unwrap();
 }
+
+/// What another process removes may be what is queued, or is being written.
+#[test]
+fn what_others_remove_is_not_written_afterwards() {
+    within(20, || {
+        let fake = Fake::new();
+        let cache = behind(&fake);
+        let dam = dam(&fake);
+        cache.insert(1, 1);
+        until(|| fake.puts.load(Relaxed) > 0);
+        cache.insert(2, 2);
+        fake.invalidated();
+        drop(dam);
+        cache.flush().unwrap();
+        assert_eq!((fake.held(), cache.get(&1), cache.get(&2)), (0, None, None));
+        cache.insert(2, 3);
+        cache.flush().unwrap();
+        assert_eq!((fake.held(), cache.get(&2)), (1, Some(3)), "what comes after the news is written");
+    });
+}
+
+/// The same without a queue.
+#[test]
+fn what_others_remove_while_it_is_written_is_taken_back() {
+    let fake = Fake::new();
+    let cache: Cache<u64, u64> = Cache::builder().backend(Arc::clone(&fake), "f", Postcard).memory(0).build();
+    let told = Arc::downgrade(&fake);
+    fake.at(move |moment| {
+        if moment == Moment::Put {
+            told.upgrade().unwrap().invalidated();
+        }
+    });
+    assert_eq!(cache.get_or_insert_with(&1, || 7), 7);
+    assert_eq!(fake.held(), 0);
+    fake.at(|_| {});
+    assert_eq!(cache.get_or_insert_with(&1, || 8), 8);
+    assert_eq!((fake.held(), cache.get(&1)), (1, Some(8)));
+}
