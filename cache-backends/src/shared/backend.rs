@@ -29,7 +29,8 @@ const MAX_BYTES: u64 = 64 << 20;
 ///
 /// The file is readable by its owner alone, and takes room as entries come. Its size is set by whoever makes it first;
 /// `maxsize` and policy of a function by whoever opens it last. It may be deleted at any time: who uses it notices within
-/// 50 ms, a cache that is answered from its memory alone with its next miss. Another version of the library may lay it out in another way, and then makes a new one.
+/// 50 ms, a cache that is answered from its memory alone with its next miss. Another version of the library may lay it out in another way, and then makes a new one, while those who
+/// have the old one open go on with it.
 ///
 /// Under `Lru`, `Mru` and `Lfu` a function of up to 64 entries is evicted exactly, by uses that are 4 ms apart; `Lfu` tells
 /// those of equally many uses apart by 33 s. With more, `Lru` gives who was used a second chance, `Lfu` as many as it was

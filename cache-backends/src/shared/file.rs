@@ -58,6 +58,16 @@ impl Map {
     }
 }
 
+/// Whether a region of another version of the library lies at `path`. Two versions that run side by side would replace
+/// each other's for ever: who has its own open stays there.
+pub(super) fn is_of_another_version(path: &Path) -> bool {
+    let mut bytes = [0; 16];
+    let Ok(Some((file, _))) = place::existing(path) else { return false };
+    let read = file.read_exact_at(&mut bytes, 0);
+    let [magic, version] = [0, 8].map(|at| bytes[at..].first_chunk().map_or(0, |word| u64::from_ne_bytes(*word)));
+    read.is_ok() && magic == MAGIC && version != VERSION
+}
+
 enum Found {
     Region(Map),
     /// Written before the machine was started anew: its pages may have reached the disk in any order.

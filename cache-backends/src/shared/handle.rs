@@ -132,6 +132,9 @@ impl Handle {
         if let Some(current) = current.filter(|current| current.map().is_current(&self.place)) {
             return current.touch(now);
         }
+        if current.is_some() && file::is_of_another_version(&self.place) {
+            return;
+        }
         // Whoever comes second finds it done.
         let Some(watchers) = self.watchers.try_lock() else { return };
         if self.last().map(std::ptr::from_ref) != current.map(std::ptr::from_ref) {

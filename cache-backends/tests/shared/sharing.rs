@@ -244,6 +244,23 @@ fn a_removal_never_misses_a_file_that_was_replaced() {
 }
 
 #[test]
+fn another_version_of_the_library_takes_the_place_and_not_the_region() {
+    let dir = Dir::new("version");
+    let region = dir.region(4);
+    open(&region, &shared_space());
+    region.put(&shared_space(), b"key", &record(*b"value"), now()).unwrap();
+    let other = [b"memolith".to_vec(), 2_u64.to_ne_bytes().to_vec(), vec![0; 4080]].concat();
+    let made = dir.0.join("made");
+    std::fs::write(&made, &other).unwrap();
+    std::fs::set_permissions(&made, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    std::fs::rename(&made, dir.file()).unwrap();
+    // A removal looks at the place.
+    assert!(!region.remove(&shared_space(), b"none").unwrap());
+    assert!(region.get(&shared_space(), b"key", now()).unwrap().is_some(), "who has it open goes on with it");
+    assert_eq!(std::fs::read(dir.file()).unwrap(), other, "and does not replace the other's");
+}
+
+#[test]
 fn a_place_that_cannot_be_is_refused_with_a_word_what_to_do() {
     for (place, word) in
         [("a\0b", "name"), ("..", "name"), (".hidden", "name"), ("/", "name"), ("/dev/null/x", "directory")]
