@@ -8,6 +8,7 @@
 //! while not to merge them costs a computation. A `HashSet` inside a key is a sequence to serde, in the set's own order:
 //! equal sets may have different bytes, which again costs a computation and never serves a wrong value.
 
+pub mod portable;
 mod read;
 #[cfg(test)]
 mod tests;
