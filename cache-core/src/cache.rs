@@ -484,7 +484,7 @@ impl<K: Key, V: Value> Cache<K, V> {
         })
     }
 
-    fn fault(&self, error: &Error) {
+    pub(crate) fn fault(&self, error: &Error) {
         self.counts.errors.fetch_add(1, Relaxed);
         (self.settings.report)(error);
     }

@@ -84,6 +84,11 @@ pub fn look_near<K: Key, V: Value, Q: KeyRef<K> + ?Sized>(cache: &Cache<K, V>, h
     cache.find_again(hash, key).or_else(|| cache.find_near(hash, key))
 }
 
+/// Counts and reports a fault that the caller has met with a value of the cache.
+pub fn fault<K: Key, V: Value>(cache: &Cache<K, V>, error: &crate::Error) {
+    cache.fault(error);
+}
+
 /// The value that a fallible function keeps.
 pub type OkOf<T> = <T as Fallible>::Ok;
 
