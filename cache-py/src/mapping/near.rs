@@ -2,7 +2,7 @@
 
 use super::Extra;
 use super::table::Table;
-use crate::awaiting::Flights;
+use crate::awaiting::{Flights, Miss};
 use crate::call::Call;
 use crate::memory::Memory;
 use crate::options::Options;
@@ -49,8 +49,8 @@ unsafe impl Send for Near {}
 unsafe impl Sync for Near {}
 
 impl Near {
-    pub(crate) fn new(maxsize: Option<usize>, options: &Options) -> Self {
-        let flights = options.single_flight.unwrap_or(true).then(|| Flights::new(false));
+    pub(crate) fn new(py: Python<'_>, maxsize: Option<usize>, options: &Options) -> Self {
+        let flights = options.single_flight.unwrap_or(true).then(|| Flights::new(py, false));
         Near { memory: UnsafeCell::new(Memory::new(maxsize, false, options)), flights, ttl: options.ttl }
     }
 
@@ -67,11 +67,13 @@ impl Near {
 
     pub(crate) fn set(&self, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>, extra: Extra) -> PyResult<()> {
         let ttl = extra.ttl;
-        let kept = self.labelled(value, extra)?;
+        let kept = labelled(value, extra, self.ttl)?;
+        self.forget(key)?;
         self.insert(key, &kept, ttl)
     }
 
     pub(crate) fn remove(&self, key: &Bound<'_, PyAny>) -> PyResult<bool> {
+        self.forget(key)?;
         // SAFETY: as in `contains`.
         let removed = unsafe { Memory::remove(self.memory.get(), Call::positional(&[key.as_ptr()])) };
         removed.map_err(|()| PyErr::fetch(key.py()))
@@ -105,7 +107,10 @@ impl Near {
         // SAFETY: `owner` holds the memory.
         let kept = unsafe {
             let owner = owner.as_any();
-            flights.call(owner, self.memory.get(), leader.as_any(), Call::positional(&[key.as_ptr()]))
+            let key = [key.as_ptr()];
+            let (call, key) = (Call::positional(&[]), Call::positional(&key));
+            let memory = self.memory.get();
+            flights.call(Miss { owner, memory, function: leader.as_any(), call, key, cache_if: None })
         }?;
         if ttl.is_some() && led.load(Relaxed) {
             self.insert(key, &kept, ttl)?;
@@ -159,7 +164,8 @@ impl Near {
         unsafe { (*self.memory.get()).info() }
     }
 
-    pub(crate) fn clear(&self) {
+    pub(crate) fn clear(&self, py: Python<'_>) {
+        self.flights.iter().for_each(|flights| flights.forget_all(py));
         // SAFETY: as in `contains`.
         unsafe { Memory::clear(self.memory.get()) };
     }
@@ -171,6 +177,9 @@ impl Near {
 
     pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         let mut visited = Ok(());
+        for object in self.flights.iter().flat_map(Flights::objects) {
+            visit.call(object)?;
+        }
         let mut each = |object: *mut PyObject| {
             // SAFETY: a `Py` is a pointer that is not null; this one is borrowed from the table, and not dropped.
             let object = unsafe { &*(&raw const object).cast::<Py<PyAny>>() };
@@ -218,8 +227,10 @@ impl Near {
         entries.into_iter().map(|(key, kept)| (key.into_bound(py), kept.into_bound(py))).collect()
     }
 
-    fn labelled<'py>(&self, value: &Bound<'py, PyAny>, extra: Extra) -> PyResult<Bound<'py, PyAny>> {
-        labelled(value, extra, self.ttl)
+    /// What is computed for the key is for those who wait alone.
+    fn forget(&self, key: &Bound<'_, PyAny>) -> PyResult<()> {
+        let Some(flights) = &self.flights else { return Ok(()) };
+        flights.forget(key.py(), Call::positional(&[key.as_ptr()]))
     }
 }
 

@@ -45,7 +45,7 @@ impl Table {
         let ttl = options.ttl;
         let kind = match options.backend {
             Some(_) => Kind::Backed(Box::new(Backed::new(py, maxsize, &mut options)?)),
-            None => Kind::Near(Near::new(maxsize, &options)),
+            None => Kind::Near(Near::new(py, maxsize, &options)),
         };
         Ok(Table { kind, ttl, is_closed: AtomicBool::new(false) })
     }
@@ -160,7 +160,7 @@ impl Table {
     /// Forgets every entry and every counter.
     fn clear(&self, py: Python<'_>) -> PyResult<()> {
         match self.kind()? {
-            Kind::Near(near) => near.clear(),
+            Kind::Near(near) => near.clear(py),
             Kind::Backed(backed) => backed.clear(py)?,
         }
         Ok(())
@@ -190,7 +190,7 @@ impl Table {
             return Ok(());
         }
         match &self.kind {
-            Kind::Near(near) => near.clear(),
+            Kind::Near(near) => near.clear(py),
             Kind::Backed(backed) => backed.flush(py)?,
         }
         Ok(())
@@ -229,9 +229,9 @@ impl Table {
         }
     }
 
-    fn __clear__(&self) {
+    fn __clear__(&self, py: Python<'_>) {
         if let Kind::Near(near) = &self.kind {
-            near.clear();
+            near.clear(py);
         }
     }
 }
