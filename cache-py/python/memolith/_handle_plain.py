@@ -13,10 +13,6 @@ from uuid import UUID
 
 from ._memolith import _decode, _encode
 
-# `zoneinfo` is imported by those who have a zone of it.
-_Zone = tuple[str, Any]
-
-
 class _Plain:
     """A type that is made of plain parts."""
 
@@ -32,11 +28,8 @@ class _Plain:
         return parts if parts is NotImplemented else _encode(parts)
 
     def decode(self, buffer: Any) -> Any:
-        """The value of these parts. Raises ValueError if there is none."""
-        try:
-            return self._whole(_decode(bytes(buffer)))
-        except (TypeError, OverflowError, ArithmeticError, LookupError) as error:
-            raise ValueError(f"the bytes are no {self.name}, clear the cache") from error
+        """The value of these parts."""
+        return self._whole(_decode(bytes(buffer)))
 
 
 def _zone(zone: dt.tzinfo | None) -> Any:
