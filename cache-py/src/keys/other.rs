@@ -69,7 +69,7 @@ fn is_loose(object: Borrowed<'_, '_, PyAny>) -> PyResult<bool> {
 fn write_known(object: Borrowed<'_, '_, PyAny>, rule: Rule, depth: Depth, out: &mut Vec<u8>) -> PyResult<()> {
     match rule {
         Rule::Int => number::write_int(object, out)?,
-        Rule::Float => number::write_float(number::float(object), out),
+        Rule::Float => grammar::float(out, number::float(object)),
         Rule::Complex => number::write_complex(object, out),
         Rule::Text => text::write(object, out),
         Rule::Bytes => write_bytes(object, out),
