@@ -570,6 +570,11 @@ def test_values_and_names_in_the_order_of_the_signature() -> None:
     assert bound() is None
 
 
+def test_a_static_method_has_the_signature_of_its_function() -> None:
+    method = staticmethod(lambda a, b=1: None)
+    assert call(method, 1) == call(method, 1, 1) == call(method, b=1, a=1) is not None
+
+
 def test_a_wrapper_has_the_signature_of_its_own_code() -> None:
     import functools
 
