@@ -53,11 +53,11 @@ impl<K: DeserializeOwned, V, C: Codec<V>> Format<K, V, C> {
     /// The key that `bytes` are in full.
     fn shown(&self, bytes: &[u8]) -> Option<K>
     where
-        K: 'static,
+        K: 'static + Serialize,
     {
         portable::shown(bytes).or_else(|| match self.keys {
             Keys::Typed(_) => keys::decode(bytes),
-            Keys::Portable => keys::decode(bytes),
+            Keys::Portable => portable::decode(bytes),
         })
     }
 
@@ -90,7 +90,7 @@ where
         }
         match self.keys {
             Keys::Typed(_) => keys::encode(key, self.fidelity, room),
-            Keys::Portable => keys::encode(key, self.fidelity, room),
+            Keys::Portable => portable::encode(key, self.fidelity, room),
         }
     }
 

@@ -4,9 +4,10 @@ use super::{Held, Room, Shelf, Stored};
 use crate::awaiting::Loops;
 use crate::call::Call;
 use crate::errors::exception;
-use crate::keys;
+use crate::keys::{self, Fit};
 use memolith::Lookup;
 use memolith_core::__private::{PortableKey, PortableKeyRef};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyAnyMethods, PyBytes, PyDict};
 use std::sync::Arc;
@@ -20,7 +21,9 @@ impl Stored {
     pub(crate) fn call<'py>(&self, function: &Bound<'py, PyAny>, call: Call<'_>) -> PyResult<Bound<'py, PyAny>> {
         let py = function.py();
         let mut key = Room::take();
-        self.write_key(py, call, &mut key)?;
+        if self.write_key(py, call, &mut key)? == Fit::Mismatch {
+            return call.run(function);
+        }
         let tier = self.tier(py);
         let found = if self.is_single_flight() {
             match tier.lookup(py, &key)? {
@@ -66,8 +69,7 @@ impl Stored {
     /// # Errors
     /// As [`key`](Self::key).
     pub(crate) fn get<'py>(&self, py: Python<'py>, call: Call<'_>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let mut key = Room::take();
-        self.write_key(py, call, &mut key)?;
+        let key = self.room(py, call)?;
         let held = self.tier(py).get(py, &key);
         Ok(held.and_then(|held| self.object(py, &key, held)))
     }
@@ -77,8 +79,7 @@ impl Stored {
     /// # Errors
     /// As [`key`](Self::key), and `CacheError` where the backend could not remove it; this process does not serve it.
     pub(crate) fn invalidate(&self, py: Python<'_>, call: Call<'_>) -> PyResult<bool> {
-        let mut key = Room::take();
-        self.write_key(py, call, &mut key)?;
+        let key = self.room(py, call)?;
         if !self.loops.is_empty(py) {
             self.loops.forget(PyBytes::new(py, &key).as_any())?;
         }
@@ -106,16 +107,28 @@ impl Stored {
     /// # Errors
     /// `TypeError` for arguments without canonical form; what `key=` or the arguments' own code raises.
     pub(crate) fn key(&self, py: Python<'_>, call: Call<'_>) -> PyResult<PortableKey> {
-        let mut key = Room::take();
-        self.write_key(py, call, &mut key)?;
+        let key = self.room(py, call)?;
         Ok(PortableKey::new(key.as_slice()))
     }
 
+    /// The bytes of a call's key; where the arguments do not fit, what a call of the function raises.
+    fn room(&self, py: Python<'_>, call: Call<'_>) -> PyResult<Room> {
+        let mut key = Room::take();
+        match self.write_key(py, call, &mut key)? {
+            Fit::Bound => Ok(key),
+            Fit::Mismatch => {
+                // Its own words, in which it refuses them without running.
+                call.run(self.function.bind(py))?;
+                Err(PyTypeError::new_err("the arguments do not fit the signature of the function"))
+            }
+        }
+    }
+
     #[inline]
-    fn write_key(&self, py: Python<'_>, call: Call<'_>, out: &mut Vec<u8>) -> PyResult<()> {
+    fn write_key(&self, py: Python<'_>, call: Call<'_>, out: &mut Vec<u8>) -> PyResult<Fit> {
         match &self.options.key {
             None => keys::write_call(py, self.binder.as_ref(), call, self.typed, out),
-            Some(key) => keys::write_object(&call.run(key.bind(py))?, self.typed, out),
+            Some(key) => keys::write_object(&call.run(key.bind(py))?, self.typed, out).map(|()| Fit::Bound),
         }
     }
 

@@ -19,7 +19,15 @@ struct Both {
     bytes: Mutex<Bytes>,
     /// How many bytes there were.
     size: usize,
-    tags: Tags,
+    label: Label,
+}
+
+/// What is said of a value that is an entry of a mapping.
+#[derive(Clone, Default)]
+pub(crate) struct Label {
+    /// When it ends, in microseconds since 1970; 0 is never, or not known.
+    pub(crate) ends: u64,
+    pub(crate) tags: Tags,
 }
 
 /// The tags of an entry, of which most have none.
@@ -36,10 +44,10 @@ enum Bytes {
 
 impl Held {
     /// A computed value, with its bytes or the reason why it has none.
-    pub(crate) fn computed(object: Py<PyAny>, encoded: PyResult<Text>, tags: Tags) -> Self {
+    pub(crate) fn computed(object: Py<PyAny>, encoded: PyResult<Text>, label: Label) -> Self {
         let size = encoded.as_ref().map_or(0, |bytes| bytes.len());
         let bytes = encoded.map_or_else(Bytes::Refused, Bytes::Ready);
-        Held(Arc::new(Both { object: OnceLock::from(object), bytes: Mutex::new(bytes), size, tags }))
+        Held(Arc::new(Both { object: OnceLock::from(object), bytes: Mutex::new(bytes), size, label }))
     }
 
     /// A value that goes nowhere but into memory, or to who waits for it.
@@ -48,14 +56,14 @@ impl Held {
             object: OnceLock::from(object),
             bytes: Mutex::new(Bytes::Gone),
             size: 0,
-            tags: Tags::default(),
+            label: Label::default(),
         }))
     }
 
     /// A value that a backend had.
-    pub(crate) fn found(bytes: &[u8], tags: Tags) -> Self {
+    pub(crate) fn found(bytes: &[u8], label: Label) -> Self {
         let ready = Mutex::new(Bytes::Ready(bytes.into()));
-        Held(Arc::new(Both { object: OnceLock::new(), bytes: ready, size: bytes.len(), tags }))
+        Held(Arc::new(Both { object: OnceLock::new(), bytes: ready, size: bytes.len(), label }))
     }
 
     /// The object; made by `decode` from the bytes if nobody did before.
@@ -126,8 +134,8 @@ impl Held {
         self.0.size
     }
 
-    pub(crate) fn tags(&self) -> &[Box<str>] {
-        &self.0.tags
+    pub(crate) fn label(&self) -> &Label {
+        &self.0.label
     }
 
     fn bytes(&self) -> MutexGuard<'_, Bytes> {

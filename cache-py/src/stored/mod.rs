@@ -14,10 +14,9 @@ mod tier;
 mod wire;
 
 pub(crate) use faults::Faults;
-pub(crate) use held::{Held, Tags};
+pub(crate) use held::{Held, Label, Tags};
 pub(crate) use place::Place;
 pub(crate) use room::Room;
-pub(crate) use text::Text;
 pub(crate) use tier::{Plan, Shelf, Tier, place};
 pub(crate) use wire::Content;
 

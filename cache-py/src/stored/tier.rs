@@ -1,7 +1,7 @@
 //! The two tiers of one space: the core's cache, and the codec of its values.
 
 use super::wire::{Content, Wire};
-use super::{Faults, Held, Place, Tags, exit};
+use super::{Faults, Held, Label, Place, exit};
 use crate::options::Options;
 use crate::values;
 use memolith::{Backend, Cache, Error, ErrorKind, Lookup, Result, Writes};
@@ -117,8 +117,8 @@ impl Tier {
             return Held::bare(object);
         }
         let mut bytes = Vec::new();
-        let encoded = self.codec.encode(value, &[self.space.as_bytes(), key], &mut bytes);
-        Held::computed(object, encoded.map(|()| bytes.as_slice().into()), Tags::default())
+        let encoded = self.encode(value, Some(key), &mut bytes);
+        Held::computed(object, encoded.map(|()| bytes.as_slice().into()), Label::default())
     }
 
     /// The object of a value that was found.
@@ -127,7 +127,31 @@ impl Tier {
     /// What keeps it from being decoded.
     #[inline]
     pub(crate) fn object<'py>(&self, py: Python<'py>, key: &[u8], held: Held) -> PyResult<Bound<'py, PyAny>> {
-        held.object(py, |bytes| self.codec.decode(py, bytes, &[self.space.as_bytes(), key]))
+        held.object(py, |bytes| self.decode(py, bytes, Some(key)))
+    }
+
+    /// Appends the bytes of `value`, which stands under `key` or is one.
+    ///
+    /// # Errors
+    /// Those of the codec.
+    pub(crate) fn encode(&self, value: &Bound<'_, PyAny>, key: Option<&[u8]>, out: &mut Vec<u8>) -> PyResult<()> {
+        self.at(key, |place| self.codec.encode(value, place, out))
+    }
+
+    /// The value of `bytes` from [`encode`](Self::encode).
+    ///
+    /// # Errors
+    /// Those of the codec.
+    pub(crate) fn decode<'py>(&self, py: Python<'py>, bytes: &[u8], key: Option<&[u8]>) -> PyResult<Bound<'py, PyAny>> {
+        self.at(key, |place| self.codec.decode(py, bytes, place))
+    }
+
+    /// What a signature is over besides the value.
+    fn at<T>(&self, key: Option<&[u8]>, run: impl FnOnce(&[&[u8]]) -> T) -> T {
+        match key {
+            Some(key) => run(&[self.space.as_bytes(), key]),
+            None => run(&[self.space.as_bytes()]),
+        }
     }
 
     /// Counts and tells that a value was found and is of no use.

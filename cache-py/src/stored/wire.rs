@@ -1,7 +1,7 @@
 //! What the core sees of our values: bytes that were made, and are read, while attached to the interpreter.
 
 use super::Held;
-use super::held::Tags;
+use super::held::Label;
 use memolith::{Codec, Result};
 use memolith_core::__private::PORTABLE_SHAPE;
 
@@ -13,12 +13,12 @@ pub(crate) struct Wire {
 }
 
 /// What stands in a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(crate) enum Content {
     /// The bytes of a value.
     Value,
-    /// Those of an entry of `memolith.Cache`, of which this reads the tags.
-    Entry(fn(&[u8]) -> Result<Tags>),
+    /// Those of an entry of `memolith.Cache`, of which this reads what is said of it.
+    Entry(fn(&[u8]) -> Result<Label>),
 }
 
 impl Codec<Held> for Wire {
@@ -31,11 +31,11 @@ impl Codec<Held> for Wire {
     }
 
     fn decode(&self, bytes: &[u8]) -> Result<Held> {
-        let tags = match self.content {
-            Content::Value => Tags::default(),
-            Content::Entry(tags) => tags(bytes)?,
+        let label = match self.content {
+            Content::Value => Label::default(),
+            Content::Entry(read) => read(bytes)?,
         };
-        Ok(Held::found(bytes, tags))
+        Ok(Held::found(bytes, label))
     }
 
     fn shape(&self) -> u64 {
