@@ -1,12 +1,15 @@
 //! The Python package: its wheel, its tests, its types.
 
+mod bench;
 mod interpreter;
+mod testsuite;
 mod venv;
 mod versions;
 
 use crate::step::Step;
 use crate::tally::Tally;
 use crate::{Outcome, process, report, workspace};
+pub(crate) use bench::bench;
 use interpreter::Interpreter;
 use venv::Venv;
 
@@ -69,6 +72,7 @@ fn installed() -> Result<Venv, String> {
 }
 
 fn pytest(venv: &Venv) -> Result<Tally, String> {
+    testsuite::provide(venv)?;
     let mut tally = Tally::default();
     let mut command = venv.program("pytest");
     command.args(["-q", "-rsxX", "-p", "no:cacheprovider", "cache-py/tests"]);
