@@ -313,14 +313,14 @@ impl<K: Key, V: Value> Cache<K, V> {
 
     /// Memory once more in the same call, in every case, away from the hot path.
     #[inline(never)]
-    fn find_again<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
+    pub(crate) fn find_again<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
         if self.memory.is_off() { None } else { self.memory.get(hash, key, || self.coarse_now()) }
     }
 
     /// What a backend has that lies near, where memory would not keep it: then nobody need know that it is read.
     /// A fault is met again, and reported, by who asks the backend next.
     #[inline]
-    fn find_near<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
+    pub(crate) fn find_near<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
         let remote = self.remote.as_ref().filter(|remote| remote.store.is_near() && self.memory.is_off())?;
         if self.settings.tti.is_some() || self.settings.disabled() || !self.flights.is_quiet(hash) {
             return None;

@@ -2,11 +2,18 @@
 
 mod argument;
 mod claim;
+mod listing;
 #[cfg(feature = "serde")]
 mod stored;
 
+#[cfg(feature = "serde")]
+pub use crate::bytes::codec::PORTABLE_SHAPE;
+#[cfg(feature = "serde")]
+pub use crate::bytes::keys::portable::{self, PortableKey, PortableKeyRef};
+pub use crate::eviction::Evictor;
 pub use argument::{Given, KeyArgument, KeyReceiver, Owned, OwnedArgument, OwnedSelf, This, given};
 pub use claim::claim;
+pub use listing::visit;
 #[cfg(feature = "serde")]
 pub use stored::StoredKey;
 
@@ -54,6 +61,13 @@ pub fn look_on<'a, K: Key, V: Value, Q: KeyRef<K> + ?Sized>(
     key: &Q,
 ) -> Lookup<'a, K, V> {
     cache.lookup_cold(hash, key)
+}
+
+/// What memory has at a second look, or a near backend where memory keeps nothing: what [`look_on`] does before it may
+/// wait. A hit is counted, and nothing else.
+#[inline(never)]
+pub fn look_near<K: Key, V: Value, Q: KeyRef<K> + ?Sized>(cache: &Cache<K, V>, hash: u64, key: &Q) -> Option<V> {
+    cache.find_again(hash, key).or_else(|| cache.find_near(hash, key))
 }
 
 /// The value that a fallible function keeps.

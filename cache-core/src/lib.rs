@@ -59,6 +59,8 @@ pub use bytes::codec::Codec;
 pub use bytes::codec::Json;
 #[cfg(feature = "messagepack")]
 pub use bytes::codec::MessagePack;
+#[cfg(feature = "serde")]
+pub use bytes::codec::Portable;
 #[cfg(feature = "postcard")]
 pub use bytes::codec::Postcard;
 pub use cache::{Cache, Lookup};

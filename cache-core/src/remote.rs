@@ -86,14 +86,27 @@ impl<K, V> Remote<K, V> {
         self.store.scan(now, &mut |key, record| {
             let shown = || self.wire.open_scanned(self.label, key, &record.value, now);
             let keep = match unpanicked(CODEC, shown) {
-                Ok(Some((Some(key), value))) => !doomed(&key, &value),
+                Ok(Some((Some(key), value, _))) => !doomed(&key, &value),
                 // Of a long key only the hash is stored, and what is damaged has no value: to remove too much is a miss.
-                Ok(Some((None, _)) | None) | Err(_) => false,
+                Ok(Some((None, ..)) | None) | Err(_) => false,
             };
             removed += usize::from(!keep);
             if keep { Visit::Keep } else { Visit::Remove }
         })?;
         Ok(removed)
+    }
+
+    /// Shows every live entry; the key only where it is stored in full. What cannot be read is nobody's to see.
+    pub(crate) fn visit(&self, now: Timestamp, show: &mut dyn FnMut(Option<&K>, &V)) -> Result<()> {
+        self.store.list(now, &mut |key, record| {
+            let shown = unpanicked(CODEC, || self.wire.open_scanned(self.label, key, &record.value, now));
+            if let Ok(Some((key, value, stamp))) = shown
+                && self.limit(stamp).expires > now
+            {
+                show(key.as_ref(), &value);
+            }
+            Visit::Keep
+        })
     }
 
     fn open(&self, key: &KeyBytes, record: Option<Record>, now: Timestamp) -> Result<Option<(V, Stamp)>> {

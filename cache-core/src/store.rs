@@ -296,8 +296,13 @@ impl Store {
     /// because what has left the backend is not shown.
     pub(crate) fn scan(&self, now: Timestamp, visit: &mut dyn FnMut(&[u8], &Record) -> Visit) -> Result<()> {
         let _removal = self.stale.removal();
+        self.list(now, visit)
+    }
+
+    /// As [`scan`](Self::scan) for a `visit` that removes nothing: nobody has to drop anything.
+    pub(crate) fn list(&self, now: Timestamp, visit: &mut dyn FnMut(&[u8], &Record) -> Visit) -> Result<()> {
         self.flush()?;
-        // The predicate inside `visit` is the user's: its panics are the user's to see.
+        // What runs inside `visit` is the user's: its panics are the user's to see.
         self.backend.scan(&self.space(), now, visit)
     }
 

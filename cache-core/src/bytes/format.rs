@@ -5,9 +5,9 @@ mod tests;
 
 use super::codec::Codec;
 use super::envelope::{self, HEADER, Label};
-use super::keys::{self, Fidelity};
+use super::keys::{self, Fidelity, portable};
 use super::shape::{Reader, fingerprint};
-use super::{KeyBytes, Stamp, Wire};
+use super::{KeyBytes, Scanned, Stamp, Wire};
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::{Key, Value};
 use crate::time::Timestamp;
@@ -25,22 +25,40 @@ const UNSEALED: u8 = 0xa5;
 pub(crate) struct Format<K, V, C> {
     codec: C,
     codec_id: u8,
-    key_shape: u64,
+    keys: Keys,
     value_shape: u64,
     fidelity: Fidelity,
     types: PhantomData<fn() -> (K, V)>,
+}
+
+/// How keys are written.
+enum Keys {
+    /// By their type, of which this is the shape.
+    Typed(u64),
+    Portable,
 }
 
 impl<K: DeserializeOwned, V, C: Codec<V>> Format<K, V, C> {
     pub(crate) fn new(codec: C) -> Self {
         Format {
             codec_id: codec.id(),
-            key_shape: fingerprint::<K>(Reader::Machine),
+            keys: if codec.is_portable() { Keys::Portable } else { Keys::Typed(fingerprint::<K>(Reader::Machine)) },
             value_shape: codec.shape(),
             fidelity: Fidelity::of::<K>(),
             codec,
             types: PhantomData,
         }
+    }
+
+    /// The key that `bytes` are in full.
+    fn shown(&self, bytes: &[u8]) -> Option<K>
+    where
+        K: 'static + Serialize,
+    {
+        portable::shown(bytes).or_else(|| match self.keys {
+            Keys::Typed(_) => keys::decode(bytes),
+            Keys::Portable => portable::decode(bytes),
+        })
     }
 
     /// The label of a key that is stored in full.
@@ -56,15 +74,24 @@ where
     C: Codec<V>,
 {
     fn space(&self, name: &str) -> String {
-        format!("{name}#{:016x}", self.key_shape)
+        match self.keys {
+            Keys::Typed(shape) => format!("{name}#{shape:016x}"),
+            Keys::Portable => format!("{name}#portable"),
+        }
     }
 
     fn label(&self, space: &str) -> u64 {
         xxh3_64(space.as_bytes())
     }
 
-    fn key(&self, key: &K, room: Vec<u8>) -> Result<KeyBytes> {
-        keys::encode(key, self.fidelity, room)
+    fn key(&self, key: &K, mut room: Vec<u8>) -> Result<KeyBytes> {
+        if let Some(bytes) = portable::ready(key, &mut room) {
+            return Ok(bytes);
+        }
+        match self.keys {
+            Keys::Typed(_) => keys::encode(key, self.fidelity, room),
+            Keys::Portable => portable::encode(key, self.fidelity, room),
+        }
     }
 
     fn seal(&self, space: u64, key: &KeyBytes, value: &V, stamp: Stamp) -> Result<Vec<u8>> {
@@ -86,11 +113,11 @@ where
         Ok(Some((self.codec.decode(value)?, stamp)))
     }
 
-    fn open_scanned(&self, space: u64, key: &[u8], record: &[u8], now: Timestamp) -> Result<Option<(Option<K>, V)>> {
+    fn open_scanned(&self, space: u64, key: &[u8], record: &[u8], now: Timestamp) -> Result<Option<Scanned<K, V>>> {
         let hashed = envelope::hashed(record);
         let label = Label { hashed, ..self.labelled(space, key) };
-        let Some((value, _)) = envelope::open(&label, record, now)? else { return Ok(None) };
-        let key = if hashed { None } else { keys::decode(key) };
-        Ok(Some((key, self.codec.decode(value)?)))
+        let Some((value, stamp)) = envelope::open(&label, record, now)? else { return Ok(None) };
+        let key = if hashed { None } else { self.shown(key) };
+        Ok(Some((key, self.codec.decode(value)?, stamp)))
     }
 }

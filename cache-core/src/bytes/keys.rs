@@ -8,6 +8,7 @@
 //! while not to merge them costs a computation. A `HashSet` inside a key is a sequence to serde, in the set's own order:
 //! equal sets may have different bytes, which again costs a computation and never serves a wrong value.
 
+pub mod portable;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -79,14 +80,25 @@ pub(crate) fn encode<K>(key: &K, fidelity: Fidelity, room: Vec<u8>) -> Result<Ke
 where
     K: Serialize + DeserializeOwned + Eq,
 {
+    encode_by((write::write, read::read), key, fidelity, room)
+}
+
+/// As `encode`, by these ways to bytes and back.
+#[inline]
+fn encode_by<K: Eq>(
+    (write, read): (impl FnOnce(&K, &mut Vec<u8>) -> Written, impl FnOnce(&[u8]) -> Read<K>),
+    key: &K,
+    fidelity: Fidelity,
+    room: Vec<u8>,
+) -> Result<KeyBytes> {
     let mut bytes = room;
     bytes.clear();
     bytes.reserve(HASHED);
-    write::write(key, &mut bytes).map_err(|fault| {
+    write(key, &mut bytes).map_err(|fault| {
         Error::new(ErrorKind::Codec, "the key has no form in bytes, cache by a key of plain data").with_source(fault)
     })?;
     if fidelity == Fidelity::Checked {
-        compare(key, &bytes)?;
+        compare(key, read(&bytes))?;
     }
     Ok(bound(bytes))
 }
@@ -96,8 +108,8 @@ pub(crate) fn decode<K: DeserializeOwned>(bytes: &[u8]) -> Option<K> {
     read::read(bytes).ok()
 }
 
-fn compare<K: DeserializeOwned + Eq>(key: &K, bytes: &[u8]) -> Result<()> {
-    let message = match read::read::<K>(bytes) {
+fn compare<K: Eq>(key: &K, back: Read<K>) -> Result<()> {
+    let message = match back {
         Ok(back) if back == *key => return Ok(()),
         Ok(_) => "the key loses information when it is serialized, serialize every field that `==` looks at",
         Err(fault) => {
@@ -121,6 +133,9 @@ fn bound(mut bytes: Vec<u8>) -> KeyBytes {
     bytes.shrink_to_fit();
     KeyBytes { bytes, hashed: true }
 }
+
+type Written = std::result::Result<(), Fault>;
+type Read<K> = std::result::Result<K, Fault>;
 
 /// Why a key could not be written or read.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ mod envelope;
 #[cfg(feature = "serde")]
 pub(crate) mod format;
 #[cfg(feature = "serde")]
-mod keys;
+pub(crate) mod keys;
 #[cfg(feature = "serde")]
 mod shape;
 
@@ -46,5 +46,8 @@ pub(crate) trait Wire<K, V>: Send + Sync {
     /// The value in `record`, verified before anything is decoded; `None` if it has expired, an error if it is not ours.
     fn open(&self, space: u64, key: &KeyBytes, record: &[u8], now: Timestamp) -> Result<Option<(V, Stamp)>>;
     /// As `open` for a record met in a scan; the key too, where it is stored in full and can be read back.
-    fn open_scanned(&self, space: u64, key: &[u8], record: &[u8], now: Timestamp) -> Result<Option<(Option<K>, V)>>;
+    fn open_scanned(&self, space: u64, key: &[u8], record: &[u8], now: Timestamp) -> Result<Option<Scanned<K, V>>>;
 }
+
+/// An entry met in a scan: its key, where that is known, its value, and the stamp of that.
+pub(crate) type Scanned<K, V> = (Option<K>, V, Stamp);

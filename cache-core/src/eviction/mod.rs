@@ -2,6 +2,7 @@
 
 mod alumni;
 mod balance;
+mod evictor;
 mod fifo;
 mod ghosts;
 mod gittins;
@@ -21,6 +22,7 @@ mod tenure;
 mod tests;
 mod tiny_lfu;
 
+pub use evictor::Evictor;
 pub(crate) use marks::{EPOCH_BITS, Marks};
 pub use score::{End, OnHit, Score};
 

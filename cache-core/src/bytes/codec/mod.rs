@@ -10,6 +10,7 @@ mod json;
 mod lossless;
 #[cfg(feature = "messagepack")]
 mod messagepack;
+mod portable;
 #[cfg(feature = "postcard")]
 mod postcard;
 #[cfg(all(
@@ -30,6 +31,7 @@ pub use cbor::Cbor;
 pub use json::Json;
 #[cfg(feature = "messagepack")]
 pub use messagepack::MessagePack;
+pub use portable::{PORTABLE_SHAPE, Portable};
 #[cfg(feature = "postcard")]
 pub use postcard::Postcard;
 
@@ -104,5 +106,14 @@ pub trait Codec<T>: Send + Sync + 'static {
         bytes.extend_from_slice(&(size_of::<T>() as u64).to_le_bytes());
         bytes.extend_from_slice(&(align_of::<T>() as u64).to_le_bytes());
         xxh3_64(&bytes)
+    }
+
+    /// Whether programs in other languages, or with other types, write and read the same entries: then the space is named
+    /// `{name}#portable`, and keys have the form of `docs/portable.md`, in place of one that depends on their type.
+    ///
+    /// A codec that says so answers [`decode`](Self::decode) of what others may have written with an error or a right value,
+    /// and says nothing about its type in [`shape`](Self::shape). [`Portable`](crate::Portable) makes one of another codec.
+    fn is_portable(&self) -> bool {
+        false
     }
 }

@@ -123,12 +123,12 @@ fn a_scan_shows_full_keys() {
     let short = (7, "disc".to_string());
     let key = wire.key(&short, vec![]).unwrap();
     let record = wire.seal(xxh3_64(b"f"), &key, &1, stamp()).unwrap();
-    assert_eq!(wire.open_scanned(xxh3_64(b"f"), &key.bytes, &record, NOW).unwrap(), Some((Some(short), 1)));
+    assert_eq!(wire.open_scanned(xxh3_64(b"f"), &key.bytes, &record, NOW).unwrap(), Some((Some(short), 1, stamp())));
     assert!(wire.open_scanned(xxh3_64(b"f"), b"other", &record, NOW).is_err());
 
     let long = wire.key(&(7, "x".repeat(500)), vec![]).unwrap();
     let record = wire.seal(xxh3_64(b"f"), &long, &2, stamp()).unwrap();
-    assert_eq!(wire.open_scanned(xxh3_64(b"f"), &long.bytes, &record, NOW).unwrap(), Some((None, 2)));
+    assert_eq!(wire.open_scanned(xxh3_64(b"f"), &long.bytes, &record, NOW).unwrap(), Some((None, 2, stamp())));
     assert_eq!(wire.open(xxh3_64(b"f"), &long, &record, NOW).unwrap().unwrap().0, 2);
 }
 
@@ -188,7 +188,7 @@ proptest! {
         let record = wire.seal(xxh3_64(space.as_bytes()), &bytes, &value, stamp()).unwrap();
         prop_assert_eq!(wire.open(xxh3_64(space.as_bytes()), &bytes, &record, NOW).unwrap(), Some((value.clone(), stamp())));
         let shown = if bytes.hashed { None } else { Some(key) };
-        prop_assert_eq!(wire.open_scanned(xxh3_64(space.as_bytes()), &bytes.bytes, &record, NOW).unwrap(), Some((shown, value)));
+        prop_assert_eq!(wire.open_scanned(xxh3_64(space.as_bytes()), &bytes.bytes, &record, NOW).unwrap(), Some((shown, value, stamp())));
     }
 
     #[test]
