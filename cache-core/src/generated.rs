@@ -27,6 +27,7 @@ pub use std::sync::OnceLock;
 
 use crate::key::KeyRef;
 use crate::memory::Hit;
+use crate::stop::Asking;
 use crate::{Backend, Cache, Cause, IntoBackend, Key, Lookup, Result, Value};
 use std::fmt::{self, Write};
 use std::sync::Arc;
@@ -61,6 +62,19 @@ pub fn look_on<'a, K: Key, V: Value, Q: KeyRef<K> + ?Sized>(
     key: &Q,
 ) -> Lookup<'a, K, V> {
     cache.lookup_cold(hash, key)
+}
+
+/// As [`look_on`] for a thread that may have to leave: while it waits for others, `ask` is asked every 50 ms.
+///
+/// # Errors
+/// Those of `ask`.
+pub fn look_on_asking<'a, K: Key, V: Value, Q: KeyRef<K> + ?Sized, L>(
+    cache: &'a Cache<K, V>,
+    hash: u64,
+    key: &Q,
+    ask: impl Fn() -> core::result::Result<(), L>,
+) -> core::result::Result<Lookup<'a, K, V>, L> {
+    cache.lookup_until(hash, key, &Asking(ask))
 }
 
 /// What memory has at a second look, or a near backend where memory keeps nothing: what [`look_on`] does before it may

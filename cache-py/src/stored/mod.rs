@@ -1,9 +1,17 @@
 //! A function with a backend: the core's `Cache` over the canonical bytes of its arguments.
+//!
+//! What tasks need of it is public to them: `cache`, `key`, `held`, `object` and `is_kept`.
+
+mod held;
+
+pub(crate) use held::Held;
 
 use crate::call::Call;
 use crate::options::Options;
-use memolith::CacheInfo;
+use memolith::{Cache, CacheInfo};
+use memolith_core::__private::PortableKey;
 use pyo3::prelude::*;
+use std::sync::Arc;
 
 /// Adds `open` and `Backend`.
 pub(crate) fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -21,6 +29,45 @@ impl Stored {
         _typed: bool,
         _options: Options,
     ) -> PyResult<Self> {
+        todo!()
+    }
+
+    /// The core's cache, opened at the first call. The thread is attached; what follows a memory or near hit is done
+    /// detached.
+    pub(crate) fn cache(&self, _py: Python<'_>) -> &Arc<Cache<PortableKey, Held>> {
+        todo!()
+    }
+
+    /// The key of a call.
+    ///
+    /// # Errors
+    /// `TypeError` for arguments without canonical form; what `key=` or the arguments' own code raises.
+    pub(crate) fn key(&self, _py: Python<'_>, _call: Call<'_>) -> PyResult<PortableKey> {
+        todo!()
+    }
+
+    /// `value` as the cache keeps it, with its bytes, to be given to `Lease::fill` or `Cache::insert`. A value without
+    /// a form in bytes is told by the core when it wants them, and kept in memory.
+    pub(crate) fn held(&self, _key: &[u8], _value: &Bound<'_, PyAny>) -> Held {
+        todo!()
+    }
+
+    /// The object of a value that was found. `None`, which has been reported: it does not decode, so compute it anew
+    /// and `Cache::insert` it.
+    pub(crate) fn object<'py>(&self, _py: Python<'py>, _key: &[u8], _held: &Held) -> Option<Bound<'py, PyAny>> {
+        todo!()
+    }
+
+    /// Whether `cache_if` keeps `value`; one that is not kept goes to those who wait by `Lease::answer`.
+    ///
+    /// # Errors
+    /// What `cache_if` raises.
+    pub(crate) fn is_kept(&self, _value: &Bound<'_, PyAny>) -> PyResult<bool> {
+        todo!()
+    }
+
+    /// Whether callers of one key wait for each other. If not: `Cache::get`, compute, `Cache::insert`.
+    pub(crate) fn is_single_flight(&self) -> bool {
         todo!()
     }
 
