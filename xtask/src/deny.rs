@@ -1,5 +1,6 @@
 //! `cargo xtask deny`: what `deny.toml` says about licences, sources and banned crates.
 
+use crate::process::succeed;
 use crate::{Outcome, workspace};
 use std::process::Command;
 
@@ -16,9 +17,4 @@ pub(crate) fn run(_: &[String]) -> Outcome {
     }
     let mut check = Command::new(program);
     succeed(check.current_dir(workspace::root()).args(["--all-features", "check", "bans", "licenses", "sources"]))
-}
-
-fn succeed(command: &mut Command) -> Outcome {
-    let status = command.status().map_err(|error| format!("{command:?} cannot be started: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("{command:?} ended with {status}")) }
 }

@@ -7,6 +7,8 @@ mod deps;
 mod examples;
 mod house;
 mod loc;
+mod process;
+mod python;
 mod report;
 mod sanitizer;
 mod step;
@@ -56,6 +58,12 @@ const COMMANDS: &[Command] = &[
         arguments: "[--build]",
         about: "crates of each feature set; with --build their cost",
         run: deps::run,
+    },
+    Command {
+        name: "python",
+        arguments: "[--all]",
+        about: "the Python package: wheel, tests, types; with --all, for each Python that is found",
+        run: python::run,
     },
     Command { name: "deny", arguments: "", about: "licences, sources and bans, by cargo-deny", run: deny::run },
     Command { name: "loc", arguments: "", about: "lines of code by directory, and the longest files", run: loc::run },

@@ -1,9 +1,7 @@
 //! One step of a run: what it is called, what it does, what came of it.
 
 use crate::tally::Tally;
-use crate::workspace;
-use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use crate::{process, workspace};
 use std::time::{Duration, Instant};
 
 /// A thing to run, as data.
@@ -81,14 +79,6 @@ impl Step {
 /// Test results come on standard output; what the compiler says goes past on standard error.
 fn cargo(arguments: &[String], environment: &[(&str, String)], tally: &mut Tally) -> Result<(), String> {
     let mut command = workspace::cargo();
-    command.args(arguments).envs(environment.iter().map(|(variable, value)| (variable, value))).stdout(Stdio::piped());
-    let mut child = command.spawn().map_err(|error| format!("cargo cannot be started: {error}"))?;
-    let output = child.stdout.take().expect("the standard output is piped");
-    for line in BufReader::new(output).lines() {
-        let line = line.map_err(|error| format!("the output of cargo cannot be read: {error}"))?;
-        println!("{line}");
-        tally.read(&line);
-    }
-    let status = child.wait().map_err(|error| format!("cargo cannot be waited for: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("cargo ended with {status}")) }
+    command.args(arguments).envs(environment.iter().map(|(variable, value)| (variable, value)));
+    process::lines(&mut command, |line| tally.read(line))
 }

@@ -25,6 +25,25 @@ impl Tally {
         self.ignored.push(format!("{name}: {}", if reason.is_empty() { "ignored" } else { reason }));
     }
 
+    /// As [`read`](Self::read), of what pytest prints with `-q -rsxX`.
+    pub(crate) fn read_pytest(&mut self, line: &str) {
+        let line = line.trim_matches(['=', ' ']);
+        if let Some(skipped) = line.strip_prefix("SKIPPED [") {
+            let (number, reason) = skipped.split_once("] ").unwrap_or(("1", skipped));
+            self.ignored.extend((0..number.parse().unwrap_or(1)).map(|_| reason.to_owned()));
+            return;
+        }
+        // A test that is expected to fail proves nothing, whatever comes of it.
+        if let Some(excused) = line.strip_prefix("XFAIL ").or_else(|| line.strip_prefix("XPASS ")) {
+            self.ignored.push(excused.to_owned());
+            return;
+        }
+        let Some(counts) = summary(line) else { return };
+        self.passed += count(counts, "passed");
+        self.failed += count(counts, "failed") + count(counts, "error") + count(counts, "errors");
+        self.ignored.extend((0..count(counts, "deselected")).map(|_| "deselected".to_owned()));
+    }
+
     /// Adds what another step counted.
     pub(crate) fn add(&mut self, other: &Tally) {
         self.passed += other.passed;
@@ -33,10 +52,18 @@ impl Tally {
     }
 }
 
+/// The counts in pytest's last line, `3 passed, 1 skipped in 0.12s`.
+fn summary(line: &str) -> Option<&str> {
+    let (counts, time) = line.rsplit_once(" in ")?;
+    let seconds = time.split(' ').next()?.strip_suffix('s')?;
+    let is_count = |part: &str| part.split_once(' ').is_some_and(|(number, _)| number.parse::<u64>().is_ok());
+    (seconds.parse::<f64>().is_ok() && counts.split(", ").all(is_count)).then_some(counts)
+}
+
 /// The number before `word` in `ok. 3 passed; 0 failed; ..`.
 fn count(result: &str, word: &str) -> u64 {
     let mut before = "";
-    for token in result.split([' ', ';', '.']).filter(|token| !token.is_empty()) {
+    for token in result.split([' ', ';', '.', ',']).filter(|token| !token.is_empty()) {
         if token == word {
             return before.parse().unwrap_or(0);
         }
@@ -70,6 +97,20 @@ mod tests {
     fn names_what_did_not_run_and_why() {
         let tally = read("test slow ... ignored, takes an hour\ntest src/lib.rs - (line 3) ... ignored\n");
         assert_eq!(tally.ignored, ["slow: takes an hour", "src/lib.rs - (line 3): ignored"]);
+    }
+
+    #[test]
+    fn reads_what_pytest_prints() {
+        let mut tally = Tally::default();
+        let output = "..F.s [100%]\nSKIPPED [2] tests/test_a.py:3: no numpy\nXFAIL tests/test_b.py::test_c - why\n\
+                      1 failed in tests\n4 passed in 3 seconds or so, 2 of them\n\
+                      ==== 1 failed, 12 passed, 2 skipped, 1 xfailed, 3 warnings, 2 errors in 63.21s (0:01:03) ====\n";
+        output.lines().for_each(|line| tally.read_pytest(line));
+        assert_eq!((tally.passed, tally.failed), (12, 3));
+        assert_eq!(
+            tally.ignored,
+            ["tests/test_a.py:3: no numpy", "tests/test_a.py:3: no numpy", "tests/test_b.py::test_c - why"]
+        );
     }
 
     #[test]

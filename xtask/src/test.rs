@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every test there is. To add a suite, add a line to [`steps`].
 
 use crate::step::Step;
-use crate::{Outcome, examples, report, workspace};
+use crate::{Outcome, examples, python, report, workspace};
 
 /// A model is run a hundred thousand times: what takes a minute unoptimized takes five seconds.
 const OPTIMIZED: &str = "CARGO_PROFILE_DEV_OPT_LEVEL";
@@ -15,7 +15,7 @@ pub(crate) fn run(wanted: &[String]) -> Outcome {
 pub(crate) fn steps() -> Vec<Step> {
     // Everything is compiled anew for a model checker: in a directory of its own, so that the next step finds its own.
     let [shuttle, loom] = ["shuttle", "loom"].map(|name| workspace::target().join(name).to_string_lossy().into_owned());
-    vec![
+    let mut steps = vec![
         Step::cargo("default features", "test --no-fail-fast"),
         Step::cargo("all features", "test --no-fail-fast --all-features"),
         Step::cargo("memory only", "test --no-fail-fast -p memolith -p memolith-core --no-default-features"),
@@ -38,5 +38,7 @@ pub(crate) fn steps() -> Vec<Step> {
         Step::cargo("races", "test --no-fail-fast -p memolith-compare --lib"),
         Step::cargo("torment", "test --no-fail-fast -p memolith-torment"),
         Step::here("examples", examples::run),
-    ]
+    ];
+    steps.extend(python::steps());
+    steps
 }

@@ -1,0 +1,1 @@
+"""What memolith's Python package costs, beside functools and other caches. `python -m bench --help` says more."""
