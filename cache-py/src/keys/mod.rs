@@ -11,6 +11,7 @@ mod dates;
 mod depth;
 mod exact;
 mod fingerprint;
+mod kinds;
 mod number;
 mod numpy;
 mod other;
