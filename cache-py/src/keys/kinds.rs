@@ -27,11 +27,10 @@ pub(super) enum Kind {
 struct Version(usize, u32);
 
 const SLOTS: usize = 64;
-const EMPTY: Cell<(Version, Kind)> = Cell::new((Version(0, 0), Kind::Other));
 
 thread_local! {
     // Invariant: a kind stands beside the version that it was found for.
-    static KINDS: [Cell<(Version, Kind)>; SLOTS] = const { [EMPTY; SLOTS] };
+    static KINDS: [Cell<(Version, Kind)>; SLOTS] = const { [const { Cell::new((Version(0, 0), Kind::Other)) }; SLOTS] };
 }
 
 /// The kind of the instances of `class`.
