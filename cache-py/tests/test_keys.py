@@ -8,6 +8,7 @@ import datetime
 import decimal
 import enum
 import fractions
+import functools
 import math
 import os
 import pathlib
@@ -107,6 +108,11 @@ def function_of_module() -> None:
     pass
 
 
+@functools.lru_cache
+def cached_function() -> None:
+    pass
+
+
 EQUAL = [
     (True, 1, 1.0, 1 + 0j, decimal.Decimal("1.00"), fractions.Fraction(3, 3), Level.LOW, numpy.int8(1), numpy.True_),
     (0, 0.0, -0.0, False, decimal.Decimal("-0"), numpy.float64(-0.0), complex(0.0, -0.0)),
@@ -193,6 +199,7 @@ DIFFERENT = [
     Color,
     len,
     function_of_module,
+    cached_function,
     range(4),
     slice(2),
     Named(1),
@@ -280,6 +287,8 @@ def test_what_cannot_be_compared_by_bytes_is_refused() -> None:
         object(),
         local,
         lambda: None,
+        cached_function.__wrapped__,
+        functools.lru_cache(function_of_module),
         Local,
         Local.ONE,
         [].append,
