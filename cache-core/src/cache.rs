@@ -11,6 +11,7 @@ use crate::lease::Lease;
 use crate::memory::{Hit, Life, Memory, NEVER, later};
 use crate::remote::Remote;
 use crate::settings::Settings;
+use crate::stop::{Never, Stop};
 use crate::storing::Storing;
 use crate::studies::Studies;
 use crate::sync::planted;
@@ -95,25 +96,37 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// What [`lookup`](Self::lookup) does after the common case.
     #[inline(never)]
     pub(crate) fn lookup_cold<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Lookup<'_, K, V> {
+        let Ok(lookup) = self.lookup_until(hash, key, &Never);
+        lookup
+    }
+
+    /// The same for a thread that leaves when `stop` says so, and then has counted nothing.
+    #[inline]
+    pub(crate) fn lookup_until<Q: KeyRef<K> + ?Sized, S: Stop>(
+        &self,
+        hash: u64,
+        key: &Q,
+        stop: &S,
+    ) -> Result<Lookup<'_, K, V>, S::Left> {
         if let Some(value) = self.find_again(hash, key).or_else(|| self.find_near(hash, key)) {
-            return Lookup::Hit(value);
+            return Ok(Lookup::Hit(value));
         }
         loop {
             match self.begin(hash, key, Caller::Thread) {
-                Begin::Hit(value) => return Lookup::Hit(value),
-                Begin::Miss(lease) => return self.miss(lease),
+                Begin::Hit(value) => return Ok(Lookup::Hit(value)),
+                Begin::Miss(lease) => return Ok(self.miss(lease)),
                 Begin::Follow(ticket, follower) => {
-                    let outcome = follower.wait();
+                    let outcome = follower.wait(stop)?;
                     if let Some(value) = self.followed(hash, key, ticket, outcome) {
-                        return Lookup::Hit(value);
+                        return Ok(Lookup::Hit(value));
                     }
                 }
                 Begin::Lead { mut lease, ask } => {
-                    let found = if ask { lease.fetch_or_claim() } else { None };
-                    let Some((value, stamp)) = found else { return self.miss(lease) };
+                    let found = if ask { lease.fetch_or_claim(stop)? } else { None };
+                    let Some((value, stamp)) = found else { return Ok(self.miss(lease)) };
                     let (value, storing) = self.found(lease, value, stamp);
                     storing.map(|storing| self.report(storing.run()));
-                    return Lookup::Hit(value);
+                    return Ok(Lookup::Hit(value));
                 }
             }
         }
@@ -358,8 +371,7 @@ impl<K: Key, V: Value> Cache<K, V> {
     fn followed<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, ticket: Ticket, outcome: Outcome<V>) -> Option<V> {
         match outcome {
             Outcome::Landed(value) => {
-                self.counts.coalesced.fetch_add(1, Relaxed);
-                self.memory.count_hit();
+                self.count_coalesced();
                 Some(value)
             }
             Outcome::GivenUp => {
@@ -368,6 +380,11 @@ impl<K: Key, V: Value> Cache<K, V> {
                 self.find_again(hash, key)
             }
         }
+    }
+
+    pub(crate) fn count_coalesced(&self) {
+        self.counts.coalesced.fetch_add(1, Relaxed);
+        self.memory.count_hit();
     }
 
     #[inline]
@@ -471,7 +488,7 @@ impl<K: Key, V: Value> Cache<K, V> {
         })
     }
 
-    fn fault(&self, error: &Error) {
+    pub(crate) fn fault(&self, error: &Error) {
         self.counts.errors.fetch_add(1, Relaxed);
         (self.settings.report)(error);
     }

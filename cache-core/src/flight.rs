@@ -1,7 +1,8 @@
 //! One computation under way: who leads it, who waits for it, and what came of it.
 
 use crate::key::Value;
-use crate::sync::{Mutex, Thread, current, park, planted};
+use crate::stop::Stop;
+use crate::sync::{Mutex, Thread, current, planted};
 use crate::timer;
 use crate::waits::{Circle, Node, Scope, Ticket, Wait, wait_for};
 use std::future::Future;
@@ -226,14 +227,14 @@ impl<V: Value> Follower<V> {
         self.flight.ticket()
     }
 
-    /// Blocks this thread until the flight has ended.
-    pub(crate) fn wait(mut self) -> Outcome<V> {
+    /// Blocks this thread until the flight has ended, or it has to leave.
+    pub(crate) fn wait<S: Stop>(mut self, stop: &S) -> Result<Outcome<V>, S::Left> {
         let waker = Waker::from(Arc::new(Unpark(current())));
         let mut context = Context::from_waker(&waker);
         loop {
             match Pin::new(&mut self).poll(&mut context) {
-                Poll::Ready(outcome) => return outcome,
-                Poll::Pending => park(),
+                Poll::Ready(outcome) => return Ok(outcome),
+                Poll::Pending => stop.park()?,
             }
         }
     }

@@ -27,6 +27,7 @@ pub use std::sync::OnceLock;
 
 use crate::key::KeyRef;
 use crate::memory::Hit;
+use crate::stop::Asking;
 use crate::{Backend, Cache, Cause, IntoBackend, Key, Lookup, Result, Value};
 use std::fmt::{self, Write};
 use std::sync::Arc;
@@ -63,11 +64,34 @@ pub fn look_on<'a, K: Key, V: Value, Q: KeyRef<K> + ?Sized>(
     cache.lookup_cold(hash, key)
 }
 
+/// As [`look_on`] for a thread that may have to leave: while it waits for others, `ask` is asked every 50 ms.
+///
+/// # Errors
+/// Those of `ask`.
+pub fn look_on_asking<'a, K: Key, V: Value, Q: KeyRef<K> + ?Sized, L>(
+    cache: &'a Cache<K, V>,
+    hash: u64,
+    key: &Q,
+    ask: impl Fn() -> core::result::Result<(), L>,
+) -> core::result::Result<Lookup<'a, K, V>, L> {
+    cache.lookup_until(hash, key, &Asking(ask))
+}
+
 /// What memory has at a second look, or a near backend where memory keeps nothing: what [`look_on`] does before it may
 /// wait. A hit is counted, and nothing else.
 #[inline(never)]
 pub fn look_near<K: Key, V: Value, Q: KeyRef<K> + ?Sized>(cache: &Cache<K, V>, hash: u64, key: &Q) -> Option<V> {
     cache.find_again(hash, key).or_else(|| cache.find_near(hash, key))
+}
+
+/// Counts and reports a fault that the caller has met with a value of the cache.
+pub fn fault<K: Key, V: Value>(cache: &Cache<K, V>, error: &crate::Error) {
+    cache.fault(error);
+}
+
+/// Counts a hit that waited for another caller, outside of the cache.
+pub fn count_coalesced<K: Key, V: Value>(cache: &Cache<K, V>) {
+    cache.count_coalesced();
 }
 
 /// The value that a fallible function keeps.

@@ -35,6 +35,7 @@ mod remote;
 mod settings;
 mod simulate;
 mod stale;
+mod stop;
 mod store;
 mod storing;
 mod studies;

@@ -6,6 +6,7 @@ use crate::cache::{Cache, Lookup};
 use crate::flight::Outcome;
 use crate::flights::{Caller, Flights, Join};
 use crate::orders::{check, threads};
+use crate::stop::Never;
 use crate::waits::{Node, wait_for};
 use shuttle::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use shuttle::thread;
@@ -30,7 +31,7 @@ fn one_of_three_leads_and_the_others_are_told() {
                         flight.land(10 + thread);
                         10 + thread
                     }
-                    Join::Follow(flight) => match flight.follow().expect("nobody waits in a circle").wait() {
+                    Join::Follow(flight) => match flight.follow().expect("nobody waits in a circle").wait(&Never) {
                         Outcome::Landed(value) => value,
                         Outcome::GivenUp => panic!("nobody gave up"),
                     },
@@ -61,7 +62,7 @@ fn who_gives_up_hands_over() {
                             flight.land(thread);
                             return Some((thread, computed.load(SeqCst)));
                         }
-                        Join::Follow(flight) => match flight.follow().expect("nobody waits in a circle").wait() {
+                        Join::Follow(flight) => match flight.follow().expect("nobody waits in a circle").wait(&Never) {
                             Outcome::Landed(value) => return Some((value, computed.load(SeqCst))),
                             Outcome::GivenUp => {}
                         },

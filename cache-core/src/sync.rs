@@ -13,6 +13,7 @@ pub(crate) use shuttled::*;
 mod os {
     pub(crate) use parking_lot::Mutex;
     pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
+    pub(crate) use std::thread::park_timeout as park_for;
     pub(crate) use std::thread::{Thread, current, park};
     pub(crate) use std::thread_local;
 
@@ -70,6 +71,11 @@ mod shuttled {
         }
     }
 
+    /// A model has no time: to wait is to be woken.
+    pub(crate) fn park_for(_time: std::time::Duration) {
+        park();
+    }
+
     /// A model has no time: to wait is to let others go on.
     pub(crate) fn pause(_round: u32) {
         shuttle::thread::yield_now();
@@ -99,6 +105,11 @@ impl Watched {
 mod loomed {
     pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
     pub(crate) use loom::thread::{Thread, current, park};
+
+    /// A model has no time: to wait is to be woken.
+    pub(crate) fn park_for(_time: std::time::Duration) {
+        park();
+    }
 
     /// A model has no time: to wait is to let others go on.
     pub(crate) fn pause(_round: u32) {

@@ -74,6 +74,12 @@ impl<'a> Call<'a> {
         self.kwnames
     }
 
+    /// Whether both are the same arguments, at the same place.
+    pub(crate) fn is(&self, other: &Call<'_>) -> bool {
+        let (mine, theirs) = ((self.args, self.nargs), (other.args, other.nargs));
+        mine == theirs && self.kwnames == other.kwnames
+    }
+
     /// Argument `at`, borrowed.
     #[inline(always)]
     pub(crate) fn arg(&self, at: usize) -> *mut PyObject {

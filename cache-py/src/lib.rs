@@ -19,6 +19,7 @@ use pyo3::prelude::*;
 /// What `memolith/__init__.py` takes from here.
 #[pymodule(gil_used = false)]
 fn _memolith(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    awaiting::register(module)?;
     errors::register(module)?;
     function::register(module)?;
     keys::register(module)?;

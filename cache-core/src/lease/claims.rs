@@ -4,6 +4,7 @@ use super::Lease;
 use crate::backend::Claim;
 use crate::bytes::Stamp;
 use crate::key::{Key, Value};
+use crate::stop::Stop;
 use std::time::{Duration, Instant};
 
 /// How long a claim is waited for at a time. In between the backend is asked for what others have put there without a
@@ -13,10 +14,10 @@ const PIECE: Duration = Duration::from_millis(250);
 impl<K: Key, V: Value> Lease<'_, K, V> {
     /// What the backend has for the key, by now or when those who compute it elsewhere have ended. If that is nothing,
     /// the lease holds the claim, or the time is over, or the backend fails.
-    pub(crate) fn fetch_or_claim(&mut self) -> Option<(V, Stamp)> {
-        let Some(wait) = self.cache.settings.wait else { return self.fetch() };
+    pub(crate) fn fetch_or_claim<S: Stop>(&mut self, stop: &S) -> Result<Option<(V, Stamp)>, S::Left> {
+        let Some(wait) = self.cache.settings.wait else { return Ok(self.fetch()) };
         let mut claim = None;
-        let found = self.claimed(wait, &mut claim);
+        let found = self.claimed(wait, &mut claim, stop);
         self.hold(claim);
         found
     }
@@ -35,17 +36,29 @@ impl<K: Key, V: Value> Lease<'_, K, V> {
         found
     }
 
-    fn claimed(&self, wait: Duration, claim: &mut Option<Claim>) -> Option<(V, Stamp)> {
-        let (remote, key) = self.place()?;
+    fn claimed<S: Stop>(
+        &self,
+        wait: Duration,
+        claim: &mut Option<Claim>,
+        stop: &S,
+    ) -> Result<Option<(V, Stamp)>, S::Left> {
+        let Some((remote, key)) = self.place() else { return Ok(None) };
         let mut patience = Patience::new(wait);
         loop {
             // Also when the claim is ours: who had it before may have put the value since we looked.
-            let found = self.cache.report(remote.get(key, self.cache.settings.clock.now()))?;
+            let found = self.cache.report(remote.get(key, self.cache.settings.clock.now()));
+            let Some(found) = found else { return Ok(None) };
             if found.is_some() || claim.is_some() {
-                return found;
+                return Ok(found);
             }
-            let piece = self.next_of(&mut patience)?;
-            *claim = self.cache.report(remote.store.claim(&key.bytes, piece))?;
+            let Some(piece) = self.next_of(&mut patience) else { return Ok(None) };
+            if !piece.is_zero() {
+                stop.ask()?;
+            }
+            match self.cache.report(remote.store.claim(&key.bytes, stop.piece(piece))) {
+                Some(claimed) => *claim = claimed,
+                None => return Ok(None),
+            }
         }
     }
 

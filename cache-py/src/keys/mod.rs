@@ -1,61 +1,56 @@
 //! From the arguments of a call to bytes that are the same in every process.
+//!
+//! [`write_object`] gives objects that are equal in Python equal bytes, in the grammar that the core has for keys which
+//! other languages read. [`write_call`] puts the arguments of a call in the order of the signature first, so that
+//! `f(1, 2)` and `f(1, b=2)` are one call. [`space`] names a function, with a fingerprint of what it does.
 
-use crate::call::Call;
-use pyo3::ffi::PyObject;
+mod arguments;
+mod binder;
+mod code;
+mod dates;
+mod depth;
+mod exact;
+mod fingerprint;
+mod number;
+mod numpy;
+mod other;
+mod place;
+mod probe;
+mod records;
+mod rules;
+mod space;
+mod text;
+mod write;
+
+pub(crate) use arguments::{Arguments, Fit, write_call};
+pub(crate) use binder::Binder;
+pub(crate) use probe::register;
+pub(crate) use space::space;
+
+use depth::Depth;
+use memolith_core::__private::portable as grammar;
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
-/// Makes the parts of this module that are tested from Python reachable as `_memolith.canonical` and `.fingerprint`.
-pub(crate) fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
-}
-
-/// How the arguments of a function are put in the order of its signature.
-pub(crate) struct Binder {}
-
-/// Arguments in the order of the signature, defaults filled in, skipped parameters left out.
-pub(crate) struct Arguments<'a> {
-    /// Borrowed from the call or the binder; the items of `*args` follow the named parameters, in their place.
-    pub(crate) values: Vec<*mut PyObject>,
-    pub(crate) call: Call<'a>,
-}
-
-impl Binder {
-    /// Looks at the signature of `function`. `None` for one that cannot tell it (some built-in functions), unless
-    /// something is to be skipped.
-    ///
-    /// # Errors
-    /// `TypeError` where `skip` names a parameter that there is not.
-    pub(crate) fn new(_function: &Bound<'_, PyAny>, _skip: &[String]) -> PyResult<Option<Self>> {
-        todo!()
+/// Appends the canonical bytes of one object: equal for objects that are equal. `typed`: with its class.
+///
+/// # Errors
+/// `TypeError` for an object that has no canonical form, `ValueError` for one that holds itself; what the object's own
+/// code raises.
+pub(crate) fn write_object(object: &Bound<'_, PyAny>, typed: bool, out: &mut Vec<u8>) -> PyResult<()> {
+    if typed {
+        grammar::extension(out, arguments::TYPED);
+        grammar::tuple(out, 2);
     }
+    write::write(object.as_borrowed(), Depth::TOP, out)?;
+    if typed { other::write_type(object.as_borrowed(), out) } else { Ok(()) }
 }
 
-/// Appends the canonical bytes of a call's arguments: a tuple of them.
-///
-/// # Errors
-/// `TypeError` for an argument that has no canonical form; what the arguments' own code raises.
-pub(crate) fn write_call(
-    _py: Python<'_>,
-    _binder: Option<&Binder>,
-    _call: Call<'_>,
-    _typed: bool,
-    _out: &mut Vec<u8>,
-) -> PyResult<()> {
-    todo!()
-}
-
-/// Appends the canonical bytes of one object: equal for objects that are equal.
-///
-/// # Errors
-/// As [`write_call`].
-pub(crate) fn write_object(_object: &Bound<'_, PyAny>, _typed: bool, _out: &mut Vec<u8>) -> PyResult<()> {
-    todo!()
-}
-
-/// The name of a function's space: `name` or its path, and `version` or a fingerprint of its code.
-///
-/// # Errors
-/// `TypeError` for a function without code (a built-in, a callable object) when no version is given.
-pub(crate) fn space(_function: &Bound<'_, PyAny>, _name: Option<&str>, _version: Option<&str>) -> PyResult<String> {
-    todo!()
+/// Says that there is no canonical form of `object`, and what to do.
+fn refuse(object: Borrowed<'_, '_, PyAny>) -> PyErr {
+    let class = object.get_type();
+    let name = place::path(class.as_any()).unwrap_or_else(|_| "unnamed".into());
+    PyTypeError::new_err(format!(
+        "{name} object has no canonical form: cache by key=.., skip it, or give it __memolith_key__()"
+    ))
 }

@@ -1,20 +1,76 @@
 //! The memory tier of functions without a backend: a table over Python's own hashes and comparisons.
+//!
+//! | file | idea |
+//! |---|---|
+//! | `hash`, `same`, `raw` | hashes and comparisons of common objects, without a call |
+//! | `index`, `entry`, `recency`, `front` | the parts of a table |
+//! | `table` | the table, in which no Python code runs |
+//! | `ask` | comparisons in Python, outside of it |
+//! | `look`, `keep` | from a call to its value, and back in |
+//! | `bound` | what mappings ask besides |
+
+mod ask;
+mod bound;
+mod clock;
+mod entry;
+mod front;
+mod hash;
+mod index;
+mod keep;
+mod lock;
+mod look;
+mod mode;
+mod raw;
+mod recency;
+mod same;
+mod table;
+
+pub(crate) use hash::Raised;
+pub(crate) use look::{Look, Ticket};
+pub(crate) use mode::{Mode, Order};
 
 use crate::call::Call;
 use crate::options::Options;
-use memolith::CacheInfo;
-use pyo3::ffi::PyObject;
+use clock::Lifetimes;
+use lock::Locked;
+use memolith::{CacheInfo, Policy};
+use memolith_core::__private::Evictor;
+use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
+use std::ffi::{c_int, c_void};
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use table::{Counts, Table};
 
 /// Entries by the arguments of calls.
 ///
-/// Methods that may run Python code (comparisons, hashes, the drop of a value) take a raw pointer and hold no reference
-/// to the table meanwhile: that code may call the same function.
-pub(crate) struct Memory {}
+/// Methods that may run Python code (comparisons, hashes, the drop of a value) hold no reference to the table meanwhile:
+/// that code may call the same function.
+pub(crate) struct Memory {
+    table: Locked<Table>,
+    /// The bits of a [`Mode`]; a value with a life of its own makes the cache a timed one.
+    mode: AtomicU8,
+    maxsize: Option<usize>,
+    policy: Policy,
+}
 
 impl Memory {
-    pub(crate) fn new(_maxsize: Option<usize>, _typed: bool, _options: &Options) -> Self {
-        todo!()
+    pub(crate) fn new(maxsize: Option<usize>, typed: bool, options: &Options) -> Self {
+        let lifetimes = Lifetimes::new(options.ttl, options.tti);
+        let order = match (maxsize, options.policy) {
+            (None, _) => Order::Unbounded,
+            (Some(0), _) => Order::Off,
+            (_, Policy::Lru) => Order::Recency,
+            _ => Order::Policy,
+        };
+        let mode = Mode { order, typed, timed: lifetimes.are_bounded() };
+        let evictor = evictor(order, options.policy, maxsize);
+        let table = Table::new(maxsize.unwrap_or(usize::MAX), evictor, lifetimes);
+        let mode = AtomicU8::new(mode.bits());
+        Memory { table: Locked::new(table), mode, maxsize, policy: options.policy }
+    }
+
+    pub(crate) fn mode(&self) -> Mode {
+        Mode::from_bits(self.mode.load(Relaxed))
     }
 
     /// The value of a call, a new reference, counted as a hit; null with no exception set if there is none, which is not
@@ -22,8 +78,14 @@ impl Memory {
     ///
     /// # Safety
     /// `memory` is alive until this returns, and the thread is attached.
-    pub(crate) unsafe fn get(_memory: *mut Self, _call: Call<'_>) -> *mut PyObject {
-        todo!()
+    pub(crate) unsafe fn get(memory: *mut Self, call: Call<'_>) -> *mut PyObject {
+        // SAFETY: the caller keeps it alive, and all that changes in it is behind locks.
+        let memory = unsafe { &*memory };
+        // SAFETY: passed on.
+        match unsafe { memory.look(&call, memory.mode()) } {
+            Look::Hit(value) => value,
+            Look::Miss(_) | Look::Raised => std::ptr::null_mut(),
+        }
     }
 
     /// Keeps `value` (borrowed) as the value of a call, for `ttl` nanoseconds if given, else as the cache says.
@@ -31,49 +93,122 @@ impl Memory {
     ///
     /// # Safety
     /// As [`get`](Self::get); `value` is a live object.
-    #[expect(clippy::result_unit_err, reason = "the exception is set")]
     pub(crate) unsafe fn insert(
-        _memory: *mut Self,
-        _call: Call<'_>,
-        _value: *mut PyObject,
-        _ttl: Option<u64>,
+        memory: *mut Self,
+        call: Call<'_>,
+        value: *mut PyObject,
+        ttl: Option<u64>,
     ) -> Result<(), ()> {
-        todo!()
+        // SAFETY: as in `get`.
+        let memory = unsafe { &*memory };
+        if ttl.is_some() {
+            let timed = Mode { timed: true, ..memory.mode() };
+            memory.mode.store(timed.bits(), Relaxed);
+        }
+        // SAFETY: passed on.
+        unsafe { memory.set(&call, value, ttl) }.map_err(|Raised| ())
     }
 
     /// Removes the value of a call. Whether there was one.
     ///
     /// # Safety
     /// As [`get`](Self::get).
-    #[expect(clippy::result_unit_err, reason = "the exception is set")]
-    pub(crate) unsafe fn remove(_memory: *mut Self, _call: Call<'_>) -> Result<bool, ()> {
-        todo!()
+    pub(crate) unsafe fn remove(memory: *mut Self, call: Call<'_>) -> Result<bool, ()> {
+        // SAFETY: as in `get`.
+        unsafe { (*memory).take(&call) }.map_err(|Raised| ())
     }
 
     /// Counts a call that had to compute.
-    pub(crate) fn count_miss(&mut self) {
-        todo!()
+    #[inline]
+    pub(crate) fn count_miss(&self) {
+        self.count(|counts| counts.misses += 1);
     }
 
     /// A hit that waited for another caller.
-    pub(crate) fn count_coalesced(&mut self) {
-        todo!()
+    pub(crate) fn count_coalesced(&self) {
+        self.count(|counts| {
+            counts.hits += 1;
+            counts.coalesced += 1;
+        });
     }
 
-    pub(crate) fn info(&mut self) -> CacheInfo {
-        todo!()
+    /// Rises with each removal and clear: what was computed meanwhile is from before.
+    pub(crate) fn epoch(&self) -> u64 {
+        // SAFETY: a number is read.
+        unsafe { self.table.with(|table| table.epoch) }
+    }
+
+    pub(crate) fn info(&self) -> CacheInfo {
+        // SAFETY: numbers are read.
+        let (counts, currsize) = unsafe { self.table.with(|table| (table.counts, table.live().count())) };
+        let mut info = CacheInfo::default();
+        info.hits = counts.hits;
+        info.misses = counts.misses;
+        info.maxsize = self.maxsize;
+        info.currsize = currsize;
+        info.coalesced = counts.coalesced;
+        info.evictions = counts.evictions;
+        info.expired = counts.expired;
+        info
     }
 
     /// Forgets entries and counters.
     ///
     /// # Safety
     /// As [`get`](Self::get): what is forgotten is dropped, which may run Python code.
-    pub(crate) unsafe fn clear(_memory: *mut Self) {
-        todo!()
+    pub(crate) unsafe fn clear(memory: *mut Self) {
+        // SAFETY: as in `get`.
+        let memory = unsafe { &*memory };
+        // Policies forget whom they knew.
+        let mut evictor = evictor(memory.mode().order, memory.policy, memory.maxsize);
+        // SAFETY: what departs is dropped outside.
+        let departed = unsafe {
+            memory.table.with(|table| {
+                std::mem::swap(&mut table.evictor, &mut evictor);
+                table.clear()
+            })
+        };
+        drop(departed);
+    }
+
+    /// Shows all references to the garbage collector.
+    ///
+    /// # Safety
+    /// Called by `tp_traverse` alone.
+    pub(crate) unsafe fn traverse(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+        // SAFETY: no thread is in a table while the collector looks at objects.
+        let table = unsafe { self.table.in_peace() };
+        for object in table.slab.iter().flat_map(entry::Entry::objects) {
+            // SAFETY: entries keep their objects alive.
+            let stop = unsafe { visit(object, arg) };
+            if stop != 0 {
+                return stop;
+            }
+        }
+        0
     }
 
     /// The keys (of one argument) and values of all live entries, new references.
-    pub(crate) fn entries(&mut self, _py: Python<'_>) -> Vec<(Py<PyAny>, Py<PyAny>)> {
-        todo!()
+    pub(crate) fn entries(&self, py: Python<'_>) -> Vec<(Py<PyAny>, Py<PyAny>)> {
+        // SAFETY: entries keep their objects alive.
+        let owned = |object| unsafe { Bound::from_borrowed_ptr(py, object).unbind() };
+        let pairs = |table: &mut Table| {
+            let entries = table.live().filter(|entry| !entry.only().is_null());
+            entries.map(|entry| (owned(entry.only()), owned(entry.value))).collect()
+        };
+        // SAFETY: references are taken in there, none dropped.
+        unsafe { self.table.with(pairs) }
     }
+
+    #[inline]
+    fn count(&self, count: impl FnOnce(&mut Counts)) {
+        // SAFETY: numbers are changed.
+        unsafe { self.table.with(|table| count(&mut table.counts)) }
+    }
+}
+
+/// Chooses who leaves, where that is not the table's own list. The seed only has to differ from that of others.
+fn evictor(order: Order, policy: Policy, maxsize: Option<usize>) -> Option<Evictor> {
+    const EXPECTED: usize = 1 << 16;
+    (order == Order::Policy).then(|| Evictor::new(policy, maxsize.map_or(EXPECTED, |size| size.min(EXPECTED)), 0x6D65_6D6F))
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 /// The modules of the core from the bottom up. A module imports from its own layer and from those before it.
 /// A submodule stands with its parent.
 const LAYERS: &[&[&str]] = &[
-    &["error", "time", "key", "sync", "lock", "system", "threads", "info", "instances", "offload", "orders"],
+    &["error", "time", "key", "sync", "lock", "system", "threads", "info", "instances", "offload", "orders", "stop"],
     &["eviction", "counts", "fault", "metrics", "timer", "waits"],
     &["backend", "bytes", "memory", "simulate", "studies", "flight", "flights", "dooms", "stale", "store", "behind"],
     &["remote", "settings", "storing", "conformance"],

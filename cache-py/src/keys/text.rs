@@ -1,0 +1,63 @@
+//! Text, also such as has no UTF-8.
+
+use super::grammar;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use std::slice;
+
+/// Appends a `str`, or one of a subclass. Leaves no UTF-8 behind in the object, as CPython's own conversion does.
+#[inline]
+pub(super) fn write(object: Borrowed<'_, '_, PyAny>, out: &mut Vec<u8>) {
+    let ptr = object.as_ptr();
+    // SAFETY: callers have looked at the type; the text does not change, and lives as long as the object.
+    unsafe {
+        if ffi::PyUnicode_IS_COMPACT_ASCII(ptr) != 0 {
+            let data = ffi::PyUnicode_DATA(ptr).cast::<u8>();
+            let value = slice::from_raw_parts(data, ffi::PyUnicode_GET_LENGTH(ptr) as usize);
+            return grammar::text(out, std::str::from_utf8_unchecked(value));
+        }
+    }
+    write_wide(object, out);
+}
+
+fn write_wide(object: Borrowed<'_, '_, PyAny>, out: &mut Vec<u8>) {
+    let ptr = object.as_ptr();
+    // SAFETY: as above; `KIND` says how wide a character is.
+    unsafe {
+        // Text of old C APIs gets its characters here. Without memory for that it stays empty.
+        if ffi::PyUnicode_READY(ptr) != 0 {
+            ffi::PyErr_Clear();
+            return grammar::text(out, "");
+        }
+        let len = ffi::PyUnicode_GET_LENGTH(ptr) as usize;
+        let data = ffi::PyUnicode_DATA(ptr);
+        match ffi::PyUnicode_KIND(ptr) {
+            ffi::PyUnicode_1BYTE_KIND => write_chars(slice::from_raw_parts(data.cast::<u8>(), len), out),
+            ffi::PyUnicode_2BYTE_KIND => write_chars(slice::from_raw_parts(data.cast::<u16>(), len), out),
+            _ => write_chars(slice::from_raw_parts(data.cast::<u32>(), len), out),
+        }
+    }
+}
+
+fn write_chars<C: Copy + Into<u32>>(chars: &[C], out: &mut Vec<u8>) {
+    let text: Option<String> = chars.iter().map(|code| char::from_u32((*code).into())).collect();
+    match text {
+        Some(text) => grammar::text(out, &text),
+        None => grammar::surrogates(out, &generalized(chars)),
+    }
+}
+
+/// UTF-8 in which a lone surrogate has three bytes, as every character of its size.
+fn generalized<C: Copy + Into<u32>>(chars: &[C]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(chars.len() * 3);
+    for code in chars.iter().map(|code| (*code).into()) {
+        match char::from_u32(code) {
+            Some(char) => bytes.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes()),
+            None => {
+                let low = |shift: u32| 0x80 | (code >> shift & 0x3f) as u8;
+                bytes.extend_from_slice(&[0xe0 | (code >> 12) as u8, low(6), low(0)]);
+            }
+        }
+    }
+    bytes
+}

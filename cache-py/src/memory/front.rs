@@ -1,0 +1,68 @@
+//! A short way to the entries whose arguments are the very objects of the call.
+
+use super::entry::{Entry, Shape};
+use crate::call::Call;
+use pyo3::ffi::PyObject;
+
+/// Numbers of entries by the addresses of arguments. An entry keeps its arguments alive, so the same address is the same
+/// object; a number leads to an entry
+/// that is there, of these arguments or of others.
+pub(super) struct Front {
+    ids: Box<[u32; SLOTS]>,
+}
+
+const SLOTS: usize = 256;
+/// In a cache with more entries than this, the front misses so often that it costs more than it saves.
+pub(super) const MOST: usize = 4 * SLOTS;
+
+impl Front {
+    pub(super) fn new() -> Self {
+        Front { ids: Box::new([0; SLOTS]) }
+    }
+
+    /// The number that belongs to the arguments of `call`, or of others; 0 if there was none yet.
+    #[inline(always)]
+    pub(super) fn get(&self, call: &Call<'_>) -> u32 {
+        self.ids[slot(call)]
+    }
+
+    #[inline(always)]
+    pub(super) fn set(&mut self, call: &Call<'_>, id: u32) {
+        self.ids[slot(call)] = id;
+    }
+
+    /// The entry leaves: its number will be that of another.
+    pub(super) fn forget(&mut self, entry: &Entry, id: u32) {
+        let slot = slot_of(entry.shape.nargs(), (0..entry.len()).map(|at| entry.key(at)));
+        if self.ids[slot] == id {
+            self.ids[slot] = 0;
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.ids.fill(0);
+    }
+}
+
+/// Whether `entry` is that of `call`, by addresses alone.
+#[inline(always)]
+pub(super) fn is_identical(entry: &Entry, call: &Call<'_>) -> bool {
+    if call.len() == 1 && call.nkw() == 0 {
+        return entry.only() == call.arg(0) && entry.shape == Shape::ONE;
+    }
+    Shape::of(call) == Some(entry.shape)
+        && entry.names == call.kwnames()
+        && (0..call.len()).all(|at| entry.key(at) == call.arg(at))
+}
+
+#[inline(always)]
+fn slot(call: &Call<'_>) -> usize {
+    slot_of(call.nargs(), (0..call.len()).map(|at| call.arg(at)))
+}
+
+#[inline(always)]
+fn slot_of(nargs: usize, arguments: impl Iterator<Item = *mut PyObject>) -> usize {
+    // Objects lie at multiples of 16.
+    let bits = arguments.fold(0u64, |bits, object| bits.wrapping_mul(31) ^ (object as u64) >> 4);
+    (bits.wrapping_add(nargs as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as usize
+}

@@ -1,0 +1,407 @@
+//! The table of one cache. Nothing in this file runs Python code.
+
+use super::clock::{Lifetimes, NEVER};
+use super::entry::{Departed, Entry, Shape, Slab};
+use super::front::{self, Front};
+use super::hash;
+use super::index::Index;
+use super::mode::{Mode, Order};
+use super::raw::{class, is_exactly, is_plain};
+use super::recency::Recency;
+use super::same::{Same, same};
+use crate::call::Call;
+use memolith_core::__private::Evictor;
+use pyo3::ffi::{self, PyObject};
+
+/// Entries, who leaves next, and what is counted.
+pub(super) struct Table {
+    pub(super) index: Index,
+    pub(super) slab: Slab,
+    pub(super) recency: Recency,
+    pub(super) evictor: Option<Evictor>,
+    /// `None` where it does not pay.
+    pub(super) front: Option<Front>,
+    pub(super) lifetimes: Lifetimes,
+    pub(super) maxsize: usize,
+    /// Rises whenever an entry comes or goes.
+    pub(super) version: u64,
+    /// Rises whenever somebody asks for entries to go.
+    pub(super) epoch: u64,
+    /// Where the search for entries that are over goes on.
+    hand: u32,
+    pub(super) counts: Counts,
+}
+
+/// What was counted since the last clear.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Counts {
+    pub(super) hits: u64,
+    pub(super) misses: u64,
+    pub(super) coalesced: u64,
+    pub(super) evictions: u64,
+    pub(super) expired: u64,
+}
+
+/// What a table knows about a call.
+pub(super) enum Found {
+    /// A new reference to the value.
+    Hit(*mut PyObject),
+    Absent,
+    /// Only comparisons in Python can tell.
+    Ask,
+    /// There is an entry, whose time is over.
+    Over(Place),
+}
+
+/// Where an entry is, as long as the table has this version.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub(super) id: u32,
+    pub(super) version: u64,
+}
+
+/// Where the entry of a call is.
+#[derive(Clone, Copy)]
+pub(super) enum Sought {
+    At(u32),
+    Absent,
+    /// Only comparisons in Python can tell.
+    Ask,
+}
+
+impl Table {
+    pub(super) fn new(maxsize: usize, evictor: Option<Evictor>, lifetimes: Lifetimes) -> Self {
+        Table {
+            index: Index::new(),
+            slab: Slab::new(),
+            recency: Recency::default(),
+            evictor,
+            front: None,
+            lifetimes,
+            maxsize,
+            version: 0,
+            epoch: 0,
+            hand: 1,
+            counts: Counts::default(),
+        }
+    }
+
+    /// The value of a call whose arguments are the very objects of an entry.
+    ///
+    /// # Safety
+    /// The thread is attached.
+    #[inline(always)]
+    pub(super) unsafe fn glance(&mut self, call: &Call<'_>, mode: Mode) -> Option<*mut PyObject> {
+        let id = self.front.as_ref()?.get(call);
+        if !front::is_identical(self.slab.get(id), call) {
+            return None;
+        }
+        // SAFETY: passed on.
+        match unsafe { self.hit(id, mode) } {
+            Found::Hit(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The value of a call.
+    ///
+    /// # Safety
+    /// The thread is attached, and `hash` is that of `call`.
+    #[inline(always)]
+    pub(super) unsafe fn find(&mut self, call: &Call<'_>, hash: u32, mode: Mode) -> Found {
+        // SAFETY: passed on.
+        match unsafe { self.seek(call, hash, mode) } {
+            // SAFETY: passed on.
+            Sought::At(id) => unsafe {
+                let found = self.hit(id, mode);
+                if let Some(front) = &mut self.front
+                    && hash::is_quiet(call)
+                {
+                    front.set(call, id);
+                }
+                found
+            },
+            Sought::Absent => Found::Absent,
+            Sought::Ask => Found::Ask,
+        }
+    }
+
+    /// Where the entry of a call is; nothing is counted.
+    ///
+    /// # Safety
+    /// The thread is attached, and `hash` is that of `call`.
+    #[inline(always)]
+    pub(super) unsafe fn seek(&self, call: &Call<'_>, hash: u32, mode: Mode) -> Sought {
+        let mut is_asked = false;
+        let found = self.index.find(hash, |id| {
+            // SAFETY: arguments and entries are alive.
+            let same = unsafe { same_call(self.slab.get(id), call, mode) };
+            is_asked |= same == Same::Ask;
+            same == Same::Yes
+        });
+        match found {
+            Some(id) => Sought::At(id),
+            None if is_asked => Sought::Ask,
+            None => Sought::Absent,
+        }
+    }
+
+    /// The value of an entry, which is used thereby.
+    ///
+    /// # Safety
+    /// The thread is attached.
+    #[inline(always)]
+    pub(super) unsafe fn hit(&mut self, id: u32, mode: Mode) -> Found {
+        if mode.timed {
+            let entry = self.slab.get_mut(id);
+            if entry.deadline != NEVER {
+                let now = self.lifetimes.now();
+                if now >= entry.deadline {
+                    return Found::Over(Place { id, version: self.version });
+                }
+                entry.deadline = self.lifetimes.extend(now, entry.limit);
+            }
+        }
+        self.counts.hits += 1;
+        match mode.order {
+            Order::Recency => self.recency.touch(id),
+            Order::Policy => {
+                if let Some(evictor) = &mut self.evictor {
+                    evictor.hit(id);
+                }
+            }
+            Order::Unbounded | Order::Off => {}
+        }
+        let value = self.slab.get(id).value;
+        // SAFETY: the entry keeps it alive.
+        unsafe { ffi::Py_INCREF(value) };
+        Found::Hit(value)
+    }
+
+    /// Has the processor fetch what the next insertion will need.
+    #[inline(always)]
+    pub(super) fn expect_miss(&mut self, hash: u32, mode: Mode) {
+        if mode.order == Order::Recency && self.index.len() > front::MOST {
+            self.slab.prefetch(self.recency.last());
+            self.index.prefetch(hash);
+        }
+    }
+
+    /// Adds an entry that is not there. Who has to leave for it goes to `departed`.
+    /// `ttl` are nanoseconds to live, if not as the cache says.
+    pub(super) fn add(&mut self, mut entry: Entry, ttl: Option<u64>, mode: Mode, departed: &mut Departed) {
+        let hash = entry.hash;
+        self.version += 1;
+        if mode.timed {
+            let now = self.lifetimes.now();
+            (entry.deadline, entry.limit) = self.lifetimes.begin(now, ttl);
+            self.sweep(now, mode, departed);
+        }
+        if self.index.len() >= self.maxsize {
+            self.evict(hash, mode, departed);
+        }
+        let Some(id) = self.slab.insert(entry) else {
+            departed.push(entry);
+            return;
+        };
+        self.index.insert(hash, id);
+        match mode.order {
+            Order::Recency => self.recency.insert(id),
+            Order::Policy => {
+                if let Some(evictor) = &mut self.evictor {
+                    evictor.insert(id, spread(hash));
+                }
+            }
+            Order::Unbounded | Order::Off => {}
+        }
+        let len = self.index.len();
+        if len == 1 && self.front.is_none() && cfg!(not(Py_GIL_DISABLED)) {
+            self.front = Some(Front::new());
+        } else if len == front::MOST + 1 {
+            self.front = None;
+        }
+    }
+
+    /// Gives the entry a new value, and a new life. The old one goes to `departed`.
+    pub(super) fn renew(&mut self, id: u32, mut entry: Entry, ttl: Option<u64>, departed: &mut Departed) {
+        if ttl.is_some() || self.lifetimes.are_bounded() {
+            let now = self.lifetimes.now();
+            (entry.deadline, entry.limit) = self.lifetimes.begin(now, ttl);
+        }
+        // The arguments that came first stay, as in a dict.
+        let kept = self.slab.get_mut(id);
+        std::mem::swap(&mut kept.value, &mut entry.value);
+        (kept.deadline, kept.limit) = (entry.deadline, entry.limit);
+        departed.push(entry);
+    }
+
+    /// Whether the time of an entry is over.
+    pub(super) fn is_over(&self, id: u32) -> bool {
+        let deadline = self.slab.get(id).deadline;
+        deadline != NEVER && self.lifetimes.now() >= deadline
+    }
+
+    /// Takes an entry out.
+    pub(super) fn remove(&mut self, id: u32, mode: Mode, departed: &mut Departed) {
+        match mode.order {
+            Order::Recency => self.recency.remove(id),
+            Order::Policy => {
+                if let Some(evictor) = &mut self.evictor {
+                    evictor.remove(id);
+                }
+            }
+            Order::Unbounded | Order::Off => {}
+        }
+        self.take(id, departed);
+    }
+
+    /// Takes everything out.
+    pub(super) fn clear(&mut self) -> Departed {
+        self.version += 1;
+        self.epoch += 1;
+        self.index = Index::new();
+        self.recency.clear();
+        if let Some(front) = &mut self.front {
+            front.clear();
+        }
+        self.hand = 1;
+        self.counts = Counts::default();
+        self.slab.take()
+    }
+
+    /// Entries whose time is not over.
+    pub(super) fn live(&self) -> impl Iterator<Item = &Entry> {
+        let now = if self.lifetimes_matter() { self.lifetimes.now() } else { 0 };
+        self.slab.iter().filter(move |entry| entry.deadline > now)
+    }
+
+    fn lifetimes_matter(&self) -> bool {
+        self.slab.iter().any(|entry| entry.deadline != NEVER)
+    }
+
+    /// Takes out who leaves next.
+    pub(super) fn evict(&mut self, incoming: u32, mode: Mode, departed: &mut Departed) {
+        let id = match mode.order {
+            Order::Recency => {
+                let id = self.recency.last();
+                if id != 0 {
+                    self.recency.remove(id);
+                }
+                id
+            }
+            Order::Policy => self.evictor.as_mut().and_then(|evictor| evictor.evict(spread(incoming))).unwrap_or(0),
+            Order::Unbounded | Order::Off => 0,
+        };
+        if id != 0 {
+            self.take(id, departed);
+            self.counts.evictions += 1;
+        }
+    }
+
+    fn take(&mut self, id: u32, departed: &mut Departed) {
+        self.version += 1;
+        let entry = self.slab.remove(id);
+        self.index.remove(entry.hash, id);
+        if let Some(front) = &mut self.front {
+            front.forget(&entry, id);
+        }
+        departed.push(entry);
+    }
+
+    /// Looks at the next two entries, so that those which nobody asks for any more do not stay for ever.
+    fn sweep(&mut self, now: u64, mode: Mode, departed: &mut Departed) {
+        for _ in 0..2 {
+            if self.hand >= self.slab.end() {
+                self.hand = 1;
+                return;
+            }
+            let (id, entry) = (self.hand, self.slab.get(self.hand));
+            self.hand += 1;
+            if !entry.is_free() && entry.deadline <= now {
+                self.counts.expired += 1;
+                self.remove(id, mode, departed);
+            }
+        }
+    }
+}
+
+/// Whether `entry` is that of `call`.
+///
+/// # Safety
+/// The thread is attached.
+#[inline(always)]
+unsafe fn same_call(entry: &Entry, call: &Call<'_>, mode: Mode) -> Same {
+    if call.len() == 1 && call.nkw() == 0 {
+        // SAFETY: passed on.
+        return unsafe { same_only(entry, call.arg(0), mode) };
+    }
+    if Shape::of(call) != Some(entry.shape) {
+        return Same::No;
+    }
+    if call.nkw() != 0 {
+        // SAFETY: both are tuples of as many names, and alive.
+        match unsafe { same_names(entry.names, call) } {
+            Same::Yes => {}
+            other => return other,
+        }
+    }
+    for at in 0..call.len() {
+        let (kept, given) = (entry.key(at), call.arg(at));
+        // SAFETY: entries and arguments are alive.
+        unsafe {
+            if mode.typed && class(kept) != class(given) {
+                return Same::No;
+            }
+            match same(kept, given) {
+                Same::Yes => {}
+                other => return other,
+            }
+        }
+    }
+    Same::Yes
+}
+
+/// As functools has it: an int or a str alone is a key of its own, which equals nothing but ints or strings.
+///
+/// # Safety
+/// `given` is alive and the thread attached.
+#[inline(always)]
+unsafe fn same_only(entry: &Entry, given: *mut PyObject, mode: Mode) -> Same {
+    if entry.shape != Shape::ONE {
+        return Same::No;
+    }
+    let kept = entry.only();
+    if kept == given {
+        return Same::Yes;
+    }
+    // SAFETY: entries keep their arguments alive.
+    unsafe {
+        let class = class(given);
+        if (mode.typed || is_plain(given) || is_plain(kept)) && !is_exactly(kept, class) {
+            return Same::No;
+        }
+        same(kept, given)
+    }
+}
+
+/// # Safety
+/// `names` is a tuple of as many names as `call` has, alive, and the thread attached.
+#[inline(always)]
+pub(super) unsafe fn same_names(names: *mut PyObject, call: &Call<'_>) -> Same {
+    if names == call.kwnames() {
+        return Same::Yes;
+    }
+    for at in 0..call.nkw() {
+        // SAFETY: passed on.
+        match unsafe { same(ffi::PyTuple_GET_ITEM(names, at as ffi::Py_ssize_t), call.name(at)) } {
+            Same::Yes => {}
+            other => return other,
+        }
+    }
+    Same::Yes
+}
+
+/// What policies take for a hash.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
