@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, Literal
 
 from ._memolith import _decode, _encode
 
@@ -12,7 +12,7 @@ _ALIGNMENT = 64
 
 
 class Arrays:
-    """Arrays of numbers, bools, dates and fixed texts, structured ones too; in C or Fortran order, others in C order."""
+    """Arrays of numbers, bools, dates, fixed texts and structures of them; in Fortran order, all others in C order."""
 
     name = "numpy.ndarray"
 
@@ -48,7 +48,7 @@ class Arrays:
         length = int.from_bytes(buffer[:4], "little")
         described, shape, fortran = _decode(bytes(buffer[4 : 4 + length]))
         dtype = _dtype(described)
-        order = "F" if fortran else "C"
+        order: Literal["C", "F"] = "F" if fortran else "C"
         if 0 in shape or dtype.itemsize == 0:
             array = numpy.empty(shape, dtype, order=order)
             array.flags.writeable = isinstance(buffer, bytearray)
@@ -129,7 +129,8 @@ def _dtype(described: Any) -> Any:
         return numpy.dtype((_dtype(described[0]), described[1]))
     formats = [_dtype(part) for part in described["formats"]]
     more = {key: part for key, part in described.items() if key not in ("formats", "aligned")}
-    return numpy.dtype({**more, "formats": formats}, align=described["aligned"])
+    fields: Any = {**more, "formats": formats}
+    return numpy.dtype(fields, align=described["aligned"])
 
 
 HANDLERS = [Arrays, Scalars]

@@ -103,11 +103,12 @@ def _read(buffer: Any) -> tuple[Any, Any]:
 
 
 def _same(frame: Any, back: Any) -> bool:
-    """Whether `back` has the types and labels of `frame`; values of one type Arrow keeps, those of objects are native."""
+    """Whether `back` has the types and labels of `frame`; Arrow keeps the values of one type, and has no others."""
     if frame.shape != back.shape or not same_index(frame.columns, back.columns):
         return False
-    pairs = zip(frame.dtypes, back.dtypes)
-    return same_index(frame.index, back.index) and all(one == other and type(one) is type(other) for one, other in pairs)
+    if not same_index(frame.index, back.index):
+        return False
+    return all(one == other and type(one) is type(other) for one, other in zip(frame.dtypes, back.dtypes))
 
 
 HANDLERS = [Frames, Series, Indexes]
