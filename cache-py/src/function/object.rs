@@ -135,12 +135,7 @@ fn size(maxsize: &Bound<'_, PyAny>) -> PyResult<Option<usize>> {
 }
 
 impl Parts {
-    fn new(
-        function: &Bound<'_, PyAny>,
-        maxsize: Option<usize>,
-        typed: bool,
-        options: &mut Options,
-    ) -> PyResult<Self> {
+    fn new(function: &Bound<'_, PyAny>, maxsize: Option<usize>, typed: bool, options: &mut Options) -> PyResult<Self> {
         let py = function.py();
         let kind = match (is_async(function)?, options.single_flight) {
             (false, _) => Kind::Plain,
