@@ -89,6 +89,11 @@ pub fn fault<K: Key, V: Value>(cache: &Cache<K, V>, error: &crate::Error) {
     cache.fault(error);
 }
 
+/// Counts a hit that waited for another caller, outside of the cache.
+pub fn count_coalesced<K: Key, V: Value>(cache: &Cache<K, V>) {
+    cache.count_coalesced();
+}
+
 /// The value that a fallible function keeps.
 pub type OkOf<T> = <T as Fallible>::Ok;
 

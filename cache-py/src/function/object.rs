@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFunction, PyTuple};
 use std::ffi::{c_int, c_void};
 use std::ptr;
+use std::sync::Arc;
 
 /// One decorated function. CPython allocates it, so it has CPython's layout.
 #[repr(C)]
@@ -35,7 +36,7 @@ pub(super) struct CachedFunction {
 pub(super) struct Parts {
     /// Without entries where there is a backend.
     pub(super) memory: Memory,
-    pub(super) stored: Option<Stored>,
+    pub(super) stored: Option<Arc<Stored>>,
     pub(super) maxsize: Option<usize>,
     pub(super) typed: bool,
     pub(super) kind: Kind,
@@ -144,7 +145,7 @@ impl Parts {
         };
         if options.backend.is_some() {
             let memory = Memory::new(Some(0), typed, &Options::default());
-            let stored = Some(Stored::new(function, maxsize, typed, std::mem::take(options))?);
+            let stored = Some(Arc::new(Stored::new(function, maxsize, typed, std::mem::take(options))?));
             return Ok(Parts { memory, stored, maxsize, typed, kind, key: Key::Arguments, flights: None });
         }
         if options.max_bytes.is_some() {
@@ -180,7 +181,7 @@ impl Parts {
             Key::Bound(binder) => objects.extend(binder.objects()),
         }
         objects.extend(self.flights.iter().flat_map(Flights::objects));
-        objects.extend(self.stored.iter().flat_map(Stored::objects));
+        objects.extend(self.stored.iter().flat_map(|stored| stored.objects()));
         objects.into_iter().map(Py::as_ptr).collect()
     }
 

@@ -79,7 +79,7 @@ unsafe fn answer<'py>(
     if let Some(stored) = &instance.parts.stored {
         return match instance.parts.kind {
             Kind::Plain => stored.call(&function, call),
-            Kind::Async(_) => stored.call_async(&function, call),
+            Kind::Async(_) => stored.call_async(owner, &function, call),
         };
     }
     keyed(py, instance, call, |key| {

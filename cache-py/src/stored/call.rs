@@ -1,6 +1,7 @@
 //! One call of a function with a backend.
 
 use super::{Held, Room, Shelf, Stored};
+use crate::awaiting::Loops;
 use crate::call::Call;
 use crate::errors::exception;
 use crate::keys::{self, Fit};
@@ -8,7 +9,7 @@ use memolith::Lookup;
 use memolith_core::__private::{PortableKey, PortableKeyRef};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::PyAnyMethods;
+use pyo3::types::{PyAnyMethods, PyBytes, PyDict};
 use std::sync::Arc;
 
 impl Stored {
@@ -79,8 +80,21 @@ impl Stored {
     /// As [`key`](Self::key), and `CacheError` where the backend could not remove it; this process does not serve it.
     pub(crate) fn invalidate(&self, py: Python<'_>, call: Call<'_>) -> PyResult<bool> {
         let key = self.room(py, call)?;
+        if !self.loops.is_empty(py) {
+            self.loops.forget(PyBytes::new(py, &key).as_any())?;
+        }
         let (cache, key) = (self.tier(py).cache(), PortableKeyRef(&key));
         py.detach(|| cache.remove(&key)).map_err(|error| exception(py, &error))
+    }
+
+    /// What tasks compute.
+    pub(crate) fn loops(&self) -> &Loops {
+        &self.loops
+    }
+
+    /// The keys that tasks compute, of whichever event loop.
+    pub(crate) fn leading(&self) -> &Py<PyDict> {
+        &self.leading
     }
 
     /// The core's cache, opened at the first call.
@@ -142,14 +156,5 @@ impl Stored {
             None => Ok(true),
             Some(cache_if) => cache_if.bind(value.py()).call1((value,))?.is_truthy(),
         }
-    }
-
-    /// An awaitable for the result of a call of an `async def`.
-    pub(crate) fn call_async<'py>(
-        &self,
-        _function: &Bound<'py, PyAny>,
-        _call: Call<'_>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        todo!()
     }
 }

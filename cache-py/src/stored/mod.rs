@@ -20,12 +20,14 @@ pub(crate) use room::Room;
 pub(crate) use tier::{Plan, Shelf, Tier, place};
 pub(crate) use wire::Content;
 
+use crate::awaiting::Loops;
 use crate::errors::exception;
 use crate::keys::{self, Binder};
 use crate::options::Options;
 use crate::values;
 use memolith::{CacheInfo, Error, ErrorKind};
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 use std::sync::{Arc, OnceLock};
 
 /// Adds `open` and `Backend`.
@@ -46,6 +48,8 @@ pub(crate) struct Stored {
     codec: Arc<values::Codec>,
     place: Option<Place>,
     faults: Arc<Faults>,
+    loops: Loops,
+    leading: Py<PyDict>,
     /// Opened at the first call: by then the function has all it closes over.
     tier: OnceLock<Tier>,
 }
@@ -70,6 +74,8 @@ impl Stored {
             maxsize,
             typed,
             options,
+            loops: Loops::new(py),
+            leading: PyDict::new(py).unbind(),
             tier: OnceLock::new(),
         })
     }
@@ -124,6 +130,7 @@ impl Stored {
     /// # Errors
     /// `CacheError` where the backend could not be cleared; this process does not serve what is there.
     pub(crate) fn clear(&self, py: Python<'_>) -> PyResult<()> {
+        self.loops.forget_all(py);
         let cache = self.tier(py).cache();
         py.detach(|| cache.clear()).map_err(|error| exception(py, &error))
     }
@@ -141,6 +148,7 @@ impl Stored {
     pub(crate) fn objects(&self) -> Vec<&Py<PyAny>> {
         let options = &self.options;
         let held = [Some(&self.function), self.faults.0.as_ref(), options.key.as_ref(), options.cache_if.as_ref()];
-        held.into_iter().chain([options.backend.as_ref(), options.codec.as_ref()]).flatten().collect()
+        let more = [options.backend.as_ref(), options.codec.as_ref(), Some(self.loops.object())];
+        held.into_iter().chain(more).flatten().chain([self.leading.as_any()]).collect()
     }
 }

@@ -97,12 +97,17 @@ impl Tier {
 
     /// The value if a tier has it. Never waits for who computes it.
     pub(crate) fn get(&self, py: Python<'_>, key: &[u8]) -> Option<Held> {
+        self.near(key).or_else(|| py.detach(|| self.cache.get(&PortableKeyRef(key))))
+    }
+
+    /// The value if memory has it, or a backend that answers at once.
+    #[inline]
+    pub(crate) fn near(&self, key: &[u8]) -> Option<Held> {
         let key = PortableKeyRef(key);
-        let hash = match look(&self.cache, &key) {
-            Ok(hit) => return Some(hit.value()),
-            Err(hash) => hash,
-        };
-        look_near(&self.cache, hash, &key).or_else(|| py.detach(|| self.cache.get(&key)))
+        match look(&self.cache, &key) {
+            Ok(hit) => Some(hit.value()),
+            Err(hash) => look_near(&self.cache, hash, &key),
+        }
     }
 
     /// `value` with its bytes under `key`.
