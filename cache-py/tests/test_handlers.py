@@ -101,6 +101,43 @@ class Tagged:
         return bytes(buffer).decode()
 
 
+class Box:
+    def __init__(self, content: Any) -> None:
+        self.content = content
+
+
+class BoxHandler:
+    name = "test.Box"
+    types = [Box]
+
+    @staticmethod
+    def encode(value: Box) -> bytes:
+        return encode(value.content)
+
+    @staticmethod
+    def decode(buffer: bytes) -> Box:
+        return Box(decode(buffer))
+
+
+def test_depth_counts_through_handlers() -> None:
+    register_handler(BoxHandler)
+    value: Any = Box(1)
+    data = encode(value)
+    for _ in range(150):
+        value = Box(value)
+    assert type(back(value)) is Box
+    for _ in range(100):
+        value = Box([value])
+    with pytest.raises(ValueError, match="nested deeper"):
+        encode(value)
+    for _ in range(1000):
+        inside = b"\x21\x01" * 150 + data
+        data = b"\x30\x08test.Box" + len(inside).to_bytes(8, "little") + inside
+    with pytest.raises(ValueError):
+        decode(data)
+    assert back([[1]]) == [[1]]
+
+
 def test_priorities() -> None:
     register_handler(PointHandler)
     register_handler(Tagged("late"))

@@ -1,6 +1,7 @@
 //! Objects to bytes.
 
 use super::handlers;
+use super::level::{below, level};
 use super::settings::Native;
 use super::{MAX_DEPTH, tag};
 use crate::values::{buffer, changed};
@@ -13,6 +14,9 @@ use pyo3::types::{
 };
 use std::ptr;
 
+/// Bytes that a value may take: one that holds a part twice, and that part another one twice, doubles with each level.
+const LONGEST: usize = u32::MAX as usize;
+
 /// Appends one value to `out`.
 pub(super) struct Encoder<'a> {
     native: &'a Native,
@@ -23,7 +27,7 @@ pub(super) struct Encoder<'a> {
 
 impl<'a> Encoder<'a> {
     pub(super) fn new(native: &'a Native, out: &'a mut Vec<u8>) -> Self {
-        Encoder { native, out, depth: 0, unfit: false }
+        Encoder { native, out, depth: level(), unfit: false }
     }
 
     /// Whether the form has no place for the value, which pickle may have.
@@ -37,9 +41,13 @@ impl<'a> Encoder<'a> {
         if self.scalar(value)? {
             return Ok(());
         }
-        if self.depth == MAX_DEPTH {
+        if self.depth >= MAX_DEPTH {
             self.unfit = true;
             return Err(too_deep());
+        }
+        if self.out.len() > LONGEST {
+            self.unfit = true;
+            return Err(PyValueError::new_err("the value takes more than 4 GiB, perhaps it holds a part many times"));
         }
         self.depth += 1;
         let encoded = self.container(value);
@@ -207,7 +215,7 @@ impl<'a> Encoder<'a> {
     }
 
     fn handled(&mut self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        let Some(handled) = handlers::encoded(value, self.native)? else {
+        let Some(handled) = below(self.depth, || handlers::encoded(value, self.native))? else {
             self.unfit = true;
             return Err(unknown(value));
         };
