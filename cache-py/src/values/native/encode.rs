@@ -6,7 +6,7 @@ use super::settings::Native;
 use super::{MAX_DEPTH, tag};
 use crate::values::{buffer, changed};
 use pyo3::PyTypeInfo;
-use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{
@@ -147,11 +147,12 @@ impl<'a> Encoder<'a> {
     }
 
     fn int(&mut self, int: &Bound<'_, PyInt>) -> PyResult<()> {
-        let small: i64 = match int.extract() {
-            Ok(small) => small,
-            Err(error) if error.is_instance_of::<PyOverflowError>(int.py()) => return self.big_int(int),
-            Err(error) => return Err(error),
-        };
+        let mut overflow = 0;
+        // SAFETY: it is an int, of which this reads the value; no code of Python runs.
+        let small = unsafe { ffi::PyLong_AsLongLongAndOverflow(int.as_ptr(), &mut overflow) };
+        if overflow != 0 {
+            return self.big_int(int);
+        }
         if let Ok(tiny @ 0..128) = u8::try_from(small) {
             self.out.push(tag::SMALL_INT | tiny);
             return Ok(());
@@ -160,7 +161,9 @@ impl<'a> Encoder<'a> {
         let bits = 65 - (small ^ (small >> 63)).leading_zeros() as usize;
         let length = bits.div_ceil(8);
         self.out.push(tag::INT + length as u8 - 1);
-        self.out.extend_from_slice(&small.to_le_bytes()[..length]);
+        // All eight and then fewer: a copy of a fixed length is two instructions.
+        self.out.extend_from_slice(&small.to_le_bytes());
+        self.out.truncate(self.out.len() - (8 - length));
         Ok(())
     }
 
@@ -176,11 +179,13 @@ impl<'a> Encoder<'a> {
     fn list(&mut self, list: &Bound<'_, PyList>) -> PyResult<()> {
         let length = list.len();
         self.head(tag::LIST, length);
-        for at in 0..length {
-            let item = list.get_item(at).map_err(|_| changed())?;
+        let mut left = length;
+        // The iterator looks at the length before every step, and ends where the list does.
+        for item in list.iter() {
+            left = left.checked_sub(1).ok_or_else(changed)?;
             self.value(&item)?;
         }
-        if list.len() == length { Ok(()) } else { Err(changed()) }
+        if left == 0 && list.len() == length { Ok(()) } else { Err(changed()) }
     }
 
     fn dict(&mut self, dict: &Bound<'_, PyDict>) -> PyResult<()> {
