@@ -587,3 +587,32 @@ def test_a_wrapper_has_the_signature_of_its_own_code() -> None:
 
     assert call(wrapper, 1, 2, 3, x=4) is not None
     assert call(functools.partial(f, b=5), 1) == call(functools.partial(f, b=5), a=1) != call(f, 1)
+
+
+def test_a_class_that_changes_is_looked_at_again() -> None:
+    class Text(str):
+        pass
+
+    class Further(Text):
+        pass
+
+    text = Further("a")
+    assert canonical(text) == canonical("a")
+    Text.__eq__ = lambda self, other: True  # type: ignore[assignment, method-assign]
+    with pytest.raises(TypeError, match="no canonical form"):
+        canonical(text)
+    del Text.__eq__
+    assert canonical(text) == canonical("a")
+
+
+def test_many_classes_do_not_get_into_each_others_way() -> None:
+    for number in range(1000):
+        class Text(str):
+            pass
+
+        class Loudly(Loud):
+            pass
+
+        assert canonical(Text(number)) == canonical(str(number))
+        with pytest.raises(TypeError, match="Loudly object has no canonical form"):
+            canonical(Loudly(number))
