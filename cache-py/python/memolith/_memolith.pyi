@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Concatenate, Generic, Literal, ParamSpec, Protocol, TypeAlias, TypedDict, final, overload
+from types import GenericAlias
+from typing import Any, Concatenate, Generic, Literal, ParamSpec, Protocol, TypeAlias, TypedDict, final, overload, type_check_only
 
 from typing_extensions import Buffer, Self, TypeVar
 
@@ -27,6 +28,7 @@ Size: TypeAlias = int | str
 PolicyName: TypeAlias = Literal["lru", "mru", "fifo", "lfu", "random", "sieve", "s3fifo", "tinylfu", "tenure", "auto"]
 WritesName: TypeAlias = Literal["through", "behind"]
 
+@type_check_only
 class Codec(Protocol):
     """How values become bytes: an object of the user's."""
 
@@ -35,6 +37,7 @@ class Codec(Protocol):
 
 CodecLike: TypeAlias = Literal["native", "pickle", "unsigned-pickle", "messagepack", "json", "cbor"] | Native | Native | Codec
 
+@type_check_only
 class CacheParameters(TypedDict):
     """What `functools` tells of a decorated function."""
 
@@ -50,6 +53,10 @@ class CacheError(Exception):
 class Backend:
     """A place for bytes, as `memolith.open` gives it."""
 
+    @property
+    def url(self) -> str: ...
+    def flush(self) -> None: ...
+
 @final
 class CachedFunction(Generic[_P, _R_co, _Kept_co]):
     """A decorated function. A call of it gives `_R_co`; what is kept, and what `get` gives, is `_Kept_co`."""
@@ -61,6 +68,8 @@ class CachedFunction(Generic[_P, _R_co, _Kept_co]):
     def __wrapped__(self) -> Callable[_P, _R_co]: ...
     @property
     def uncached(self) -> Callable[_P, _R_co]: ...
+    @property
+    def is_async(self) -> bool: ...
     def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _R_co: ...
     # From the class: a checker cannot tell a method from a class method or a static one, so arguments are not checked.
     @overload
@@ -79,7 +88,9 @@ class CachedFunction(Generic[_P, _R_co, _Kept_co]):
     def cache_parameters(self) -> CacheParameters: ...
     def __copy__(self) -> Self: ...
     def __deepcopy__(self, memo: Any, /) -> Self: ...
+    def __class_getitem__(cls, parameters: Any, /) -> GenericAlias: ...
 
+@type_check_only
 class CachedMethod(Protocol[_P, _Q, _R_co, _Kept_co]):
     """A decorated method of an instance. As with `functools`, its attributes are those of the function, which know no
     instance: `a.f.invalidate(a, 1)`."""
@@ -100,4 +111,4 @@ class CachedMethod(Protocol[_P, _Q, _R_co, _Kept_co]):
 def open(url: str) -> Backend: ...
 
 def _encode(value: Any, codec: CodecLike | None = None, sign: bytes | None = None, place: bytes | None = None) -> bytes: ...
-def _decode(data: Buffer, codec: CodecLike | None = None, sign: bytes | None = None, place: bytes | None = None) -> Any: ...
+def _decode(bytes: Buffer, codec: CodecLike | None = None, sign: bytes | None = None, place: bytes | None = None) -> Any: ...

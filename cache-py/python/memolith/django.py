@@ -176,4 +176,5 @@ def _shared(location: str, options: Mapping[str, Any]) -> Cache[str, Any]:
 
 def _key(name: str) -> bytes:
     """A key for signatures that tells nothing of the secret that it is made from."""
-    return salted_hmac("memolith.django", name, secret=settings.SECRET_KEY, algorithm="sha256").digest()
+    key: bytes = salted_hmac("memolith.django", name, secret=settings.SECRET_KEY, algorithm="sha256").digest()
+    return key

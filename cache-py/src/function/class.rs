@@ -79,6 +79,12 @@ fn methods() -> *mut PyMethodDef {
         simple(c"__reduce__", methods::reduce, ffi::METH_NOARGS, c"Pickled by name."),
         simple(c"__copy__", methods::itself, ffi::METH_NOARGS, c"The function itself."),
         simple(c"__deepcopy__", methods::itself, ffi::METH_O, c"The function itself."),
+        simple(
+            c"__class_getitem__",
+            methods::generic,
+            ffi::METH_O | ffi::METH_CLASS,
+            c"The type with parameters, for annotations.",
+        ),
         PyMethodDef::zeroed(),
     ])
 }
