@@ -84,6 +84,12 @@ fn methods() -> *mut PyMethodDef {
         simple(c"__reduce__", methods::reduce, ffi::METH_NOARGS, c"Pickled by name."),
         simple(c"__copy__", methods::itself, ffi::METH_NOARGS, c"The function itself."),
         simple(c"__deepcopy__", methods::itself, ffi::METH_O, c"The function itself."),
+        simple(
+            c"__class_getitem__",
+            methods::generic,
+            ffi::METH_O | ffi::METH_CLASS,
+            c"The type with parameters, for annotations.",
+        ),
         PyMethodDef::zeroed(),
     ])
 }
@@ -116,14 +122,14 @@ fn attributes() -> *mut PyGetSetDef {
             set: Some(ffi::PyObject_GenericSetDict),
             ..PyGetSetDef::default()
         },
-        PyGetSetDef {
-            name: c"uncached".as_ptr(),
-            get: Some(methods::uncached as unsafe extern "C" fn(*mut PyObject, *mut c_void) -> *mut PyObject),
-            doc: c"The function without its cache.".as_ptr(),
-            ..PyGetSetDef::default()
-        },
+        attribute(c"uncached", methods::uncached, c"The function without its cache."),
+        attribute(c"is_async", methods::is_async, c"Whether calls return awaitables."),
         PyGetSetDef::default(),
     ])
+}
+
+fn attribute(name: &'static CStr, get: ffi::getter, doc: &'static CStr) -> PyGetSetDef {
+    PyGetSetDef { name: name.as_ptr(), get: Some(get), doc: doc.as_ptr(), ..PyGetSetDef::default() }
 }
 
 /// The type lives as long as the process, and reads its tables all the time.

@@ -154,7 +154,7 @@ impl Near {
     /// Removes what has expired, and returns how many.
     pub(crate) fn expire(&self) -> usize {
         // SAFETY: as in `contains`.
-        unsafe { Memory::expire(self.memory.get()) }
+        unsafe { Memory::sweep(self.memory.get()) }
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -56,7 +56,7 @@ impl Memory {
     ///
     /// # Safety
     /// As [`set_maxsize`](Self::set_maxsize).
-    pub(crate) unsafe fn expire(memory: *mut Self) -> usize {
+    pub(crate) unsafe fn sweep(memory: *mut Self) -> usize {
         // SAFETY: as in `get`.
         let memory = unsafe { &*memory };
         let mode = memory.mode();
