@@ -14,6 +14,8 @@ pub mod codec {
     pub use memolith_core::Json;
     #[cfg(feature = "messagepack")]
     pub use memolith_core::MessagePack;
+    #[cfg(any(feature = "json", feature = "messagepack", feature = "cbor"))]
+    pub use memolith_core::Portable;
     #[cfg(feature = "postcard")]
     pub use memolith_core::Postcard;
 }

@@ -371,8 +371,7 @@ impl<K: Key, V: Value> Cache<K, V> {
     fn followed<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, ticket: Ticket, outcome: Outcome<V>) -> Option<V> {
         match outcome {
             Outcome::Landed(value) => {
-                self.counts.coalesced.fetch_add(1, Relaxed);
-                self.memory.count_hit();
+                self.count_coalesced();
                 Some(value)
             }
             Outcome::GivenUp => {
@@ -381,6 +380,11 @@ impl<K: Key, V: Value> Cache<K, V> {
                 self.find_again(hash, key)
             }
         }
+    }
+
+    pub(crate) fn count_coalesced(&self) {
+        self.counts.coalesced.fetch_add(1, Relaxed);
+        self.memory.count_hit();
     }
 
     #[inline]
@@ -484,7 +488,7 @@ impl<K: Key, V: Value> Cache<K, V> {
         })
     }
 
-    fn fault(&self, error: &Error) {
+    pub(crate) fn fault(&self, error: &Error) {
         self.counts.errors.fetch_add(1, Relaxed);
         (self.settings.report)(error);
     }

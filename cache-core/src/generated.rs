@@ -84,6 +84,16 @@ pub fn look_near<K: Key, V: Value, Q: KeyRef<K> + ?Sized>(cache: &Cache<K, V>, h
     cache.find_again(hash, key).or_else(|| cache.find_near(hash, key))
 }
 
+/// Counts and reports a fault that the caller has met with a value of the cache.
+pub fn fault<K: Key, V: Value>(cache: &Cache<K, V>, error: &crate::Error) {
+    cache.fault(error);
+}
+
+/// Counts a hit that waited for another caller, outside of the cache.
+pub fn count_coalesced<K: Key, V: Value>(cache: &Cache<K, V>) {
+    cache.count_coalesced();
+}
+
 /// The value that a fallible function keeps.
 pub type OkOf<T> = <T as Fallible>::Ok;
 

@@ -117,7 +117,8 @@ use proc_macro::TokenStream;
 ///   another process that computes it, then computes too. Text as for `ttl`, or a `Duration`. Not by default;
 ///   `CacheBuilder::wait` says what it costs.
 /// - `codec = Postcard`: how values become bytes: `Postcard`, `Bincode`, `Json`, `MessagePack` or `Cbor`, each behind its
-///   feature, or an expression that gives one's own.
+///   feature, one of the last three within `Portable(..)` for a space that programs in other languages share, or an
+///   expression that gives one's own.
 /// - `name = ".."`: the function's name in the backend; its path by default. For methods the type of `self` and for
 ///   generic functions the type arguments are part of it too. Within one process it belongs to one function: the second
 ///   one of a name, such as a function of the same path and text in another block, is kept in memory alone and reported

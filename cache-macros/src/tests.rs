@@ -4,7 +4,7 @@ use crate::expansion;
 use proc_macro2::{Group, TokenStream, TokenTree};
 
 /// Attributes and functions that between them take every way through the expansion.
-const SAMPLES: [(&str, &str); 8] = [
+const SAMPLES: [(&str, &str); 9] = [
     ("", "pub fn area(kind: &str, r: u64) -> u64 { r }"),
     (
         "maxsize = 10_000, policy = Sieve, ttl = \"1h\", tti = T, max_bytes = \"64MiB\", weigh = |v| v.len(), on_evict = told, cache_if = |v| true",
@@ -21,6 +21,7 @@ const SAMPLES: [(&str, &str); 8] = [
         "#[inline] #[allow(unused)] #[doc = \"d\"] async fn r#type(&self, y: Y) { self }",
     ),
     ("associated", "#[cfg(unix)] fn f<T>() -> T { Default::default() }"),
+    ("backend = e, name = \"n\", version = \"2\", codec = Portable(Cbor)", "fn f(x: u8) -> u8 { x }"),
     ("maxsize = 0", "fn f(mut self, x: Self) -> Self { self }"),
 ];
 

@@ -21,6 +21,8 @@ mod invalidation;
 #[cfg(feature = "postcard")]
 mod lives;
 mod macros;
+#[cfg(all(feature = "messagepack", feature = "json", feature = "cbor"))]
+mod portable;
 mod readme;
 #[cfg(feature = "postcard")]
 mod remote;

@@ -66,3 +66,82 @@ impl Evictor {
         self.eviction.evict(&self.marks, incoming)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Evictor;
+    use crate::{Policy, simulate};
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use std::collections::HashMap;
+    use std::hash::{DefaultHasher, Hash, Hasher};
+
+    /// As a simulation names a key.
+    fn hash(key: u32) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// Hits of a table in a program of its own, whose first slot has this number.
+    fn hits(policy: Policy, (maxsize, first): (usize, u32), trace: &[u32]) -> usize {
+        let mut evictor = Evictor::new(policy, maxsize, 0);
+        let mut slots = HashMap::new();
+        let mut hits = 0;
+        for key in trace {
+            if let Some(slot) = slots.get(key) {
+                evictor.hit(*slot);
+                hits += 1;
+                continue;
+            }
+            let mut slot = first + slots.len() as u32;
+            if slots.len() == maxsize {
+                let Some(left) = evictor.evict(hash(*key)) else { continue };
+                slots.retain(|_, held| *held != left);
+                slot = left;
+            }
+            slots.insert(*key, slot);
+            evictor.insert(slot, hash(*key));
+        }
+        hits
+    }
+
+    proptest! {
+        #[test]
+        fn hits_where_a_simulation_does(maxsize in 0..60_usize, trace in vec(0..100_u32, 0..1_000)) {
+            for simulated in simulate(&trace, Policy::ALL, &[maxsize]) {
+                let hits = hits(simulated.policy, (maxsize, 0), &trace);
+                let expected = (simulated.hit_ratio * trace.len() as f64).round() as usize;
+                prop_assert_eq!(hits, expected, "{:?}", simulated.policy);
+            }
+        }
+
+        #[test]
+        fn the_first_slot_may_be_any(maxsize in 1..60_usize, trace in vec(0..100_u32, 0..1_000)) {
+            // Where who leaves is drawn by lot, the number of a slot may count.
+            let drawn = |policy: &Policy| matches!(policy, Policy::Random | Policy::Tenure);
+            for policy in Policy::ALL.iter().copied().filter(|policy| !drawn(policy)) {
+                prop_assert_eq!(hits(policy, (maxsize, 0), &trace), hits(policy, (maxsize, 1), &trace), "{:?}", policy);
+            }
+        }
+
+        #[test]
+        fn each_leaves_once_and_what_was_removed_does_not(
+            slots in vec(any::<bool>(), 1..80),
+            hit in vec(any::<prop::sample::Index>(), 0..50),
+        ) {
+            for &policy in Policy::ALL {
+                let mut evictor = Evictor::new(policy, slots.len(), 7);
+                (0..slots.len() as u32).for_each(|slot| evictor.insert(slot, hash(slot)));
+                hit.iter().for_each(|slot| evictor.hit(slot.index(slots.len()) as u32));
+                evictor.hit(10_000);
+                let removed = slots.iter().enumerate().filter(|(_, stays)| !**stays);
+                removed.for_each(|(slot, _)| evictor.remove(slot as u32));
+                let mut left: Vec<_> = std::iter::from_fn(|| evictor.evict(1)).collect();
+                left.sort_unstable();
+                let expected: Vec<_> = (0..).zip(&slots).filter(|(_, stays)| **stays).map(|(slot, _)| slot).collect();
+                prop_assert_eq!(left, expected, "{:?}", policy);
+            }
+        }
+    }
+}

@@ -72,6 +72,7 @@ fn persistent(model: &Model, store: &Store) -> Vec<TokenStream> {
     let Store { backend, memory, writes, wait, codec, on_error, .. } = store;
     let codec = match codec {
         Codec::Ours(name) => quote!(#root::codec::#name),
+        Codec::Portable(name) => quote!(#root::codec::Portable(#root::codec::#name)),
         Codec::Given(expr) => quote!(#expr),
     };
     let space = space_name();

@@ -43,6 +43,8 @@ pub(crate) struct Store {
 pub(crate) enum Codec {
     /// One of ours, by name.
     Ours(Ident),
+    /// `Portable` around one of ours.
+    Portable(Ident),
     Given(Expr),
 }
 
@@ -170,8 +172,14 @@ fn listener(on_evict: Argument<Expr>, key: &Option<Argument<KeyExpr>>) -> Result
 }
 
 fn codec(expr: Expr) -> Codec {
-    match single(&expr) {
-        Some(word) if CODECS.iter().any(|codec| word == codec) => Codec::Ours(word.clone()),
+    let ours = |expr: &Expr| single(expr).filter(|word| CODECS.iter().any(|codec| word == codec)).cloned();
+    if let Some(word) = ours(&expr) {
+        return Codec::Ours(word);
+    }
+    match &expr {
+        Expr::Call(call) if call.args.len() == 1 && single(&call.func).is_some_and(|word| word == "Portable") => {
+            ours(&call.args[0]).map(Codec::Portable).unwrap_or(Codec::Given(expr))
+        }
         _ => Codec::Given(expr),
     }
 }

@@ -1,190 +1,124 @@
-"""Misses of awaited functions: one task computes, the tasks of its event loop that want the same wait for it.
-
-A flight is one key being computed. Flights belong to an event loop, because another loop may stop at any time: tasks of
-different loops compute side by side.
-"""
+"""Misses of awaited functions, in memory and with a backend."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Coroutine, Hashable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from contextvars import ContextVar
 from typing import Any, Protocol
 
+from memolith._flights import Miss, running_loop
 
-class Miss(Protocol):
-    """A call that memory could not answer."""
 
-    def find(self) -> tuple[Any] | None:
-        """What memory has by now."""
-
-    def compute(self) -> Coroutine[Any, Any, Any]:
-        """Calls the function, which is counted as a miss."""
+class MemoryMiss(Miss, Protocol):
+    """A miss of a function without a backend."""
 
     def keep(self, value: object, is_outdated: Callable[[], bool], /) -> None:
         """Keeps the value, unless `cache_if` declines or it is outdated by then."""
 
-    def count_coalesced(self) -> None:
-        """Counts a hit that waited for another caller."""
+
+class StoredMiss(Miss, Protocol):
+    """A miss of a function with a backend."""
+
+    @property
+    def key(self) -> bytes:
+        """What the backend knows the result by."""
+
+    @property
+    def leading(self) -> dict[bytes, object]:
+        """The keys that tasks compute, of whichever event loop."""
+
+    def begin(self) -> Trip:
+        """The way to the backend and back."""
+
+    def get(self) -> tuple[Any] | None:
+        """What the backend has, after which the thread has waited. Counts a hit or a miss."""
+
+    def insert(self, value: object, /) -> None:
+        """Keeps the value unless `cache_if` declines. The thread waits for the backend."""
 
 
-Loops = dict[asyncio.AbstractEventLoop, dict[Hashable, "Flight"]]
+class Trip(Protocol):
+    """A lookup in the core, and its lease if that was a miss."""
+
+    def poll(self, future: asyncio.Future[None], /) -> bool:
+        """Goes on. False: there is nothing to do until `future` is done."""
+
+    def found(self) -> tuple[Any, ...] | None:
+        """The value; empty if it cannot be read. None: the caller computes it."""
+
+    def fill(self, value: object, /) -> None:
+        """Hands over what was computed."""
+
+    def close(self) -> None:
+        """Lets go of the lease; no effect if it was filled."""
 
 
-async def alone(miss: Miss) -> Any:
-    """Computes, whoever else does, and keeps the result."""
+async def in_memory(miss: MemoryMiss, is_outdated: Callable[[], bool]) -> Any:
+    """Computes and keeps the value."""
     value = await miss.compute()
-    miss.keep(value, bool)
+    miss.keep(value, is_outdated)
     return value
 
 
-async def shared(loops: Loops, key: Hashable, miss: Miss) -> Any:
-    """Waits for the task of this event loop that computes `key`, or computes."""
-    loop = _running_loop()
-    if loop is None:
-        # Another library runs this coroutine, so there is nothing here to wait with.
-        return await alone(miss)
-    flight = loops.get(loop, {}).get(key)
-    if flight is None or flight.is_over:
-        found = miss.find()
-        if found is not None:
-            return found[0]
-        flight = Flight(loops, loop, key)
-    elif flight.waits_for(_around.get()):
-        return await alone(miss)
-    else:
-        landed = await flight.landed()
-        if landed is not None:
-            miss.count_coalesced()
-            return landed[0]
-    return await flight.lead(miss)
+async def in_backend(miss: StoredMiss, _is_outdated: Callable[[], bool]) -> Any:
+    """Asks the backend, computes if need be, and keeps the value there; the core knows whether it is outdated.
 
-
-class Flight:
-    """One key that is computed by a task, and the tasks that wait for it."""
-
-    __slots__ = ("_around", "_key", "_loop", "_loops", "_waiting", "_waits", "is_over")
-
-    def __init__(self, loops: Loops, loop: asyncio.AbstractEventLoop, key: Hashable) -> None:
-        self._loops = loops
-        self._loop = loop
-        self._key = key
-        self._around: Flight | None = None
-        self.is_over = False
-        # Each gets the value in a tuple, or None: then it leads.
-        self._waiting: deque[asyncio.Future[tuple[Any] | None]] = deque()
-        # What this flight cannot end before, because something inside of it waits.
-        self._waits: list[Flight] = []
-        loops.setdefault(loop, {})[key] = self
-
-    async def lead(self, miss: Miss) -> Any:
-        """Computes for those who wait. If that fails or is cancelled, one of them leads."""
-        # Tasks begun in here inherit the variable: they are inside of the flight too.
-        self._around = _around.get()
-        token = _around.set(self)
-        try:
-            value = await miss.compute()
-            miss.keep(value, self._is_outdated)
-        except BaseException:
-            self._hand_over_anywhere()
-            raise
-        finally:
-            # The collector closes coroutines in whatever context it runs in.
-            with suppress(ValueError):
-                _around.reset(token)
-        self._land(value)
-        return value
-
-    async def landed(self) -> tuple[Any] | None:
-        """Waits for the value. None: the flight is the caller's to lead."""
-        future = self._loop.create_future()
-        self._waiting.append(future)
-        inside = list(_chain(_around.get()))
-        for flight in inside:
-            flight._waits.append(self)
-        try:
-            return await future
-        except BaseException:
-            if not future.done() or future.cancelled():
-                with suppress(ValueError):
-                    self._waiting.remove(future)
-            elif future.result() is None:
-                # Cancelled right after it was told to lead.
-                self._hand_over_anywhere()
-            raise
-        finally:
-            for flight in inside:
-                flight._waits.remove(self)
-
-    def waits_for(self, place: Flight | None) -> bool:
-        """Whether a task inside of `place` would wait for itself, or in a circle."""
-        inside = set(_chain(place))
-        reached = {self}
-        onward = [self]
-        while onward:
-            flight = onward.pop()
-            if flight in inside:
-                return True
-            further = [waited for waited in flight._waits if waited not in reached]
-            reached.update(further)
-            onward.extend(further)
-        return False
-
-    def _land(self, value: object) -> None:
-        for future in self._waiting:
-            if not future.done():
-                future.set_result((value,))
-        self._waiting.clear()
-        self._end()
-
-    def _hand_over(self) -> None:
-        while self._waiting:
-            future = self._waiting.popleft()
-            if not future.done():
-                future.set_result(None)
-                return
-        self._end()
-
-    def _hand_over_anywhere(self) -> None:
-        """Hands over from whichever thread this is: an abandoned coroutine is closed where it is dropped."""
-        if _running_loop() is self._loop:
-            self._hand_over()
-            return
-        try:
-            self._loop.call_soon_threadsafe(self._hand_over)
-        except RuntimeError:
-            # The loop is closed: nobody waits any more.
-            self._end()
-
-    def _end(self) -> None:
-        self.is_over = True
-        # A comparison of keys that raises leaves it there, where the next caller sees that it is over.
-        with suppress(Exception):
-            if not self._is_outdated():
-                self._loops[self._loop].pop(self._key, None)
-        if not self._loops.get(self._loop, True):
-            self._loops.pop(self._loop, None)
-
-    def _is_outdated(self) -> bool:
-        return self._loops.get(self._loop, {}).get(self._key) is not self
-
-
-# The flight whose computation the current task is inside of.
-_around: ContextVar[Flight | None] = ContextVar("memolith_flight", default=None)
-
-
-def _chain(flight: Flight | None) -> Iterator[Flight]:
-    """The flight and those around it that are not over."""
-    while flight is not None:
-        if not flight.is_over:
-            yield flight
-        flight = flight._around
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
+    Only one task of the process leads a key in the core: tasks of other event loops would wait there for this one, whose
+    loop may stop.
+    """
+    mine = object()
+    if miss.leading.setdefault(miss.key, mine) is not mine:
+        return await apart(miss, bool)
+    trip = miss.begin()
     try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
+        await _arrival(trip)
+        found = trip.found()
+        if found:
+            return found[0]
+        value = await miss.compute()
+        if found is None:
+            trip.fill(value)
+            await _arrival(trip)
+        else:
+            await _off_loop(miss.insert, value)
+        return value
+    finally:
+        miss.leading.pop(miss.key, None)
+        trip.close()
+
+
+async def apart(miss: StoredMiss, _is_outdated: Callable[[], bool]) -> Any:
+    """The same without a lease: whoever else is at it, nobody waits."""
+    found = await _off_loop(miss.get)
+    if found is not None:
+        return found[0]
+    value = await miss.compute()
+    await _off_loop(miss.insert, value)
+    return value
+
+
+def wake(future: asyncio.Future[None]) -> None:
+    """Completes `future`, from any thread."""
+    # A closed loop has nobody who waits.
+    with suppress(RuntimeError):
+        future.get_loop().call_soon_threadsafe(_complete, future)
+
+
+def _complete(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+async def _arrival(trip: Trip) -> None:
+    loop = asyncio.get_running_loop()
+    while not trip.poll(future := loop.create_future()):
+        await future
+
+
+async def _off_loop(work: Callable[..., Any], *args: object) -> Any:
+    """Work that blocks, on a thread of the event loop's pool; right here where another library runs this coroutine."""
+    loop = running_loop()
+    if loop is None:
+        return work(*args)
+    return await loop.run_in_executor(None, work, *args)

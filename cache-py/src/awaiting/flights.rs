@@ -1,5 +1,6 @@
 //! Where the callers of one function meet.
 
+use super::loops::Loops;
 use super::miss::key;
 use super::threads::Flight;
 use crate::call::Call;
@@ -18,14 +19,13 @@ pub(crate) struct Flights {
     process: AtomicU32,
     /// What threads compute: key to [`Flight`].
     threads: Py<PyDict>,
-    /// What tasks compute: event loop to key to flight, see `memolith/_awaiting.py`.
-    loops: Py<PyDict>,
+    tasks: Loops,
 }
 
 impl Flights {
     pub(crate) fn new(py: Python<'_>, typed: bool) -> Self {
         let process = AtomicU32::new(process::id());
-        Flights { typed, process, threads: PyDict::new(py).unbind(), loops: PyDict::new(py).unbind() }
+        Flights { typed, process, threads: PyDict::new(py).unbind(), tasks: Loops::new(py) }
     }
 
     /// What is computed for this key is not kept, and nobody new waits for it: the key was invalidated.
@@ -33,34 +33,32 @@ impl Flights {
     /// # Errors
     /// What the arguments' hashes and comparisons raise.
     pub(crate) fn forget(&self, py: Python<'_>, call: Call<'_>) -> PyResult<()> {
-        let (threads, loops) = (self.threads.bind(py), self.loops.bind(py));
-        if threads.is_empty() && loops.is_empty() {
+        let threads = self.threads.bind(py);
+        if threads.is_empty() && self.tasks.is_empty(py) {
             return Ok(());
         }
         let key = key(py, call, self.typed)?;
-        for board in [threads].into_iter().cloned().chain(boards(loops)) {
-            board.call_method1("pop", (&key, py.None()))?;
-        }
-        Ok(())
+        threads.call_method1("pop", (&key, py.None()))?;
+        self.tasks.forget(&key)
     }
 
     /// As [`forget`](Self::forget) for every key.
     pub(crate) fn forget_all(&self, py: Python<'_>) {
         self.threads.bind(py).clear();
-        boards(self.loops.bind(py)).for_each(|board| board.clear());
+        self.tasks.forget_all(py);
     }
 
     /// The Python objects it holds, for the garbage collector.
     pub(crate) fn objects(&self) -> [&Py<PyAny>; 2] {
-        [self.threads.as_any(), self.loops.as_any()]
+        [self.threads.as_any(), self.tasks.object()]
     }
 
     pub(super) fn typed(&self) -> bool {
         self.typed
     }
 
-    pub(super) fn loops<'py>(&self, py: Python<'py>) -> &Bound<'py, PyDict> {
-        self.loops.bind(py)
+    pub(super) fn tasks(&self) -> &Loops {
+        &self.tasks
     }
 
     /// The flight that stands for `key`; a new one, if there is none.
@@ -88,10 +86,4 @@ impl Flights {
             let _ = self.threads.bind(key.py()).del_item(key);
         }
     }
-}
-
-/// The flights of each event loop.
-fn boards<'py>(loops: &Bound<'py, PyDict>) -> impl Iterator<Item = Bound<'py, PyDict>> + use<'py> {
-    let boards: Vec<_> = loops.values().iter().filter_map(|board| board.cast_into::<PyDict>().ok()).collect();
-    boards.into_iter()
 }

@@ -5,7 +5,7 @@ use super::miss::{KeptMiss, Miss, key};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyBool, PyTuple};
 use std::sync::OnceLock;
 
 /// Whether the callers of one key wait for each other.
@@ -32,11 +32,12 @@ impl Flights {
     pub(crate) unsafe fn call_async<'py>(&self, miss: Miss<'_, 'py>, waiting: Waiting) -> PyResult<Bound<'py, PyAny>> {
         let py = miss.owner.py();
         let kept = Bound::new(py, MemoryMiss::new(miss.keep_call()))?;
+        let Coroutines { shared, in_memory, .. } = python(py)?;
         let coroutine = match waiting {
-            Waiting::Alone => python(py)?.alone.bind(py).call1((kept,)),
+            Waiting::Alone => in_memory.bind(py).call1((kept, py.get_type::<PyBool>())),
             Waiting::Shared => {
                 let key = key(py, miss.key, self.typed())?;
-                python(py)?.shared.bind(py).call1((self.loops(py), key, kept))
+                shared.bind(py).call1((self.tasks().dict(py), key, kept, in_memory, in_memory))
             }
         }?;
         named(&coroutine, miss.function);
@@ -44,10 +45,13 @@ impl Flights {
     }
 }
 
-/// The functions of `memolith/_awaiting.py`.
+/// Functions of `memolith/_flights.py` and `memolith/_awaiting.py`.
 pub(super) struct Coroutines {
     pub(super) shared: Py<PyAny>,
-    pub(super) alone: Py<PyAny>,
+    pub(super) in_memory: Py<PyAny>,
+    pub(super) in_backend: Py<PyAny>,
+    pub(super) apart: Py<PyAny>,
+    pub(super) wake: Py<PyAny>,
 }
 
 /// Imported at the first miss, because `asyncio` is slow to import.
@@ -55,7 +59,14 @@ pub(super) fn python(py: Python<'_>) -> PyResult<&'static Coroutines> {
     static COROUTINES: PyOnceLock<Coroutines> = PyOnceLock::new();
     COROUTINES.get_or_try_init(py, || {
         let module = py.import("memolith._awaiting")?;
-        Ok(Coroutines { shared: module.getattr("shared")?.unbind(), alone: module.getattr("alone")?.unbind() })
+        let function = |name: &str| Ok::<_, PyErr>(module.getattr(name)?.unbind());
+        Ok(Coroutines {
+            shared: py.import("memolith._flights")?.getattr("shared")?.unbind(),
+            in_memory: function("in_memory")?,
+            in_backend: function("in_backend")?,
+            apart: function("apart")?,
+            wake: function("wake")?,
+        })
     })
 }
 

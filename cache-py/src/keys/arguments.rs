@@ -143,6 +143,8 @@ fn write_unbound(py: Python<'_>, call: Call<'_>, typed: bool, out: &mut Vec<u8>)
     // As a dict does; types go by the order of names, too.
     named.sort_by_cached_key(|pair| written(borrowed(py, &pair.0), Depth::TOP).unwrap_or_default());
     if !named.is_empty() {
+        // No dict that is an argument itself.
+        grammar::extension(out, "keywords");
         write_named(py, &named, out)?;
     }
     if typed {

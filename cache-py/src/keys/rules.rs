@@ -34,12 +34,14 @@ pub(super) enum Rule {
     NumpyScalar,
 }
 
-/// The rule of the nearest known base of `class`, if instances of `class` are equal when those of the base are.
-pub(super) fn rule<'py>(class: &Bound<'py, PyType>) -> PyResult<Option<Rule>> {
+/// The rule of the nearest known base of `class` whose instances are equal when those of `class` are.
+pub(super) fn rule(class: &Bound<'_, PyType>) -> PyResult<Option<Rule>> {
     for base in class.mro().iter() {
         let Ok(base) = base.cast_into::<PyType>() else { continue };
-        if let Some(rule) = known(&base)? {
-            return Ok(inherits(class, &base, rule)?.then_some(rule));
+        if let Some(rule) = known(&base)?
+            && inherits(class, &base, rule)?
+        {
+            return Ok(Some(rule));
         }
     }
     Ok(None)

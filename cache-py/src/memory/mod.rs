@@ -7,8 +7,10 @@
 //! | `table` | the table, in which no Python code runs |
 //! | `ask` | comparisons in Python, outside of it |
 //! | `look`, `keep` | from a call to its value, and back in |
+//! | `bound` | what mappings ask besides |
 
 mod ask;
+mod bound;
 mod clock;
 mod entry;
 mod front;

@@ -1,5 +1,6 @@
 //! A value on both sides: a Python object, and its bytes until they are used.
 
+use super::text::Text;
 use memolith::{Error, ErrorKind};
 use pyo3::prelude::*;
 use std::fmt;
@@ -14,12 +15,27 @@ pub(crate) struct Held(Arc<Both>);
 
 struct Both {
     object: OnceLock<Py<PyAny>>,
+    /// No Python code runs under this lock, and nothing waits there.
     bytes: Mutex<Bytes>,
+    /// How many bytes there were.
+    size: usize,
+    label: Label,
 }
+
+/// What is said of a value that is an entry of a mapping.
+#[derive(Clone, Default)]
+pub(crate) struct Label {
+    /// When it ends, in microseconds since 1970; 0 is never, or not known.
+    pub(crate) ends: u64,
+    pub(crate) tags: Tags,
+}
+
+/// The tags of an entry, of which most have none.
+pub(crate) type Tags = Box<[Box<str>]>;
 
 enum Bytes {
     /// For the codec: to be written by who has computed the value, to be decoded by who has found it.
-    Ready(Box<[u8]>),
+    Ready(Text),
     /// Why there are none.
     Refused(PyErr),
     /// They have been used, or never were.
@@ -28,46 +44,67 @@ enum Bytes {
 
 impl Held {
     /// A computed value, with its bytes or the reason why it has none.
-    pub(crate) fn computed(object: Py<PyAny>, encoded: PyResult<Vec<u8>>) -> Self {
-        let bytes = match encoded {
-            Ok(bytes) => Bytes::Ready(bytes.into()),
-            Err(reason) => Bytes::Refused(reason),
-        };
-        Held(Arc::new(Both { object: OnceLock::from(object), bytes: Mutex::new(bytes) }))
+    pub(crate) fn computed(object: Py<PyAny>, encoded: PyResult<Text>, label: Label) -> Self {
+        let size = encoded.as_ref().map_or(0, |bytes| bytes.len());
+        let bytes = encoded.map_or_else(Bytes::Refused, Bytes::Ready);
+        Held(Arc::new(Both { object: OnceLock::from(object), bytes: Mutex::new(bytes), size, label }))
+    }
+
+    /// A value that goes nowhere but into memory, or to who waits for it.
+    pub(crate) fn bare(object: Py<PyAny>) -> Self {
+        Held(Arc::new(Both {
+            object: OnceLock::from(object),
+            bytes: Mutex::new(Bytes::Gone),
+            size: 0,
+            label: Label::default(),
+        }))
     }
 
     /// A value that a backend had.
-    pub(crate) fn found(bytes: &[u8]) -> Self {
-        Held(Arc::new(Both { object: OnceLock::new(), bytes: Mutex::new(Bytes::Ready(bytes.into())) }))
+    pub(crate) fn found(bytes: &[u8], label: Label) -> Self {
+        let ready = Mutex::new(Bytes::Ready(bytes.into()));
+        Held(Arc::new(Both { object: OnceLock::new(), bytes: ready, size: bytes.len(), label }))
     }
 
     /// The object; made by `decode` from the bytes if nobody did before.
     ///
     /// # Errors
     /// Those of `decode`.
+    #[inline]
     pub(crate) fn object<'py>(
-        &self,
+        self,
         py: Python<'py>,
         decode: impl FnOnce(&[u8]) -> PyResult<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         if let Some(object) = self.0.object.get() {
             return Ok(object.bind(py).clone());
         }
-        // Taken out, because no Python code runs under a lock; who comes meanwhile takes a copy that is put back below.
-        let bytes = match &*self.bytes() {
-            Bytes::Ready(bytes) => bytes.clone(),
-            _ => Box::default(),
+        let Some(bytes) = self.text() else {
+            // Who took the bytes has left the object.
+            let object = self.0.object.get().expect("bytes go when the object is there");
+            return Ok(object.bind(py).clone());
         };
-        // Of two threads that decode at once the first to end wins. Who finds no bytes finds the object that took them.
-        if let Some(object) = self.0.object.get() {
+        let object = decode(&bytes)?;
+        let both = match Arc::try_unwrap(self.0) {
+            // Nobody else has it: memory keeps nothing.
+            Ok(_) => return Ok(object),
+            Err(both) => both,
+        };
+        // Of several threads that decode at once the first to end wins.
+        if both.object.set(object.clone().unbind()).is_err() {
+            let object = both.object.get().expect("who was first has set it");
             return Ok(object.bind(py).clone());
         }
-        let object = decode(&bytes)?.unbind();
-        let object = match self.0.object.set(object) {
-            Ok(()) | Err(_) => self.0.object.get().expect("it was set by us or by who was first"),
-        };
-        *self.bytes() = Bytes::Gone;
-        Ok(object.bind(py).clone())
+        Held(both).release();
+        Ok(object)
+    }
+
+    /// The bytes, while they are there.
+    pub(crate) fn text(&self) -> Option<Text> {
+        match &*self.bytes() {
+            Bytes::Ready(bytes) => Some(bytes.clone()),
+            Bytes::Refused(_) | Bytes::Gone => None,
+        }
     }
 
     /// Appends the bytes for a codec of the core.
@@ -75,22 +112,30 @@ impl Held {
     /// # Errors
     /// The reason why there are none.
     pub(crate) fn write(&self, out: &mut Vec<u8>) -> memolith::Result<()> {
-        let mut bytes = self.bytes();
-        match std::mem::replace(&mut *bytes, Bytes::Gone) {
-            Bytes::Ready(ready) => {
-                out.extend_from_slice(&ready);
-                *bytes = Bytes::Ready(ready);
-                Ok(())
-            }
-            Bytes::Refused(reason) => Err(Error::new(ErrorKind::Codec, "the value has no form in bytes").with_source(reason)),
-            Bytes::Gone => Err(Error::new(ErrorKind::Codec, "the bytes of the value were used before")),
+        if let Some(bytes) = self.text() {
+            out.extend_from_slice(&bytes);
+            return Ok(());
         }
+        let error = Error::new(ErrorKind::Codec, "the value has no form in bytes, so it stays in memory");
+        Err(match std::mem::replace(&mut *self.bytes(), Bytes::Gone) {
+            Bytes::Refused(reason) => error.with_source(reason),
+            Bytes::Ready(_) | Bytes::Gone => error,
+        })
     }
 
     /// Lets go of bytes that have been written.
-    pub(crate) fn written(&self) {
+    pub(crate) fn release(&self) {
         let used = std::mem::replace(&mut *self.bytes(), Bytes::Gone);
         drop(used);
+    }
+
+    /// How many bytes it has, or had.
+    pub(crate) fn size(&self) -> usize {
+        self.0.size
+    }
+
+    pub(crate) fn label(&self) -> &Label {
+        &self.0.label
     }
 
     fn bytes(&self) -> MutexGuard<'_, Bytes> {

@@ -2,109 +2,153 @@
 //!
 //! What tasks need of it is public to them: `cache`, `key`, `held`, `object` and `is_kept`.
 
+mod call;
+mod claim;
+mod exit;
+mod faults;
 mod held;
+mod place;
+mod room;
+mod text;
+mod tier;
+mod wire;
 
-pub(crate) use held::Held;
+pub(crate) use faults::Faults;
+pub(crate) use held::{Held, Label, Tags};
+pub(crate) use place::Place;
+pub(crate) use room::Room;
+pub(crate) use tier::{Plan, Shelf, Tier, place};
+pub(crate) use wire::Content;
 
-use crate::call::Call;
+use crate::awaiting::Loops;
+use crate::errors::exception;
+use crate::keys::{self, Binder};
 use crate::options::Options;
-use memolith::{Cache, CacheInfo};
-use memolith_core::__private::PortableKey;
+use crate::values;
+use memolith::{CacheInfo, Error, ErrorKind};
 use pyo3::prelude::*;
-use std::sync::Arc;
+use pyo3::types::PyDict;
+use std::sync::{Arc, OnceLock};
 
 /// Adds `open` and `Backend`.
-pub(crate) fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<place::Opened>()?;
+    module.add_function(wrap_pyfunction!(place::open, module)?)?;
+    exit::register(module)
 }
 
 /// The cache behind one function. It holds the options' callables, and reports faults to `on_error` or to the logger
 /// `memolith`.
-pub(crate) struct Stored {}
+pub(crate) struct Stored {
+    function: Py<PyAny>,
+    maxsize: Option<usize>,
+    typed: bool,
+    options: Options,
+    binder: Option<Binder>,
+    codec: Arc<values::Codec>,
+    place: Option<Place>,
+    faults: Arc<Faults>,
+    loops: Loops,
+    leading: Py<PyDict>,
+    /// Opened at the first call: by then the function has all it closes over.
+    tier: OnceLock<Tier>,
+}
 
 impl Stored {
+    /// # Errors
+    /// `ValueError` for a URL or a codec that there is not, `TypeError` where `skip` names no parameter.
     pub(crate) fn new(
-        _function: &Bound<'_, PyAny>,
-        _maxsize: Option<usize>,
-        _typed: bool,
-        _options: Options,
+        function: &Bound<'_, PyAny>,
+        maxsize: Option<usize>,
+        typed: bool,
+        mut options: Options,
     ) -> PyResult<Self> {
-        todo!()
-    }
-
-    /// The core's cache, opened at the first call. The thread is attached; what follows a memory or near hit is done
-    /// detached.
-    pub(crate) fn cache(&self, _py: Python<'_>) -> &Arc<Cache<PortableKey, Held>> {
-        todo!()
-    }
-
-    /// The key of a call.
-    ///
-    /// # Errors
-    /// `TypeError` for arguments without canonical form; what `key=` or the arguments' own code raises.
-    pub(crate) fn key(&self, _py: Python<'_>, _call: Call<'_>) -> PyResult<PortableKey> {
-        todo!()
-    }
-
-    /// `value` as the cache keeps it, with its bytes, to be given to `Lease::fill` or `Cache::insert`. A value without
-    /// a form in bytes is told by the core when it wants them, and kept in memory.
-    pub(crate) fn held(&self, _key: &[u8], _value: &Bound<'_, PyAny>) -> Held {
-        todo!()
-    }
-
-    /// The object of a value that was found. `None`, which has been reported: it does not decode, so compute it anew
-    /// and `Cache::insert` it.
-    pub(crate) fn object<'py>(&self, _py: Python<'py>, _key: &[u8], _held: &Held) -> Option<Bound<'py, PyAny>> {
-        todo!()
-    }
-
-    /// Whether `cache_if` keeps `value`; one that is not kept goes to those who wait by `Lease::answer`.
-    ///
-    /// # Errors
-    /// What `cache_if` raises.
-    pub(crate) fn is_kept(&self, _value: &Bound<'_, PyAny>) -> PyResult<bool> {
-        todo!()
+        let py = function.py();
+        let codec = options.codec.as_ref().map(|codec| codec.bind(py));
+        Ok(Stored {
+            binder: Binder::new(function, &options.skip)?,
+            codec: Arc::new(values::Codec::new(codec, options.sign.as_deref())?),
+            place: place(py, &options)?,
+            faults: Arc::new(Faults(options.on_error.take())),
+            function: function.clone().unbind(),
+            maxsize,
+            typed,
+            options,
+            loops: Loops::new(py),
+            leading: PyDict::new(py).unbind(),
+            tier: OnceLock::new(),
+        })
     }
 
     /// Whether callers of one key wait for each other. If not: `Cache::get`, compute, `Cache::insert`.
     pub(crate) fn is_single_flight(&self) -> bool {
-        todo!()
+        self.options.single_flight.unwrap_or(true)
     }
 
-    /// The result of a call of a plain function.
-    pub(crate) fn call<'py>(&self, _function: &Bound<'py, PyAny>, _call: Call<'_>) -> PyResult<Bound<'py, PyAny>> {
-        todo!()
+    /// The tiers, opened at the first call.
+    #[inline]
+    pub(crate) fn tier(&self, py: Python<'_>) -> &Tier {
+        match self.tier.get() {
+            Some(tier) => tier,
+            None => self.open(py),
+        }
     }
 
-    /// An awaitable for the result of a call of an `async def`.
-    pub(crate) fn call_async<'py>(
-        &self,
-        _function: &Bound<'py, PyAny>,
-        _call: Call<'_>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        todo!()
+    /// No lock is held meanwhile, as the fingerprint may ask objects. Of two threads the first to end wins.
+    #[cold]
+    fn open(&self, py: Python<'_>) -> &Tier {
+        let (name, version) = (self.options.name.as_deref(), self.options.version.as_deref());
+        let function = self.function.bind(py);
+        let (space, backend) = match keys::space(function, name, version) {
+            Ok(space) => {
+                let claimed = claim::claim(&space, &claim::owner(function));
+                (space, claimed.and_then(|()| self.backend(py)))
+            }
+            Err(reason) => {
+                let message =
+                    "the function is cached in memory alone, as nothing tells its results from those of another";
+                (String::new(), Err(Error::new(ErrorKind::Config, message).with_source(reason)))
+            }
+        };
+        let plan = Plan { space, backend, codec: &self.codec, content: Content::Value };
+        let tier = Tier::new(py, plan, (self.maxsize, &self.options), &self.faults);
+        self.tier.get_or_init(|| tier)
     }
 
-    /// The value of a call, if memory or the backend has it; never computes.
-    pub(crate) fn get<'py>(&self, _py: Python<'py>, _call: Call<'_>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        todo!()
+    fn backend(&self, py: Python<'_>) -> memolith::Result<Arc<dyn memolith::Backend>> {
+        match &self.place {
+            Some(place) => place.backend(py),
+            None => Err(Error::new(ErrorKind::Config, "no backend was given")),
+        }
     }
 
-    /// Removes the value of a call. Whether there was one.
-    pub(crate) fn invalidate(&self, _py: Python<'_>, _call: Call<'_>) -> PyResult<bool> {
-        todo!()
+    pub(crate) fn info(&self, py: Python<'_>) -> CacheInfo {
+        let cache = self.tier(py).cache();
+        py.detach(|| cache.info())
     }
 
-    pub(crate) fn info(&self, _py: Python<'_>) -> CacheInfo {
-        todo!()
+    /// # Errors
+    /// `CacheError` where the backend could not be cleared; this process does not serve what is there.
+    pub(crate) fn clear(&self, py: Python<'_>) -> PyResult<()> {
+        self.loops.forget_all(py);
+        let cache = self.tier(py).cache();
+        py.detach(|| cache.clear()).map_err(|error| exception(py, &error))
     }
 
-    pub(crate) fn clear(&self, _py: Python<'_>) -> PyResult<()> {
-        todo!()
+    /// Writes out what `writes="behind"` has queued.
+    ///
+    /// # Errors
+    /// `CacheError` for those of the backend.
+    pub(crate) fn flush(&self, py: Python<'_>) -> PyResult<()> {
+        let cache = self.tier(py).cache();
+        py.detach(|| cache.flush()).map_err(|error| exception(py, &error))
     }
 
     /// The Python objects it holds besides values, for the garbage collector.
     pub(crate) fn objects(&self) -> Vec<&Py<PyAny>> {
-        todo!()
+        let options = &self.options;
+        let held = [Some(&self.function), self.faults.0.as_ref(), options.key.as_ref(), options.cache_if.as_ref()];
+        let more = [options.backend.as_ref(), options.codec.as_ref(), Some(self.loops.object())];
+        held.into_iter().chain(more).flatten().chain([self.leading.as_any()]).collect()
     }
 }

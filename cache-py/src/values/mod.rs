@@ -1,46 +1,29 @@
 //! Values to bytes and back.
+//!
+//! Three kinds of codecs are behind one [`Codec`]: the [`native`] form, which knows Python's own types exactly and asks
+//! the registered handlers for others; the [`plain`] formats that other languages read; and objects of the user. Over
+//! the bytes of each there may be a [`signature`].
 
-use pyo3::prelude::*;
+mod buffer;
+mod codec;
+mod native;
+mod plain;
+mod python;
+mod signature;
+mod user;
 
-/// Adds what Python sees of this module.
-pub(crate) fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+pub(crate) use codec::Codec;
+pub(crate) use python::register;
+
+use pyo3::PyErr;
+use pyo3::exceptions::PyValueError;
+
+/// Bytes that are not those of a value.
+fn damaged() -> PyErr {
+    PyValueError::new_err("the bytes are not those of a value, clear the cache")
 }
 
-/// How the values of one cache become bytes. Made from `codec=` and `sign=`.
-pub(crate) struct Codec {}
-
-impl Codec {
-    /// # Errors
-    /// `ValueError` for a codec that there is not; `TypeError` for an object without `encode` and `decode`.
-    pub(crate) fn new(_codec: Option<&Bound<'_, PyAny>>, _sign: Option<&[u8]>) -> PyResult<Self> {
-        todo!()
-    }
-
-    /// What names the codec in every record; see `memolith::Codec::id`.
-    pub(crate) fn id(&self) -> u8 {
-        todo!()
-    }
-
-    /// Whether other languages read it: the bytes are those of the value and nothing else.
-    pub(crate) fn is_interoperable(&self) -> bool {
-        todo!()
-    }
-
-    /// Appends the bytes of `value`. `place`, the space and the key, goes into the signature if there is one, so that no
-    /// value can be moved under another key.
-    ///
-    /// # Errors
-    /// `TypeError` for a value without a form in bytes; what handlers raise.
-    pub(crate) fn encode(&self, _value: &Bound<'_, PyAny>, _place: &[&[u8]], _out: &mut Vec<u8>) -> PyResult<()> {
-        todo!()
-    }
-
-    /// The value that `bytes` are.
-    ///
-    /// # Errors
-    /// `ValueError` for bytes that are not those of a value, or whose signature is wrong; what handlers raise.
-    pub(crate) fn decode<'py>(&self, _py: Python<'py>, _bytes: &[u8], _place: &[&[u8]]) -> PyResult<Bound<'py, PyAny>> {
-        todo!()
-    }
+/// A container that another thread, or the code of a handler, changed meanwhile.
+fn changed() -> PyErr {
+    PyValueError::new_err("a container changed while it was encoded, return a copy")
 }

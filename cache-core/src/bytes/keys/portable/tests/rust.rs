@@ -91,9 +91,9 @@ fn floats_come_back_with_their_bits_or_are_refused() {
     assert_eq!(form(Bits(0.0)), "00");
     assert_eq!(form(Bits(f64::NAN)), "fb7ff8000000000000");
     assert_eq!(form(Bits(1e23)), "c24a152d02c7e14af6000000");
-    assert_eq!(form(Bits(-1e300)).len(), 2 * 128 - 2);
-    form(Bits(f64::MAX));
-    form(Bits(f64::MIN));
+    assert_eq!(form(Bits(-1e300)).len(), 2 * 128);
+    assert!(checked(&Bits(f64::MAX)).is_ok());
+    assert!(checked(&Bits(f64::MIN)).is_ok());
     assert!(checked(&Bits(-f64::NAN)).is_err());
 }
 

@@ -1,0 +1,194 @@
+"""`memolith.Cache`: a mapping over the tiers of a cached function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from threading import RLock
+from types import TracebackType
+from typing import Any
+
+from memolith._memolith import _Table
+from memolith._units import seconds as _seconds
+from memolith._units import size as _bytes
+
+_MISSING = object()
+
+
+class Cache(_Table):
+    """Values by key, in memory or in front of a backend.
+
+    In memory any hashable object is a key, and the identical value comes back. With a backend a key needs a canonical
+    form (plain data has one), and values are kept as `codec` says.
+
+    `add`, `setdefault`, `pop`, `touch` and `incr` are one step for the threads of a process; another process may come
+    between. The comparison of keys in memory is the only code of others that runs meanwhile.
+    """
+
+    _lock: RLock
+
+    def __new__(
+        cls,
+        maxsize: int | None = None,
+        *,
+        policy: str = "lru",
+        ttl: Any = None,
+        tti: Any = None,
+        max_bytes: Any = None,
+        backend: Any = None,
+        memory: int | None = None,
+        name: str | None = None,
+        version: object = None,
+        codec: Any = None,
+        sign: bytes | None = None,
+        on_error: Callable[[Exception], object] | None = None,
+        writes: str = "through",
+        wait: Any = None,
+        single_flight: bool | None = None,
+    ) -> Cache:
+        """A cache of at most `maxsize` entries; None is unbounded.
+
+        `ttl` and `tti` are seconds, text such as "5m", or a timedelta. Raises ValueError and TypeError for arguments
+        that are none.
+        """
+        options = {
+            "policy": policy,
+            "ttl": _seconds(ttl),
+            "tti": _seconds(tti),
+            "max_bytes": _bytes(max_bytes),
+            "backend": backend,
+            "memory": memory,
+            "name": name,
+            "version": version,
+            "codec": codec,
+            "sign": sign,
+            "on_error": on_error,
+            "writes": writes,
+            "wait": _seconds(wait),
+            "single_flight": single_flight,
+        }
+        cache = super().__new__(cls, maxsize, options)
+        cache._lock = RLock()
+        return cache
+
+    def set(self, key: Hashable, value: Any, *, ttl: Any = None, tags: Iterable[str] = ()) -> None:
+        """Stores a value, for `ttl` instead of the cache's own time to live, under any number of tags."""
+        self._set(key, value, _seconds(ttl), _texts(tags))
+
+    def add(self, key: Hashable, value: Any, *, ttl: Any = None, tags: Iterable[str] = ()) -> bool:
+        """Stores a value if the key has none, and says whether it did."""
+        seconds, texts = _seconds(ttl), _texts(tags)
+        with self._lock:
+            if key in self:
+                return False
+            self._set(key, value, seconds, texts)
+            return True
+
+    def get_or_insert(
+        self, key: Hashable, compute: Callable[[], Any], *, ttl: Any = None, tags: Iterable[str] = ()
+    ) -> Any:
+        """The value, or what `compute()` returns, which is kept. Whoever asks for the key meanwhile waits for it."""
+        return self._compute(key, compute, _seconds(ttl), _texts(tags))
+
+    def setdefault(self, key: Hashable, default: Any = None) -> Any:
+        """The value, or `default`, which is kept then."""
+        with self._lock:
+            value = self.get(key, _MISSING)
+            if value is _MISSING:
+                value = default
+                self[key] = default
+            return value
+
+    def pop(self, key: Hashable, default: Any = _MISSING) -> Any:
+        """Removes a key and returns its value, or `default`. Raises KeyError where there is neither."""
+        with self._lock:
+            value = self.get(key, _MISSING)
+            if value is not _MISSING:
+                self._remove(key)
+                return value
+        if default is _MISSING:
+            raise KeyError(key)
+        return default
+
+    def update(self, other: Mapping[Any, Any] | Iterable[tuple[Any, Any]] = (), /, **more: Any) -> None:
+        """Stores all items of a mapping, or all pairs."""
+        for key, value in dict(other, **more).items():
+            self[key] = value
+
+    def touch(self, key: Hashable, ttl: Any = None) -> bool:
+        """Has a value live for `ttl` from now on, or as long as the cache says. Whether there is one."""
+        seconds = _seconds(ttl)
+        with self._lock:
+            found = self._entry(key)
+            if found is None:
+                return False
+            value, _, tags = found
+            self._set(key, value, seconds, tags)
+            return True
+
+    def incr(self, key: Hashable, delta: int = 1, default: int = 0) -> int:
+        """Adds to a number, which begins as `default`, and returns the sum. It ends when it would have ended before.
+
+        Raises TypeError for a value that is no int.
+        """
+        with self._lock:
+            found = self._entry(key)
+            if found is None:
+                total = default + delta
+                self._set(key, total, None, [])
+                return total
+            value, left, tags = found
+            if type(value) is not int:
+                raise TypeError(f"the value of {key!r} is no int, so nothing can be added to it")
+            total = value + delta
+            self._set(key, total, left, tags)
+            return total
+
+    def decr(self, key: Hashable, delta: int = 1, default: int = 0) -> int:
+        """As `incr`, downwards."""
+        return self.incr(key, -delta, default)
+
+    def invalidate_tag(self, tag: str) -> int:
+        """Removes all entries that were stored under a tag, and returns how many."""
+        return self._evict(tag)
+
+    evict = invalidate_tag
+
+    def keys(self) -> list[Any]:
+        """The keys that are there now."""
+        return [key for key, _ in self._entries()]
+
+    def values(self) -> list[Any]:
+        """The values that are there now."""
+        return [value for _, value in self._entries()]
+
+    def items(self) -> list[tuple[Any, Any]]:
+        """The keys and values that are there now."""
+        return self._entries()
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.keys())
+
+    def info(self) -> Any:
+        """The counters, as `cache_info()` of a cached function tells them."""
+        from memolith._decorator import CacheInfo
+
+        return CacheInfo(*self._info())
+
+    def __enter__(self) -> Cache:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        if self.closed:
+            return f"<{type(self).__name__}, closed>"
+        return f"<{type(self).__name__}, {len(self)} entries>"
+
+
+def _texts(tags: Iterable[str]) -> list[str]:
+    if isinstance(tags, str):
+        raise TypeError(f"`tags` is a list of texts, write [{tags!r}]")
+    return list(tags)

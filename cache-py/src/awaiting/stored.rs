@@ -1,0 +1,122 @@
+//! Calls of an `async def` with a backend.
+
+use super::ready::ready;
+use super::tasks::{Coroutines, named, python};
+use super::trip::Trip;
+use crate::call::{Call, OwnedCall};
+use crate::stored::Stored;
+use memolith_core::__private::{PortableKey, count_coalesced};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyBytes, PyDict, PyTuple};
+use std::sync::Arc;
+
+pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<StoredMiss>()?;
+    module.add_class::<Trip>()
+}
+
+impl Stored {
+    /// An awaitable for the result of a call of an `async def`. It holds `owner`, which holds this.
+    ///
+    /// # Errors
+    /// `TypeError` for arguments without canonical form; what their own code raises.
+    pub(crate) fn call_async<'py>(
+        self: &Arc<Self>,
+        owner: &Bound<'py, PyAny>,
+        function: &Bound<'py, PyAny>,
+        call: Call<'_>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = owner.py();
+        let key = self.key(py, call)?;
+        let near = self.tier(py).near(key.bytes());
+        if let Some(object) = near.and_then(|held| self.object(py, key.bytes(), held)) {
+            return ready(object);
+        }
+        let name = PyBytes::new(py, key.bytes());
+        let (owner, function) = (owner.clone().unbind(), function.clone());
+        let call = call.keep(py);
+        let miss = StoredMiss { owner, stored: Arc::clone(self), function: function.clone().unbind(), call, key };
+        let Coroutines { shared, in_backend, apart, .. } = python(py)?;
+        let coroutine = if self.is_single_flight() {
+            shared.bind(py).call1((self.loops().dict(py), name, miss, in_backend, apart))
+        } else {
+            apart.bind(py).call1((miss, py.get_type::<PyBool>()))
+        }?;
+        named(&coroutine, &function);
+        Ok(coroutine)
+    }
+}
+
+/// A call that memory could not answer: `StoredMiss` of `memolith/_awaiting.py`.
+#[pyclass(frozen, module = "memolith._memolith", name = "_StoredMiss")]
+struct StoredMiss {
+    /// Through it the collector sees what `stored` holds.
+    owner: Py<PyAny>,
+    stored: Arc<Stored>,
+    function: Py<PyAny>,
+    call: OwnedCall,
+    key: PortableKey,
+}
+
+#[pymethods]
+impl StoredMiss {
+    /// What the backend knows the result by.
+    #[getter]
+    fn key<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, self.key.bytes())
+    }
+
+    /// The keys that tasks compute, of whichever event loop.
+    #[getter]
+    fn leading<'py>(&self, py: Python<'py>) -> Bound<'py, PyDict> {
+        self.stored.leading().bind(py).clone()
+    }
+
+    /// What there is by now, as far as nobody has to wait for it.
+    fn find<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        let near = self.stored.tier(py).near(self.key.bytes());
+        let object = near.and_then(|held| self.stored.object(py, self.key.bytes(), held));
+        object.map(|object| PyTuple::new(py, [object])).transpose()
+    }
+
+    /// Calls the function. A coroutine.
+    fn compute<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.call.with(|call| call.run(self.function.bind(py)))
+    }
+
+    /// Counts a hit that waited for another caller.
+    fn count_coalesced(&self, py: Python<'_>) {
+        count_coalesced(self.stored.cache(py));
+    }
+
+    /// The way to the backend and back.
+    fn begin(&self, py: Python<'_>) -> Trip {
+        Trip::new(&self.stored, self.stored.cache(py), &self.key)
+    }
+
+    /// What the backend has, after which the thread has waited. Counts a hit or a miss.
+    fn get<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        let held = self.stored.tier(py).get(py, self.key.bytes());
+        let object = held.and_then(|held| self.stored.object(py, self.key.bytes(), held));
+        object.map(|object| PyTuple::new(py, [object])).transpose()
+    }
+
+    /// Keeps the value unless `cache_if` declines. The thread waits for the backend.
+    fn insert(&self, value: Bound<'_, PyAny>) -> PyResult<()> {
+        let py = value.py();
+        if self.stored.is_kept(&value)? {
+            let held = self.stored.held(self.key.bytes(), &value);
+            let cache = self.stored.cache(py);
+            py.detach(|| {
+                cache.insert(self.key.clone(), held.clone());
+                held.release();
+            });
+        }
+        Ok(())
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.call.objects().chain([&self.owner, &self.function]).try_for_each(|object| visit.call(object))
+    }
+}

@@ -1,0 +1,107 @@
+//! Calls of plain functions whose results are kept in memory: the way that has to be short.
+
+use super::object::CachedFunction;
+use crate::call::Call;
+use crate::memory::{Look, Mode, Ticket};
+use pyo3::ffi::{self, PyObject};
+use std::ptr;
+
+/// The function for caches of this mode.
+pub(super) fn vectorcall(mode: Mode) -> ffi::vectorcallfunc {
+    const ALL: [ffi::vectorcallfunc; 16] = [
+        call::<0>,
+        call::<1>,
+        call::<2>,
+        call::<3>,
+        call::<4>,
+        call::<5>,
+        call::<6>,
+        call::<3>,
+        call::<8>,
+        call::<9>,
+        call::<10>,
+        call::<3>,
+        call::<12>,
+        call::<13>,
+        call::<14>,
+        call::<3>,
+    ];
+    ALL[usize::from(mode.bits())]
+}
+
+/// # Safety
+/// Called by CPython as the vectorcall of an instance.
+unsafe extern "C" fn call<const MODE: u8>(
+    this: *mut PyObject,
+    args: *const *mut PyObject,
+    nargsf: usize,
+    kwnames: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: vectorcall gives what `Call` asks for.
+    unsafe {
+        if kwnames.is_null() && ffi::PyVectorcall_NARGS(nargsf) == 1 {
+            return answer::<MODE>(this.cast(), Call::new(args, nargsf, ptr::null_mut()));
+        }
+        call_many::<MODE>(this, args, nargsf, kwnames)
+    }
+}
+
+/// The same for any number of arguments, apart from the short code for one.
+///
+/// # Safety
+/// As [`call`].
+#[inline(never)]
+unsafe extern "C" fn call_many<const MODE: u8>(
+    this: *mut PyObject,
+    args: *const *mut PyObject,
+    nargsf: usize,
+    kwnames: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: vectorcall gives what `Call` asks for.
+    unsafe { answer::<MODE>(this.cast(), Call::new(args, nargsf, kwnames)) }
+}
+
+/// # Safety
+/// `this` is an instance, kept alive by the caller, and the thread is attached.
+#[inline(always)]
+unsafe fn answer<const MODE: u8>(this: *mut CachedFunction, call: Call<'_>) -> *mut PyObject {
+    let mode = Mode::from_bits(MODE);
+    // SAFETY: passed on.
+    match unsafe { (*this).parts.memory.look(&call, mode) } {
+        Look::Hit(value) => value,
+        // SAFETY: passed on.
+        Look::Miss(ticket) => unsafe { compute(this, &call, ticket, mode) },
+        Look::Raised => ptr::null_mut(),
+    }
+}
+
+/// Calls the function and keeps what it returns.
+///
+/// # Safety
+/// As [`answer`].
+#[inline(never)]
+unsafe fn compute(this: *mut CachedFunction, call: &Call<'_>, ticket: Option<Ticket>, mode: Mode) -> *mut PyObject {
+    // SAFETY: callers of a vectorcall hold what they call; held once more, it outlives whatever the function does.
+    unsafe {
+        (*this).parts.memory.count_miss();
+        let function = (*this).function;
+        if function.is_null() || ffi::Py_EnterRecursiveCall(c" while calling a cached function".as_ptr()) != 0 {
+            return ptr::null_mut();
+        }
+        ffi::Py_INCREF(this.cast());
+        let value = call.forward(function);
+        ffi::Py_LeaveRecursiveCall();
+        let value = match ticket {
+            Some(ticket) if !value.is_null() => match (*this).parts.memory.keep(call, ticket, value, mode) {
+                Ok(()) => value,
+                Err(_) => {
+                    ffi::Py_DECREF(value);
+                    ptr::null_mut()
+                }
+            },
+            _ => value,
+        };
+        ffi::Py_DECREF(this.cast());
+        value
+    }
+}

@@ -1,0 +1,259 @@
+//! A mapping with a backend.
+
+use super::Extra;
+use super::entry::{self, Entry};
+use crate::errors::{exception, wrong};
+use crate::keys;
+use crate::options::Options;
+use crate::stored::{Content, Faults, Held, Label, Plan, Room, Tier, place};
+use crate::values::Codec;
+use memolith::{CacheInfo, ErrorKind, Lookup};
+use memolith_core::__private::{PortableKey, PortableKeyRef, visit};
+use pyo3::exceptions::{PyNotImplementedError, PyTypeError};
+use pyo3::prelude::*;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Its values stand in entries, unless a codec was chosen that other languages read: then bare.
+pub(crate) struct Backed {
+    tier: Tier,
+    faults: Arc<Faults>,
+    content: Content,
+    ttl: Option<Duration>,
+    is_single_flight: bool,
+}
+
+impl Backed {
+    /// # Errors
+    /// As `Stored::new`.
+    pub(crate) fn new(py: Python<'_>, maxsize: Option<usize>, options: &mut Options) -> PyResult<Self> {
+        let given = options.codec.as_ref().map(|codec| codec.bind(py));
+        let codec = Arc::new(Codec::new(given, options.sign.as_deref())?);
+        let Some(place) = place(py, options)? else { return Err(wrong("no backend was given")) };
+        let content = if codec.is_interoperable() { Content::Value } else { Content::Entry(entry::label) };
+        let mut space = options.name.clone().unwrap_or_else(|| "cache".to_owned());
+        if let Some(version) = &options.version {
+            space.push_str("@v:");
+            space.push_str(version);
+        }
+        let faults = Arc::new(Faults(options.on_error.take()));
+        let plan = Plan { space, backend: place.backend(py), codec: &codec, content };
+        let tier = Tier::new(py, plan, (maxsize, options), &faults);
+        let is_single_flight = options.single_flight.unwrap_or(true);
+        Ok(Backed { tier, faults, content, ttl: options.ttl, is_single_flight })
+    }
+
+    pub(crate) fn get<'py>(&self, key: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let room = canonical(key)?;
+        let py = key.py();
+        Ok(self.tier.get(py, &room).and_then(|held| self.object(py, &room, held)))
+    }
+
+    pub(crate) fn contains(&self, key: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let room = canonical(key)?;
+        let (cache, view) = (self.tier.cache(), PortableKeyRef(&room));
+        Ok(key.py().detach(|| cache.contains(&view)))
+    }
+
+    pub(crate) fn set(&self, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>, extra: Extra) -> PyResult<()> {
+        let room = canonical(key)?;
+        let (ttl, held) = (extra.ttl, self.held((key, &room), value, extra)?);
+        key.py().detach(|| {
+            self.insert(&room, held.clone(), ttl);
+            held.release();
+        });
+        Ok(())
+    }
+
+    pub(crate) fn remove(&self, key: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let py = key.py();
+        let room = canonical(key)?;
+        let (cache, view) = (self.tier.cache(), PortableKeyRef(&room));
+        py.detach(|| cache.remove(&view)).map_err(|error| exception(py, &error))
+    }
+
+    /// The value, computed if there is none. Callers who ask for it meanwhile wait.
+    pub(crate) fn compute<'py>(
+        &self,
+        key: &Bound<'py, PyAny>,
+        compute: &Bound<'py, PyAny>,
+        extra: Extra,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = key.py();
+        let room = canonical(key)?;
+        let lease = if !self.is_single_flight {
+            let found = self.tier.get(py, &room);
+            match found.and_then(|held| self.object(py, &room, held)) {
+                Some(value) => return Ok(value),
+                None => None,
+            }
+        } else {
+            match self.tier.lookup(py, &room)? {
+                Lookup::Miss(lease) => Some(lease),
+                Lookup::Hit(held) => match self.object(py, &room, held) {
+                    Some(value) => return Ok(value),
+                    None => None,
+                },
+            }
+        };
+        let value = compute.call0()?;
+        let (ttl, held) = (extra.ttl, self.held((key, &room), &value, extra)?);
+        py.detach(|| match (lease, ttl) {
+            (Some(lease), None) => lease.fill(held).release(),
+            // With a life of its own it is put in place by hand, and those who wait get it from here.
+            (lease, ttl) => {
+                self.insert(&room, held.clone(), ttl);
+                held.release();
+                lease.map(|lease| lease.answer(held));
+            }
+        });
+        Ok(value)
+    }
+
+    /// The value, how long it lives on if that is known, and its tags. Counts as a look-up.
+    pub(crate) fn entry<'py>(&self, key: &Bound<'py, PyAny>) -> PyResult<Option<(Bound<'py, PyAny>, Extra)>> {
+        let py = key.py();
+        let room = canonical(key)?;
+        let Some(held) = self.tier.get(py, &room) else { return Ok(None) };
+        let Label { ends, tags } = held.label().clone();
+        let extra = Extra { ttl: entry::left(ends), tags };
+        Ok(self.object(py, &room, held).map(|value| (value, extra)))
+    }
+
+    /// All keys, and their values where these are wanted.
+    pub(crate) fn entries<'py>(&self, py: Python<'py>) -> PyResult<Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
+        let mut found = Vec::new();
+        let cache = self.tier.cache();
+        py.detach(|| {
+            cache.flush()?;
+            visit(cache, &mut |_, held| found.extend(held.text()))
+        })
+        .map_err(|error| exception(py, &error))?;
+        if self.is_bare() {
+            let message = "a codec that other languages read keeps values alone, so there are no keys to go through";
+            return Err(PyNotImplementedError::new_err(message));
+        }
+        let mut entries = Vec::with_capacity(found.len());
+        for bytes in found {
+            match self.read(py, &bytes) {
+                Ok(entry) => entries.push(entry),
+                Err(reason) => self.tier.fault(reason),
+            }
+        }
+        Ok(entries)
+    }
+
+    /// Removes the entries with a tag, and returns how many.
+    pub(crate) fn evict(&self, py: Python<'_>, tag: &str) -> PyResult<usize> {
+        self.bare_has_no_tags()?;
+        let cache = self.tier.cache();
+        let has_tag = |_: &PortableKey, held: &Held| held.label().tags.iter().any(|own| **own == *tag);
+        py.detach(|| cache.remove_if(has_tag)).map_err(|error| exception(py, &error))
+    }
+
+    /// How many entries have expired. A backend takes their room back by itself.
+    pub(crate) fn expire(&self, py: Python<'_>) -> PyResult<usize> {
+        let cache = self.tier.cache();
+        py.detach(|| {
+            let (all, mut live) = (cache.len(), 0usize);
+            match visit(cache, &mut |_, _| live += 1) {
+                Err(error) if error.kind() == ErrorKind::Unsupported => Ok(0),
+                visited => visited.map(|()| all.saturating_sub(live)),
+            }
+        })
+        .map_err(|error| exception(py, &error))
+    }
+
+    pub(crate) fn len(&self, py: Python<'_>) -> usize {
+        py.detach(|| self.tier.cache().len())
+    }
+
+    pub(crate) fn info(&self, py: Python<'_>) -> CacheInfo {
+        py.detach(|| self.tier.cache().info())
+    }
+
+    pub(crate) fn clear(&self, py: Python<'_>) -> PyResult<()> {
+        py.detach(|| self.tier.cache().clear()).map_err(|error| exception(py, &error))
+    }
+
+    pub(crate) fn set_maxsize(&self, py: Python<'_>, maxsize: Option<usize>) {
+        py.detach(|| self.tier.cache().set_maxsize(maxsize));
+    }
+
+    pub(crate) fn flush(&self, py: Python<'_>) -> PyResult<()> {
+        py.detach(|| self.tier.cache().flush()).map_err(|error| exception(py, &error))
+    }
+
+    /// The Python object it holds, for the garbage collector.
+    pub(crate) fn object_held(&self) -> Option<&Py<PyAny>> {
+        self.faults.0.as_ref()
+    }
+
+    fn insert(&self, key: &[u8], held: Held, ttl: Option<Duration>) {
+        let key = PortableKey::new(key);
+        match ttl {
+            Some(ttl) => self.tier.cache().insert_with_ttl(key, held, ttl),
+            None => self.tier.cache().insert(key, held),
+        }
+    }
+
+    fn held(&self, key: (&Bound<'_, PyAny>, &[u8]), value: &Bound<'_, PyAny>, extra: Extra) -> PyResult<Held> {
+        let (object, canonical) = key;
+        if self.is_bare() {
+            if !extra.tags.is_empty() {
+                self.bare_has_no_tags()?;
+            }
+            return Ok(self.tier.held(canonical, value));
+        }
+        let mut key = Vec::new();
+        if self.tier.encode(object, None, &mut key).is_err() {
+            // Such a key is not shown by those who go through all of them.
+            key.clear();
+        }
+        let label = Label { ends: entry::ends(extra.ttl.or(self.ttl)), tags: extra.tags };
+        let mut bytes = Vec::new();
+        Entry { label: label.clone(), key: &key, value: &[] }.write_head(&mut bytes);
+        let encoded = self.tier.encode(value, Some(canonical), &mut bytes);
+        Ok(Held::computed(value.clone().unbind(), encoded.map(|()| bytes.as_slice().into()), label))
+    }
+
+    /// The key and the value of an entry that was met on the way through all of them.
+    fn read<'py>(&self, py: Python<'py>, bytes: &[u8]) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+        let entry = Entry::read(bytes).map_err(|error| exception(py, &error))?;
+        if entry.key.is_empty() {
+            return Err(PyTypeError::new_err("the key of an entry has no form in bytes, so it is left out"));
+        }
+        let key = self.tier.decode(py, entry.key, None)?;
+        let room = canonical(&key)?;
+        let value = self.tier.decode(py, entry.value, Some(&room))?;
+        Ok((key, value))
+    }
+
+    fn is_bare(&self) -> bool {
+        matches!(self.content, Content::Value)
+    }
+
+    fn bare_has_no_tags(&self) -> PyResult<()> {
+        if !self.is_bare() {
+            return Ok(());
+        }
+        Err(PyTypeError::new_err("a codec that other languages read has no room for tags, leave out `codec`"))
+    }
+
+    fn object<'py>(&self, py: Python<'py>, key: &[u8], held: Held) -> Option<Bound<'py, PyAny>> {
+        let decoded = held.object(py, |bytes| {
+            if self.is_bare() {
+                return self.tier.decode(py, bytes, Some(key));
+            }
+            let entry = Entry::read(bytes).map_err(|error| exception(py, &error))?;
+            self.tier.decode(py, entry.value, Some(key))
+        });
+        decoded.map_err(|reason| self.tier.fault(reason)).ok()
+    }
+}
+
+fn canonical(key: &Bound<'_, PyAny>) -> PyResult<Room> {
+    let mut room = Room::take();
+    keys::write_object(key, false, &mut room)?;
+    Ok(room)
+}

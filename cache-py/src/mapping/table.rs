@@ -1,0 +1,259 @@
+//! What Python sees of either kind of mapping.
+
+use super::{Backed, Extra, Near};
+use crate::errors::wrong;
+use crate::options::Options;
+use pyo3::exceptions::PyKeyError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use pyo3::{PyTraverseError, PyVisit};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+/// One look, one change or one computation at a time; `Cache` makes a mapping of it.
+#[pyclass(subclass, frozen, weakref, dict, module = "memolith._memolith", name = "_Table")]
+pub(crate) struct Table {
+    kind: Kind,
+    ttl: Option<Duration>,
+    is_closed: AtomicBool,
+}
+
+enum Kind {
+    Near(Near),
+    Backed(Box<Backed>),
+}
+
+impl Table {
+    /// The time to live of entries that have none of their own.
+    pub(crate) fn ttl(&self) -> Option<Duration> {
+        self.ttl
+    }
+
+    fn kind(&self) -> PyResult<&Kind> {
+        if self.is_closed.load(Relaxed) {
+            return Err(wrong("the cache is closed, make another"));
+        }
+        Ok(&self.kind)
+    }
+}
+
+#[pymethods]
+impl Table {
+    #[new]
+    fn new(py: Python<'_>, maxsize: Option<usize>, options: &Bound<'_, PyDict>) -> PyResult<Self> {
+        let mut options = Options::read(options)?;
+        let ttl = options.ttl;
+        let kind = match options.backend {
+            Some(_) => Kind::Backed(Box::new(Backed::new(py, maxsize, &mut options)?)),
+            None => Kind::Near(Near::new(py, maxsize, &options)),
+        };
+        Ok(Table { kind, ttl, is_closed: AtomicBool::new(false) })
+    }
+
+    /// The value of a key, or `default`.
+    #[pyo3(signature = (key, default=None, /))]
+    fn get<'py>(
+        &self,
+        key: &Bound<'py, PyAny>,
+        default: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        Ok(self.look(key)?.or(default))
+    }
+
+    fn __getitem__<'py>(&self, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.look(key)?.ok_or_else(|| PyKeyError::new_err(key.clone().unbind()))
+    }
+
+    fn __setitem__(&self, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.put(key, value, Extra::default())
+    }
+
+    fn __delitem__(&self, key: &Bound<'_, PyAny>) -> PyResult<()> {
+        match self._remove(key)? {
+            true => Ok(()),
+            false => Err(PyKeyError::new_err(key.clone().unbind())),
+        }
+    }
+
+    fn __contains__(&self, key: &Bound<'_, PyAny>) -> PyResult<bool> {
+        match self.kind()? {
+            Kind::Near(near) => near.contains(key),
+            Kind::Backed(backed) => backed.contains(key),
+        }
+    }
+
+    fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
+        Ok(match self.kind()? {
+            Kind::Near(near) => near.len(),
+            Kind::Backed(backed) => backed.len(py),
+        })
+    }
+
+    /// An empty cache is a cache.
+    fn __bool__(&self) -> bool {
+        true
+    }
+
+    fn _set(
+        &self,
+        key: &Bound<'_, PyAny>,
+        value: &Bound<'_, PyAny>,
+        ttl: Option<f64>,
+        tags: Vec<String>,
+    ) -> PyResult<()> {
+        self.put(key, value, extra(ttl, tags))
+    }
+
+    fn _remove(&self, key: &Bound<'_, PyAny>) -> PyResult<bool> {
+        match self.kind()? {
+            Kind::Near(near) => near.remove(key),
+            Kind::Backed(backed) => backed.remove(key),
+        }
+    }
+
+    fn _compute<'py>(
+        slf: &Bound<'py, Self>,
+        key: &Bound<'py, PyAny>,
+        compute: &Bound<'py, PyAny>,
+        ttl: Option<f64>,
+        tags: Vec<String>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        match slf.get().kind()? {
+            Kind::Near(near) => near.compute(slf, key, compute, extra(ttl, tags)),
+            Kind::Backed(backed) => backed.compute(key, compute, extra(ttl, tags)),
+        }
+    }
+
+    /// None, or the value, the seconds it has left if it has an end, and its tags.
+    #[expect(clippy::type_complexity, reason = "a tuple for one caller")]
+    fn _entry<'py>(&self, key: &Bound<'py, PyAny>) -> PyResult<Option<(Bound<'py, PyAny>, Option<f64>, Vec<String>)>> {
+        let found = match self.kind()? {
+            Kind::Near(near) => near.entry(key)?,
+            Kind::Backed(backed) => backed.entry(key)?,
+        };
+        let tags = |extra: &Extra| extra.tags.iter().map(|tag| tag.to_string()).collect();
+        Ok(found.map(|(value, extra)| (value, extra.ttl.map(|ttl| ttl.as_secs_f64()), tags(&extra))))
+    }
+
+    fn _entries<'py>(&self, py: Python<'py>) -> PyResult<Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
+        match self.kind()? {
+            Kind::Near(near) => Ok(near.entries(py)),
+            Kind::Backed(backed) => backed.entries(py),
+        }
+    }
+
+    fn _evict(&self, py: Python<'_>, tag: &str) -> PyResult<usize> {
+        match self.kind()? {
+            Kind::Near(near) => near.evict(py, tag),
+            Kind::Backed(backed) => backed.evict(py, tag),
+        }
+    }
+
+    /// How many entries have expired since this was last asked; what they held is given back.
+    fn expire(&self, py: Python<'_>) -> PyResult<usize> {
+        match self.kind()? {
+            Kind::Near(near) => Ok(near.expire()),
+            Kind::Backed(backed) => backed.expire(py),
+        }
+    }
+
+    /// Forgets every entry and every counter.
+    fn clear(&self, py: Python<'_>) -> PyResult<()> {
+        match self.kind()? {
+            Kind::Near(near) => near.clear(py),
+            Kind::Backed(backed) => backed.clear(py)?,
+        }
+        Ok(())
+    }
+
+    /// Changes the bound on entries; None is unbounded.
+    #[pyo3(signature = (maxsize, /))]
+    fn set_maxsize(&self, py: Python<'_>, maxsize: Option<usize>) -> PyResult<()> {
+        match self.kind()? {
+            Kind::Near(near) => near.set_maxsize(maxsize),
+            Kind::Backed(backed) => backed.set_maxsize(py, maxsize),
+        }
+        Ok(())
+    }
+
+    /// Writes out what `writes="behind"` has queued.
+    fn flush(&self, py: Python<'_>) -> PyResult<()> {
+        match self.kind()? {
+            Kind::Near(_) => Ok(()),
+            Kind::Backed(backed) => backed.flush(py),
+        }
+    }
+
+    /// Writes out what is queued, and ends the use of the cache: from then on it raises ValueError. What is stored stays.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        if self.is_closed.swap(true, Relaxed) {
+            return Ok(());
+        }
+        match &self.kind {
+            Kind::Near(near) => near.clear(py),
+            Kind::Backed(backed) => backed.flush(py)?,
+        }
+        Ok(())
+    }
+
+    #[getter]
+    fn closed(&self) -> bool {
+        self.is_closed.load(Relaxed)
+    }
+
+    /// The counters: hits, misses, maxsize, currsize, coalesced, evictions, expired, backend_hits, errors.
+    #[expect(clippy::type_complexity, reason = "a tuple for one caller")]
+    fn _info(&self, py: Python<'_>) -> PyResult<(u64, u64, Option<usize>, usize, u64, u64, u64, u64, u64)> {
+        let info = match self.kind()? {
+            Kind::Near(near) => near.info(),
+            Kind::Backed(backed) => backed.info(py),
+        };
+        let (size, departed) = ((info.maxsize, info.currsize), (info.evictions, info.expired));
+        Ok((
+            info.hits,
+            info.misses,
+            size.0,
+            size.1,
+            info.coalesced,
+            departed.0,
+            departed.1,
+            info.backend_hits,
+            info.errors,
+        ))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match &self.kind {
+            Kind::Near(near) => near.traverse(&visit),
+            Kind::Backed(backed) => backed.object_held().map_or(Ok(()), |object| visit.call(object)),
+        }
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        if let Kind::Near(near) = &self.kind {
+            near.clear(py);
+        }
+    }
+}
+
+impl Table {
+    fn look<'py>(&self, key: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match self.kind()? {
+            Kind::Near(near) => near.get(key),
+            Kind::Backed(backed) => backed.get(key),
+        }
+    }
+
+    fn put(&self, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>, extra: Extra) -> PyResult<()> {
+        match self.kind()? {
+            Kind::Near(near) => near.set(key, value, extra),
+            Kind::Backed(backed) => backed.set(key, value, extra),
+        }
+    }
+}
+
+/// What Python said of an entry; seconds that no `Duration` holds are for ever.
+fn extra(ttl: Option<f64>, tags: Vec<String>) -> Extra {
+    let ttl = ttl.map(|ttl| Duration::try_from_secs_f64(ttl).unwrap_or(Duration::MAX));
+    Extra { ttl, tags: tags.into_iter().map(String::into_boxed_str).collect() }
+}

@@ -1,0 +1,82 @@
+//! Backends as Python sees them.
+
+use crate::errors::{exception, wrong};
+use memolith::{Backend, ErrorKind};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use std::sync::Arc;
+
+/// A place for the results of any number of functions and caches, made by `memolith.open`.
+#[pyclass(frozen, module = "memolith", name = "Backend")]
+#[derive(Debug)]
+pub(crate) struct Opened {
+    url: String,
+    backend: Arc<dyn Backend>,
+}
+
+#[pymethods]
+impl Opened {
+    /// The URL that was opened.
+    #[getter]
+    fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Makes everything written so far as durable as it gets. Raises CacheError where that fails.
+    fn flush(&self, py: Python<'_>) -> PyResult<()> {
+        py.detach(|| self.backend.flush()).map_err(|error| exception(py, &error))
+    }
+
+    fn __repr__(&self) -> String {
+        format!("memolith.open({:?})", self.url)
+    }
+}
+
+/// Opens the backend that a URL names, for several functions and caches to share.
+///
+/// `sqlite:PATH`, `shm:NAME` (Linux), `memory:`. Raises ValueError for a URL that names none, and CacheError for a place
+/// that cannot be reached.
+#[pyfunction]
+pub(crate) fn open(py: Python<'_>, url: String) -> PyResult<Opened> {
+    match py.detach(|| memolith::open(&url)) {
+        Ok(backend) => Ok(Opened { url, backend }),
+        Err(error) if error.kind() == ErrorKind::Config => Err(wrong(error.to_string())),
+        Err(error) => Err(exception(py, &error)),
+    }
+}
+
+/// What was given as `backend=`.
+pub(crate) enum Place {
+    Open(Arc<dyn Backend>),
+    /// It could not be opened when it was given, and is tried again at the first use.
+    Away(String),
+}
+
+impl Place {
+    /// Reads a URL or what `memolith.open` returned.
+    ///
+    /// # Errors
+    /// `TypeError` for anything else, `ValueError` for a URL that names no backend.
+    pub(crate) fn read(given: &Bound<'_, PyAny>) -> PyResult<Self> {
+        if let Ok(opened) = given.cast::<Opened>() {
+            return Ok(Place::Open(Arc::clone(&opened.get().backend)));
+        }
+        let Ok(url) = given.extract::<String>() else {
+            let message = "`backend` is a URL such as \"sqlite:cache.db\", or what memolith.open returned";
+            return Err(PyTypeError::new_err(message));
+        };
+        match given.py().detach(|| memolith::open(&url)) {
+            Ok(backend) => Ok(Place::Open(backend)),
+            Err(error) if error.kind() == ErrorKind::Config => Err(wrong(error.to_string())),
+            Err(_) => Ok(Place::Away(url)),
+        }
+    }
+
+    /// The backend, by now.
+    pub(crate) fn backend(&self, py: Python<'_>) -> memolith::Result<Arc<dyn Backend>> {
+        match self {
+            Place::Open(backend) => Ok(Arc::clone(backend)),
+            Place::Away(url) => py.detach(|| memolith::open(url)),
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The two tiers of one space: the core's cache, and the codec of its values.
+
+use super::wire::{Content, Wire};
+use super::{Faults, Held, Label, Place, exit};
+use crate::options::Options;
+use crate::values;
+use memolith::{Backend, Cache, Error, ErrorKind, Lookup, Result, Writes};
+use memolith_core::__private::{PortableKey, PortableKeyRef, fault, look, look_near, look_on_asking};
+use pyo3::prelude::*;
+use std::sync::Arc;
+
+/// What is found in a tier, by canonical bytes.
+pub(crate) type Shelf = Cache<PortableKey, Held>;
+
+/// A cache of the core and what makes its values bytes. Its methods are called attached, and detach where they may wait.
+pub(crate) struct Tier {
+    cache: Arc<Shelf>,
+    codec: Arc<values::Codec>,
+    /// The name of the space, which is part of what a signature is over.
+    space: Box<str>,
+    /// Whether there is a place for bytes at all.
+    is_backed: bool,
+}
+
+/// What a tier is made of, besides its options.
+pub(crate) struct Plan<'a> {
+    pub(crate) space: String,
+    pub(crate) backend: Result<Arc<dyn Backend>>,
+    pub(crate) codec: &'a Arc<values::Codec>,
+    pub(crate) content: Content,
+}
+
+impl Tier {
+    pub(crate) fn new(
+        py: Python<'_>,
+        plan: Plan<'_>,
+        (maxsize, options): (Option<usize>, &Options),
+        faults: &Arc<Faults>,
+    ) -> Self {
+        let Plan { space, backend, codec, content } = plan;
+        let is_backed = backend.is_ok();
+        let told = Arc::clone(faults);
+        let mut builder = Shelf::builder()
+            .maxsize(maxsize)
+            .policy(options.policy)
+            .writes(options.writes)
+            .on_error(move |error| told.tell(error))
+            .weigher(|key: &PortableKey, value: &Held| (key.bytes().len() + value.size()) as u64);
+        if let Some(ttl) = options.ttl {
+            builder = builder.ttl(ttl);
+        }
+        if let Some(tti) = options.tti {
+            builder = builder.tti(tti);
+        }
+        if let Some(bytes) = options.max_bytes {
+            builder = builder.max_bytes(bytes);
+        }
+        if let Some(memory) = options.memory {
+            builder = builder.memory(memory);
+        }
+        if let Some(wait) = options.wait {
+            builder = builder.wait(wait);
+        }
+        let builder = builder.backend(backend, space.clone(), Wire { id: codec.id(), content });
+        let cache = Arc::new(py.detach(|| builder.build()));
+        if options.writes == Writes::Behind {
+            exit::flush_at_exit(&cache);
+        }
+        Tier { cache, codec: Arc::clone(codec), space: space.into(), is_backed }
+    }
+
+    pub(crate) fn cache(&self) -> &Arc<Shelf> {
+        &self.cache
+    }
+
+    /// The value, or the right to compute it. Waits for others who compute it, until a signal's handler raises.
+    ///
+    /// # Errors
+    /// What a handler raises.
+    #[inline]
+    pub(crate) fn lookup(&self, py: Python<'_>, key: &[u8]) -> PyResult<Lookup<'_, PortableKey, Held>> {
+        let key = PortableKeyRef(key);
+        match look(&self.cache, &key) {
+            Ok(hit) => Ok(Lookup::Hit(hit.value())),
+            Err(hash) => self.look_on(py, hash, key),
+        }
+    }
+
+    #[inline(never)]
+    fn look_on(&self, py: Python<'_>, hash: u64, key: PortableKeyRef<'_>) -> PyResult<Lookup<'_, PortableKey, Held>> {
+        if let Some(held) = look_near(&self.cache, hash, &key) {
+            return Ok(Lookup::Hit(held));
+        }
+        let signals = || Python::try_attach(|py| py.check_signals()).unwrap_or(Ok(()));
+        py.detach(|| look_on_asking(&self.cache, hash, &key, signals))
+    }
+
+    /// The value if a tier has it. Never waits for who computes it.
+    pub(crate) fn get(&self, py: Python<'_>, key: &[u8]) -> Option<Held> {
+        self.near(key).or_else(|| py.detach(|| self.cache.get(&PortableKeyRef(key))))
+    }
+
+    /// The value if memory has it, or a backend that answers at once.
+    #[inline]
+    pub(crate) fn near(&self, key: &[u8]) -> Option<Held> {
+        let key = PortableKeyRef(key);
+        match look(&self.cache, &key) {
+            Ok(hit) => Some(hit.value()),
+            Err(hash) => look_near(&self.cache, hash, &key),
+        }
+    }
+
+    /// `value` with its bytes under `key`.
+    pub(crate) fn held(&self, key: &[u8], value: &Bound<'_, PyAny>) -> Held {
+        let object = value.clone().unbind();
+        if !self.is_backed {
+            return Held::bare(object);
+        }
+        let mut bytes = Vec::new();
+        let encoded = self.encode(value, Some(key), &mut bytes);
+        Held::computed(object, encoded.map(|()| bytes.as_slice().into()), Label::default())
+    }
+
+    /// The object of a value that was found.
+    ///
+    /// # Errors
+    /// What keeps it from being decoded.
+    #[inline]
+    pub(crate) fn object<'py>(&self, py: Python<'py>, key: &[u8], held: Held) -> PyResult<Bound<'py, PyAny>> {
+        held.object(py, |bytes| self.decode(py, bytes, Some(key)))
+    }
+
+    /// Appends the bytes of `value`, which stands under `key` or is one.
+    ///
+    /// # Errors
+    /// Those of the codec.
+    pub(crate) fn encode(&self, value: &Bound<'_, PyAny>, key: Option<&[u8]>, out: &mut Vec<u8>) -> PyResult<()> {
+        self.at(key, |place| self.codec.encode(value, place, out))
+    }
+
+    /// The value of `bytes` from [`encode`](Self::encode).
+    ///
+    /// # Errors
+    /// Those of the codec.
+    pub(crate) fn decode<'py>(&self, py: Python<'py>, bytes: &[u8], key: Option<&[u8]>) -> PyResult<Bound<'py, PyAny>> {
+        self.at(key, |place| self.codec.decode(py, bytes, place))
+    }
+
+    /// What a signature is over besides the value.
+    fn at<T>(&self, key: Option<&[u8]>, run: impl FnOnce(&[&[u8]]) -> T) -> T {
+        match key {
+            Some(key) => run(&[self.space.as_bytes(), key]),
+            None => run(&[self.space.as_bytes()]),
+        }
+    }
+
+    /// Counts and tells that a value was found and is of no use.
+    pub(crate) fn fault(&self, reason: PyErr) {
+        let error = Error::new(ErrorKind::Codec, "a stored value cannot be read, it is made anew").with_source(reason);
+        fault(&self.cache, &error);
+    }
+}
+
+/// The backend of `options`, if they name one.
+///
+/// # Errors
+/// See [`Place::read`].
+pub(crate) fn place(py: Python<'_>, options: &Options) -> PyResult<Option<Place>> {
+    options.backend.as_ref().map(|given| Place::read(given.bind(py))).transpose()
+}
