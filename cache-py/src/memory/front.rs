@@ -38,10 +38,6 @@ impl Front {
             self.ids[slot] = 0;
         }
     }
-
-    pub(super) fn clear(&mut self) {
-        self.ids.fill(0);
-    }
 }
 
 /// Whether `entry` is that of `call`, by addresses alone.

@@ -261,9 +261,7 @@ impl Table {
         self.epoch += 1;
         self.index = Index::new();
         self.recency.clear();
-        if let Some(front) = &mut self.front {
-            front.clear();
-        }
+        self.front = None;
         self.hand = 1;
         self.counts = Counts::default();
         self.slab.take()
