@@ -177,6 +177,6 @@ def _chain(flight: Flight | None) -> Iterator[Flight]:
 def running_loop() -> asyncio.AbstractEventLoop | None:
     """The event loop of asyncio that runs this code; None without one."""
     try:
-        return asyncio.getrunning_loop()
+        return asyncio.get_running_loop()
     except RuntimeError:
         return None
