@@ -2,7 +2,7 @@
 
 use super::methods;
 use super::object::{self, CachedFunction};
-use pyo3::ffi::{self, PyGetSetDef, PyMemberDef, PyMethodDef, PyMethodDefPointer, PyObject, PyType_Slot};
+use pyo3::ffi::{self, PyGetSetDef, PyMemberDef, PyMethodDef, PyMethodDefPointer, PyType_Slot};
 use pyo3::prelude::*;
 use std::ffi::{CStr, c_int, c_void};
 use std::mem::offset_of;
@@ -59,7 +59,12 @@ fn methods() -> *mut PyMethodDef {
     };
     forever(vec![
         simple(c"cache_info", methods::cache_info, ffi::METH_NOARGS, c"cache_info($self, /)\n--\n\nReport statistics."),
-        simple(c"cache_clear", methods::cache_clear, ffi::METH_NOARGS, c"cache_clear($self, /)\n--\n\nForget results and statistics."),
+        simple(
+            c"cache_clear",
+            methods::cache_clear,
+            ffi::METH_NOARGS,
+            c"cache_clear($self, /)\n--\n\nForget results and statistics.",
+        ),
         simple(
             c"cache_parameters",
             methods::cache_parameters,

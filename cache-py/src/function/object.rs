@@ -77,7 +77,7 @@ pub(super) unsafe extern "C" fn new(
             (args, Bound::from_borrowed_ptr_or_opt(py, kwargs))
         };
         let made = match (args, kwargs) {
-            (Ok(args), None) => args.extract().map_err(Into::into).and_then(|given: Given<'_>| make(class, given)),
+            (Ok(args), None) => args.extract().and_then(|given: Given<'_>| make(class, given)),
             _ => Err(PyTypeError::new_err("CachedFunction takes five positional arguments")),
         };
         made.unwrap_or_else(|error: PyErr| {
@@ -135,12 +135,7 @@ fn size(maxsize: &Bound<'_, PyAny>) -> PyResult<Option<usize>> {
 }
 
 impl Parts {
-    fn new(
-        function: &Bound<'_, PyAny>,
-        maxsize: Option<usize>,
-        typed: bool,
-        options: &mut Options,
-    ) -> PyResult<Self> {
+    fn new(function: &Bound<'_, PyAny>, maxsize: Option<usize>, typed: bool, options: &mut Options) -> PyResult<Self> {
         let py = function.py();
         let kind = match (is_async(function)?, options.single_flight) {
             (false, _) => Kind::Plain,

@@ -1,6 +1,6 @@
 //! The hash of a call, from Python's hashes of its arguments.
 
-use super::raw::{class, compact, identity_hash, is_exactly, is_plain, kept_hash};
+use super::raw::{compact, is_exactly, is_hashed_by_identity, is_plain, kept_hash};
 use crate::call::Call;
 use pyo3::ffi::{self, PyObject};
 
@@ -68,7 +68,7 @@ unsafe fn is_quiet_item(object: *mut PyObject) -> bool {
             || is_exactly(object, &raw mut ffi::PyFloat_Type)
             || is_exactly(object, &raw mut ffi::PyBool_Type)
             || is_exactly(object, &raw mut ffi::PyBytes_Type)
-            || (*class(object)).tp_hash == identity_hash()
+            || is_hashed_by_identity(object)
             || object == ffi::Py_None()
     }
 }
@@ -80,13 +80,8 @@ const START: u64 = 0x1234_5678_9abc_def1;
 #[inline(always)]
 unsafe fn of_object(object: *mut PyObject) -> Result<u64, Raised> {
     // SAFETY: the types are looked at before what depends on them.
-    let hash = unsafe {
-        if is_exactly(object, &raw mut ffi::PyTuple_Type) {
-            of_tuple(object)
-        } else {
-            of_item(object)
-        }
-    };
+    let hash =
+        unsafe { if is_exactly(object, &raw mut ffi::PyTuple_Type) { of_tuple(object) } else { of_item(object) } };
     if hash == -1 { Err(Raised) } else { Ok(hash as u64) }
 }
 
