@@ -90,7 +90,7 @@ class Flight:
 
     async def landed(self) -> tuple[Any] | None:
         """Waits for the value. None: the flight is the caller's to lead."""
-        future = self._loop.create_future()
+        future: asyncio.Future[tuple[Any] | None] = self._loop.create_future()
         self._waiting.append(future)
         inside = list(_chain(_around.get()))
         for flight in inside:
@@ -177,6 +177,6 @@ def _chain(flight: Flight | None) -> Iterator[Flight]:
 def running_loop() -> asyncio.AbstractEventLoop | None:
     """The event loop of asyncio that runs this code; None without one."""
     try:
-        return asyncio.getrunning_loop()
+        return asyncio.get_running_loop()
     except RuntimeError:
         return None
