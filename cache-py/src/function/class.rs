@@ -111,14 +111,14 @@ fn attributes() -> *mut PyGetSetDef {
             set: Some(ffi::PyObject_GenericSetDict),
             ..PyGetSetDef::default()
         },
-        PyGetSetDef {
-            name: c"uncached".as_ptr(),
-            get: Some(methods::uncached as unsafe extern "C" fn(*mut PyObject, *mut c_void) -> *mut PyObject),
-            doc: c"The function without its cache.".as_ptr(),
-            ..PyGetSetDef::default()
-        },
+        attribute(c"uncached", methods::uncached, c"The function without its cache."),
+        attribute(c"is_async", methods::is_async, c"Whether calls return awaitables."),
         PyGetSetDef::default(),
     ])
+}
+
+fn attribute(name: &'static CStr, get: ffi::getter, doc: &'static CStr) -> PyGetSetDef {
+    PyGetSetDef { name: name.as_ptr(), get: Some(get), doc: doc.as_ptr(), ..PyGetSetDef::default() }
 }
 
 /// The type lives as long as the process, and reads its tables all the time.

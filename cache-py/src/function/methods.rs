@@ -1,6 +1,6 @@
 //! What decorated functions offer besides calls.
 
-use super::object::CachedFunction;
+use super::object::{CachedFunction, Kind};
 use super::route::keyed;
 use crate::call::Call;
 use crate::memory::Memory;
@@ -156,6 +156,18 @@ pub(super) unsafe extern "C" fn uncached(this: *mut PyObject, _: *mut c_void) ->
         let function = if function.is_null() { ffi::Py_None() } else { function };
         ffi::Py_INCREF(function);
         function
+    }
+}
+
+/// # Safety
+/// Called by CPython for the attribute `is_async`.
+pub(super) unsafe extern "C" fn is_async(this: *mut PyObject, _: *mut c_void) -> *mut PyObject {
+    // SAFETY: attributes are asked of instances; the two objects live for ever.
+    unsafe {
+        let is_plain = (*this.cast::<CachedFunction>()).parts.kind == Kind::Plain;
+        let answer = if is_plain { ffi::Py_False() } else { ffi::Py_True() };
+        ffi::Py_INCREF(answer);
+        answer
     }
 }
 

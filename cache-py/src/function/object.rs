@@ -203,7 +203,7 @@ fn is_async(function: &Bound<'_, PyAny>) -> PyResult<bool> {
     if function.hasattr("_is_coroutine")? {
         return Ok(true);
     }
-    if function.is_exact_instance_of::<PyFunction>() && !function.hasattr("_is_coroutine_mark")? {
+    if function.is_exact_instance_of::<PyFunction>() && !function.hasattr("_is_coroutine_marker")? {
         return Ok(false);
     }
     py.import("inspect")?.call_method1("iscoroutinefunction", (function,))?.is_truthy()

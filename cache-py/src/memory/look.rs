@@ -51,7 +51,7 @@ impl Memory {
             self.table.with(|table| {
                 let found = table.find(call, hash, mode);
                 if matches!(found, Found::Absent) {
-                    table.expect_miss(hash, mode);
+                    table.expect_miss(mode);
                 }
                 (found, table.version)
             })
