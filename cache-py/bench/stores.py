@@ -6,7 +6,7 @@ import functools
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -111,7 +111,7 @@ def _with_log(pico: Any) -> None:
 def _case(
     title: str,
     racers: dict[str, Decorator],
-    keys: list[object],
+    keys: Sequence[object],
     base: str,
     bound: float | None,
     compute: Callable[..., object] | None = None,

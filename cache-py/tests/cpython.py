@@ -16,8 +16,7 @@ import subprocess
 import sys
 import unittest
 from concurrent.futures import ThreadPoolExecutor
-from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 LIMIT = 300
 """Seconds that one test may take."""
@@ -46,7 +45,8 @@ def names(subject: str = "memolith") -> list[str]:
             f"{sys.executable} cannot import test.test_functools, "
             f"install its tests with `apt-get install libpython{version}-testsuite`\n{listed.stderr}"
         )
-    return json.loads(listed.stdout.splitlines()[-1])
+    found: list[str] = json.loads(listed.stdout.splitlines()[-1])
+    return found
 
 
 def run(name: str, subject: str = "memolith") -> Result:
@@ -66,23 +66,23 @@ def _worker(subject: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
 
 
-def _replaced(subject: str) -> ModuleType:
+def _replaced(subject: str) -> Any:
     """`test.test_functools`, whose two copies of functools have the subject's `lru_cache` and `cache`."""
-    replacement = importlib.import_module(subject)
-    import_helper = importlib.import_module("test.support.import_helper")
+    replacement: Any = importlib.import_module(subject)
+    import_helper: Any = importlib.import_module("test.support.import_helper")
     import_fresh = import_helper.import_fresh_module
 
-    def import_replaced(name: str, *rest: object, **options: object) -> ModuleType | None:
+    def import_replaced(name: str, *rest: object, **options: object) -> object:
         module = import_fresh(name, *rest, **options)
         if name == "functools" and module is not None:
             module.lru_cache, module.cache = replacement.lru_cache, replacement.cache
         return module
 
     import_helper.import_fresh_module = import_replaced
-    functools = importlib.import_module("functools")
+    functools: Any = importlib.import_module("functools")
     functools.lru_cache, functools.cache = replacement.lru_cache, replacement.cache
     # Its functions are pickled by the name of their module.
-    tests = importlib.import_module("test.test_functools")
+    tests: Any = importlib.import_module("test.test_functools")
     # The library has it as a mixin that no test case uses.
     tests.TestCache = type("TestCache", (tests.TestCache, unittest.TestCase), {"module": tests.c_functools})
     return tests

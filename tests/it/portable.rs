@@ -11,9 +11,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, LazyLock};
 
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// What a space holds, keys as they are stored.
 fn keys(backend: &Memory, space: &str) -> Vec<String> {
-    let hex = |key: &[u8]| key.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut keys = Vec::new();
     let mut show = |key: &[u8], _: &Record| {
         keys.push(hex(key));
@@ -39,6 +42,55 @@ where
     V: memolith::Value,
 {
     Cache::builder().memory(0).backend(Arc::clone(backend), "f@v:1", codec).build()
+}
+
+/// The bytes that `write` appends.
+fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut out = Vec::new();
+    write(&mut out);
+    out
+}
+
+#[test]
+fn the_examples_in_the_document_are_what_is_written() {
+    let int = |n| written(|out| portable::int(out, n));
+    let text = |text| written(|out| portable::text(out, text));
+    let tuple = |parts: &[Vec<u8>]| {
+        written(|out| {
+            portable::tuple(out, parts.len());
+            parts.iter().for_each(|part| out.extend_from_slice(part));
+        })
+    };
+    let date = || {
+        let mut date = written(|out| portable::extension(out, "date"));
+        date.extend(tuple(&[int(2026), int(11), int(21)]));
+        date
+    };
+    let examples = [
+        ("`()`", tuple(&[])),
+        ("`(\"a\", 3)`", tuple(&[text("a"), int(3)])),
+        ("`(-1, 300)`", tuple(&[int(-1), int(300)])),
+        ("`(true, none)`", tuple(&[int(1), written(portable::none)])),
+        ("`(1.0, 1.5)`", tuple(&[written(|out| portable::float(out, 1.0)), written(|out| portable::float(out, 1.5))])),
+        ("`(2^64,)`", tuple(&[int(1 << 64)])),
+        ("`(-2^64 - 1,)`", tuple(&[int(-(1 << 64) - 1)])),
+        ("`\"ä€\"`", text("ä€")),
+        ("bytes 0 and 255", written(|out| portable::bytes(out, &[0, 255]))),
+        ("list of 3", [written(|out| portable::list(out, 1)), int(3)].concat()),
+        ("set of -1, 300 and 2", written(|out| portable::set(out, vec![int(-1), int(300), int(2)]))),
+        (
+            "dictionary a: 3, c: 2, bb: 1",
+            written(|out| {
+                portable::dict(out, vec![(text("a"), int(3)), (text("c"), int(2)), (text("bb"), int(1))]);
+            }),
+        ),
+        ("extension `date` of `(2026, 11, 21)`", date()),
+    ];
+    let document = include_str!("../../docs/portable.md");
+    let rows = document.lines().skip_while(|line| *line != "| key | bytes |").skip(2);
+    let rows: Vec<_> = rows.take_while(|line| line.starts_with('|')).collect();
+    let expected: Vec<_> = examples.map(|(key, bytes)| format!("| {key} | `{}` |", hex(&bytes))).into();
+    assert_eq!(rows, expected);
 }
 
 #[test]

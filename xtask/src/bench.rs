@@ -1,12 +1,19 @@
 //! `cargo xtask bench`: measurements, a program or a file of benchmarks for each theme.
 
-use crate::{Outcome, tables, workspace};
+use crate::{Outcome, python, tables, workspace};
 use std::path::PathBuf;
 
-/// A theme, and the arguments of cargo that run it.
+/// A theme, and what runs it.
 struct Theme {
     name: String,
-    arguments: Vec<String>,
+    work: Work,
+}
+
+enum Work {
+    /// Cargo, with these arguments.
+    Cargo(Vec<String>),
+    /// The Python package's own benchmarks.
+    Python,
 }
 
 /// Runs all themes, or the one named first; what follows is for the theme itself.
@@ -22,13 +29,18 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     }
     for theme in themes.iter().filter(|theme| wanted.is_none_or(|name| theme.name == *name)) {
         println!("=== {}", theme.name);
-        let status = workspace::cargo().args(&theme.arguments).arg("--").args(rest).status();
-        let status = status.map_err(|error| format!("cargo cannot be started: {error}"))?;
-        if !status.success() {
-            return Err(format!("the theme `{}` ended with {status}", theme.name));
-        }
+        theme.run(rest)?;
     }
     if rest.iter().any(|word| word == "--save") { tables::renew() } else { Ok(()) }
+}
+
+impl Theme {
+    fn run(&self, rest: &[String]) -> Outcome {
+        let Work::Cargo(arguments) = &self.work else { return python::bench(rest) };
+        let status = workspace::cargo().args(arguments).arg("--").args(rest).status();
+        let status = status.map_err(|error| format!("cargo cannot be started: {error}"))?;
+        if status.success() { Ok(()) } else { Err(format!("the theme `{}` ended with {status}", self.name)) }
+    }
 }
 
 /// The theme, if the first word is one and no option, and what it is told; a `--` between them may stand or be left out.
@@ -43,10 +55,11 @@ fn split(arguments: &[String]) -> (Option<&String>, &[String]) {
     }
 }
 
-/// The programs of `benches/compare`, which race us against others, and what stands in other `benches` directories.
+/// The programs of `benches/compare`, which race us against others, what stands in other `benches` directories, and
+/// the Python package.
 fn themes(files: &[PathBuf]) -> Vec<Theme> {
     let races = workspace::targets(files, "benches/compare/src/bin").into_iter().map(|race| Theme {
-        arguments: words(&[
+        work: Work::Cargo(words(&[
             "run",
             "--quiet",
             "--profile",
@@ -55,16 +68,17 @@ fn themes(files: &[PathBuf]) -> Vec<Theme> {
             "memolith-compare",
             "--bin",
             &race.name,
-        ]),
+        ])),
         name: race.name,
     });
     let benches = workspace::targets(files, "benches").into_iter().map(|bench| {
         let manifest = bench.package.join("Cargo.toml").to_string_lossy().into_owned();
         let arguments =
             words(&["bench", "--quiet", "--all-features", "--manifest-path", &manifest, "--bench", &bench.name]);
-        Theme { name: bench.name, arguments }
+        Theme { name: bench.name, work: Work::Cargo(arguments) }
     });
-    races.chain(benches).collect()
+    let python = Theme { name: "python".to_owned(), work: Work::Python };
+    races.chain(benches).chain([python]).collect()
 }
 
 fn words(words: &[&str]) -> Vec<String> {
@@ -94,10 +108,15 @@ mod tests {
     fn a_theme_is_a_race_or_a_bench() {
         let files = ["benches/compare/src/bin/hits.rs", "benches/compare/src/lib.rs", "cache-core/benches/wheel.rs"];
         let themes = themes(&files.map(PathBuf::from));
-        let commands: Vec<_> = themes.iter().map(|theme| theme.arguments.join(" ")).collect();
+        let command = |theme: &Theme| match &theme.work {
+            Work::Cargo(arguments) => arguments.join(" "),
+            Work::Python => theme.name.clone(),
+        };
+        let commands: Vec<_> = themes.iter().map(command).collect();
         let expected = [
             "run --quiet --profile bench --package memolith-compare --bin hits",
             "bench --quiet --all-features --manifest-path cache-core/Cargo.toml --bench wheel",
+            "python",
         ];
         assert_eq!(commands, expected);
     }

@@ -1,7 +1,7 @@
 //! `cargo xtask ci`: all that a change must pass. To add a check, add a line to [`steps`].
 
 use crate::step::Step;
-use crate::{Outcome, house, report, sanitizer, test, torment, watch, workspace};
+use crate::{Outcome, house, python, report, sanitizer, test, torment, watch, workspace};
 
 /// The packages whose features are checked one by one, by directory.
 const PACKAGES: &[(&str, &str)] =
@@ -34,6 +34,7 @@ fn steps() -> Result<Vec<Step>, String> {
     }
     steps.extend(test::steps());
     if cfg!(target_os = "linux") {
+        steps.push(Step::here("python, references counted", python::counting));
         steps.extend(torment::quick());
     }
     if cfg!(all(target_os = "linux", target_arch = "x86_64")) {

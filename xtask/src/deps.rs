@@ -5,9 +5,13 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::time::Instant;
 
-/// Feature sets by name, with the arguments that select them.
-const SETS: &[(&str, &[&str])] =
-    &[("macro and memory", &["--no-default-features"]), ("default", &[]), ("all features", &["--all-features"])];
+/// What is built, by name: a package, and the arguments that select its features.
+const SETS: &[(&str, &str, &[&str])] = &[
+    ("macro and memory", "memolith", &["--no-default-features"]),
+    ("default", "memolith", &[]),
+    ("all features", "memolith", &["--all-features"]),
+    ("python package", "memolith-py", &[]),
+];
 
 /// Prints a line for each feature set; with `--build`, the cost of a cold debug build too.
 pub(crate) fn run(arguments: &[String]) -> Outcome {
@@ -16,13 +20,13 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         [word] if word == "--build" => true,
         _ => return Err("`deps` takes nothing but `--build`".to_owned()),
     };
-    for (name, set) in SETS {
-        let crates = crates("memolith", set)?.len();
+    for (name, package, set) in SETS {
+        let crates = crates(package, set)?.len();
         if !build {
             println!("{name:<18}{crates:>4} crates");
             continue;
         }
-        let (wall, cpu) = cold_build(set)?;
+        let (wall, cpu) = cold_build(package, set)?;
         let cpu = cpu.map_or("not known on this system".to_owned(), |cpu| format!("{cpu:.1} s"));
         println!("{name:<18}{crates:>4} crates, cold debug build: CPU {cpu}, wall {wall:.1} s");
     }
@@ -39,7 +43,7 @@ pub(crate) fn crates(package: &str, set: &[&str]) -> Result<BTreeSet<String>, St
 }
 
 /// Wall seconds, and CPU seconds where the system tells, of a build into an empty directory.
-fn cold_build(set: &[&str]) -> Result<(f64, Option<f64>), String> {
+fn cold_build(package: &str, set: &[&str]) -> Result<(f64, Option<f64>), String> {
     let target = workspace::target().join("cold");
     if target.exists() {
         fs::remove_dir_all(&target).map_err(|error| format!("{} cannot be emptied: {error}", target.display()))?;
@@ -48,7 +52,7 @@ fn cold_build(set: &[&str]) -> Result<(f64, Option<f64>), String> {
     workspace::cargo_output(&["fetch"])?;
     let (start, before) = (Instant::now(), cpu_of_children());
     let mut command = workspace::cargo();
-    let command = command.args(["build", "--quiet", "-p", "memolith"]).args(set).env("CARGO_TARGET_DIR", &target);
+    let command = command.args(["build", "--quiet", "-p", package]).args(set).env("CARGO_TARGET_DIR", &target);
     let status = command.status().map_err(|error| format!("cargo cannot be started: {error}"))?;
     if !status.success() {
         return Err(format!("the build ended with {status}"));

@@ -1,6 +1,22 @@
 """functools.lru_cache, faster, and with results that outlive the process."""
 
 from memolith._decorator import CacheInfo, cache, lru_cache
-from memolith._memolith import CachedFunction, CacheError
+from memolith._handlers import handlers, register_handler, unregister_handler
+from memolith._mapping import Cache
+from memolith._memolith import Backend, CachedFunction, CacheError, open
+from memolith._native import Native
 
-__all__ = ["CacheError", "CacheInfo", "CachedFunction", "cache", "lru_cache"]
+__all__ = [
+    "Backend",
+    "Cache",
+    "CacheError",
+    "CacheInfo",
+    "CachedFunction",
+    "Native",
+    "cache",
+    "handlers",
+    "lru_cache",
+    "open",
+    "register_handler",
+    "unregister_handler",
+]

@@ -34,7 +34,7 @@ def compress(method: int, data: bytes) -> bytes:
     sink = pyarrow.BufferOutputStream()
     with pyarrow.CompressedOutputStream(sink, _NAMES[method]) as stream:
         stream.write(data)
-    return sink.getvalue().to_pybytes()
+    return bytes(sink.getvalue())
 
 
 def decompress(method: int, data: bytes, length: int) -> bytes:

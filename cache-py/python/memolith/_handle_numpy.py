@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, Literal
 
 from ._memolith import _decode, _encode
 
@@ -12,7 +12,7 @@ _ALIGNMENT = 64
 
 
 class Arrays:
-    """Arrays of numbers, bools, dates and fixed texts, structured ones too; in C or Fortran order, others in C order."""
+    """Arrays of numbers, bools, dates, fixed texts and structures of them; in Fortran order, all others in C order."""
 
     name = "numpy.ndarray"
 
@@ -27,7 +27,8 @@ class Arrays:
         """A header, and the memory of the array as it is."""
         import numpy
 
-        described = _described(value.dtype)
+        dtype = value.dtype
+        described = dtype.str if dtype.isbuiltin == 1 else _described(dtype)
         if described is None:
             return NotImplemented
         fortran = value.flags.f_contiguous and not value.flags.c_contiguous
@@ -47,7 +48,7 @@ class Arrays:
         length = int.from_bytes(buffer[:4], "little")
         described, shape, fortran = _decode(bytes(buffer[4 : 4 + length]))
         dtype = _dtype(described)
-        order = "F" if fortran else "C"
+        order: Literal["C", "F"] = "F" if fortran else "C"
         if 0 in shape or dtype.itemsize == 0:
             array = numpy.empty(shape, dtype, order=order)
             array.flags.writeable = isinstance(buffer, bytearray)
@@ -89,15 +90,34 @@ def _is_plain(dtype: Any) -> bool:
 
 def _described(dtype: Any) -> Any:
     """The type as plain data; None if it would come back as another one."""
-    if dtype.fields is None and dtype.kind != "V":
-        return dtype.str if dtype.metadata is None or dtype.kind in "mM" else None
-    from numpy.lib.format import dtype_to_descr
-
-    if dtype.metadata is not None or type(dtype).__module__ not in ("numpy", "numpy.dtypes"):
+    described = _parts(dtype)
+    if described is None:
         return None
-    described = (dtype_to_descr(dtype), dtype.isalignedstruct)
     back = _dtype(described)
     return described if back == dtype and back.isalignedstruct == dtype.isalignedstruct else None
+
+
+def _parts(dtype: Any) -> Any:
+    """A text; for fields all about them; for arrays within the type what they are of, and their shape."""
+    if dtype.metadata is not None:
+        return None
+    if dtype.subdtype is not None:
+        base = _parts(dtype.subdtype[0])
+        return None if base is None else (base, dtype.subdtype[1])
+    if dtype.names is None:
+        return dtype.str
+    fields = [dtype.fields[name] for name in dtype.names]
+    formats = [_parts(field[0]) for field in fields]
+    if None in formats:
+        return None
+    return {
+        "names": list(dtype.names),
+        "formats": formats,
+        "offsets": [field[1] for field in fields],
+        "titles": [field[2] if len(field) > 2 else None for field in fields],
+        "itemsize": dtype.itemsize,
+        "aligned": dtype.isalignedstruct,
+    }
 
 
 def _dtype(described: Any) -> Any:
@@ -105,15 +125,12 @@ def _dtype(described: Any) -> Any:
 
     if isinstance(described, str):
         return numpy.dtype(described)
-    from numpy.lib.format import descr_to_dtype
-
-    dtype = descr_to_dtype(described[0])
-    if not described[1]:
-        return dtype
-    names = dtype.names
-    parts = {"names": names, "formats": [dtype.fields[name][0] for name in names]}
-    offsets = {"offsets": [dtype.fields[name][1] for name in names], "itemsize": dtype.itemsize}
-    return numpy.dtype({**parts, **offsets}, align=True)
+    if isinstance(described, tuple):
+        return numpy.dtype((_dtype(described[0]), described[1]))
+    formats = [_dtype(part) for part in described["formats"]]
+    more = {key: part for key, part in described.items() if key not in ("formats", "aligned")}
+    fields: Any = {**more, "formats": formats}
+    return numpy.dtype(fields, align=described["aligned"])
 
 
 HANDLERS = [Arrays, Scalars]

@@ -1,4 +1,4 @@
-"""The handlers of pandas: frames, series and indexes, as Arrow. What Arrow alters is refused."""
+"""The handlers of pandas frames and series: columns as Arrow, and natively what Arrow would alter."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from . import _handle_arrow
+from ._handle_pandas_index import Indexes, needs_arrow, same_index
 from ._memolith import _decode, _encode
 from ._native import Native
 
@@ -19,7 +20,8 @@ class Frames:
     @staticmethod
     def handles(value: Any) -> bool:
         """Exactly a frame; pyarrow must be there."""
-        return _is(value, "DataFrame")
+        pandas = sys.modules.get("pandas")
+        return pandas is not None and type(value) is pandas.DataFrame and needs_arrow()
 
     @staticmethod
     def encode(value: Any, settings: Native) -> Any:
@@ -28,7 +30,7 @@ class Frames:
 
     @staticmethod
     def decode(buffer: Any) -> Any:
-        """The frame. Raises ValueError if the bytes are damaged."""
+        """The frame."""
         return _read(buffer)[0]
 
 
@@ -41,12 +43,13 @@ class Series:
     @staticmethod
     def handles(value: Any) -> bool:
         """Exactly a series; pyarrow must be there."""
-        return _is(value, "Series")
+        pandas = sys.modules.get("pandas")
+        return pandas is not None and type(value) is pandas.Series and needs_arrow()
 
     @staticmethod
     def encode(value: Any, settings: Native) -> Any:
         """As a frame of one column; NotImplemented if it would come back as another one."""
-        frame = value.to_frame(name="values")
+        frame = value.to_frame(name=0)
         frame.attrs = value.attrs
         return _written(frame, value.name, settings)
 
@@ -54,127 +57,58 @@ class Series:
     def decode(buffer: Any) -> Any:
         """The one column."""
         frame, name = _read(buffer)
-        series = frame["values"].rename(name)
+        series = frame.iloc[:, 0]
+        series.name = name
         series.attrs = frame.attrs
+        series.flags.allows_duplicate_labels = frame.flags.allows_duplicate_labels
         return series
 
 
-class Indexes:
-    """`pandas.Index` and the classes of pandas below it."""
-
-    name = "pandas.Index"
-    takes_settings = True
-
-    @staticmethod
-    def handles(value: Any) -> bool:
-        """An index of pandas itself; pyarrow must be there."""
-        pandas = sys.modules.get("pandas")
-        if pandas is None or not isinstance(value, pandas.Index) or not _arrow():
-            return False
-        return type(value).__module__.startswith("pandas.") and getattr(pandas, type(value).__name__, None) is type(value)
-
-    @staticmethod
-    def encode(value: Any, settings: Native) -> Any:
-        """As a frame without columns; NotImplemented if it would come back as another one."""
-        import pandas
-
-        return _written(pandas.DataFrame(index=value), None, settings)
-
-    @staticmethod
-    def decode(buffer: Any) -> Any:
-        """The index of the frame."""
-        return _read(buffer)[0].index
-
-
-def _is(value: Any, name: str) -> bool:
-    pandas = sys.modules.get("pandas")
-    return pandas is not None and type(value) is getattr(pandas, name) and _arrow()
-
-
-def _arrow() -> bool:
-    try:
-        import pyarrow  # noqa: F401
-    except ImportError:
-        return False
-    return True
-
-
 def _written(frame: Any, name: Any, settings: Native) -> Any:
-    """The frame, and what Arrow has no place for: the name of a series, attributes, flags, frequencies."""
+    """Natively what is about the frame, and its columns of objects; then the table of the others."""
     import pyarrow
 
     bare = frame.copy(deep=False)
     bare.attrs = {}
+    bare.flags.allows_duplicate_labels = True
+    bare.index = range(frame.shape[0])
+    bare.columns = [str(at) for at in range(frame.shape[1])]
+    objects = {at: bare.iloc[:, at].tolist() for at, dtype in enumerate(frame.dtypes) if dtype == object}
     try:
-        more = _encode((name, frame.attrs, frame.flags.allows_duplicate_labels, _freq(frame.index), _freq(frame.columns)))
-        buffers = _handle_arrow.write(pyarrow.Table.from_pandas(bare), settings)
-        pieces = [len(more).to_bytes(8, "little"), more, bytes(-len(more) % 8), *buffers]
+        duplicates = frame.flags.allows_duplicate_labels
+        more = _encode((name, frame.attrs, duplicates, frame.index, frame.columns, objects))
+        table = pyarrow.Table.from_pandas(bare.drop(columns=[str(at) for at in objects]), preserve_index=False)
+        pieces = [len(more).to_bytes(8, "little"), more, bytes(-len(more) % 8), *_handle_arrow.write(table, settings)]
         back, named = _read(b"".join(pieces))
-    except (pyarrow.ArrowException, TypeError, ValueError, OverflowError, AttributeError, KeyError):
+    except (pyarrow.ArrowException, ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         return NotImplemented
-    same = type(named) is type(name) and _same(frame, back)
-    return pieces if same else NotImplemented
+    return pieces if type(named) is type(name) and _same(frame, back) else NotImplemented
 
 
 def _read(buffer: Any) -> tuple[Any, Any]:
+    import pandas
+
     length = int.from_bytes(buffer[:8], "little")
-    name, attrs, duplicates, index, columns = _decode(bytes(buffer[8 : 8 + length]))
-    frame = _handle_arrow.read(memoryview(buffer)[8 + length + -length % 8 :]).to_pandas()
-    if index is not None:
-        frame.index.freq = index
-    if columns is not None:
-        frame.columns.freq = columns
+    name, attrs, duplicates, index, columns, objects = _decode(bytes(buffer[8 : 8 + length]))
+    table = _handle_arrow.read(memoryview(buffer)[8 + length + -length % 8 :])
+    frame = table.to_pandas() if table.num_columns else pandas.DataFrame(index=range(len(index)))
+    for at, values in objects.items():
+        # As a series, since a list of lists would be taken apart.
+        frame.insert(at, f"object {at}", pandas.Series(values, dtype=object))
+    frame.index = index
+    frame.columns = columns
     frame.attrs = attrs
     frame.flags.allows_duplicate_labels = duplicates
     return frame, name
 
 
-def _freq(index: Any) -> str | None:
-    """The frequency of dates at regular steps, which Arrow does not keep; that of periods is in their type."""
-    import pandas
-
-    return index.freqstr if isinstance(index, (pandas.DatetimeIndex, pandas.TimedeltaIndex)) else None
-
-
 def _same(frame: Any, back: Any) -> bool:
-    """Whether `back` is what `frame` was: the types of all that is there, and all values that are objects."""
-    return (
-        frame.shape == back.shape
-        and _same_index(frame.columns, back.columns)
-        and _same_index(frame.index, back.index)
-        and all(_same_column(frame.iloc[:, at], back.iloc[:, at]) for at in range(frame.shape[1]))
-    )
-
-
-def _same_index(index: Any, back: Any) -> bool:
-    import pandas
-
-    if type(index) is not type(back) or not index.identical(back):
+    """Whether `back` has the types and labels of `frame`; Arrow keeps the values of one type, and has no others."""
+    if frame.shape != back.shape or not same_index(frame.columns, back.columns):
         return False
-    if isinstance(index, pandas.MultiIndex):
-        levels = zip(index.levels, back.levels)
-        return all(_same_index(level, other) for level, other in levels) if _exact_levels(index, back) else False
-    return index.dtype == back.dtype and _freq(index) == _freq(back) and _same_objects(index, back)
-
-
-def _exact_levels(index: Any, back: Any) -> bool:
-    return [level.dtype for level in index.levels] == [level.dtype for level in back.levels]
-
-
-def _same_column(column: Any, back: Any) -> bool:
-    if column.dtype != back.dtype or type(column.dtype) is not type(back.dtype):
+    if not same_index(frame.index, back.index):
         return False
-    return _same_objects(column, back)
+    return all(one == other and type(one) is type(other) for one, other in zip(frame.dtypes, back.dtypes))
 
-
-def _same_objects(values: Any, back: Any) -> bool:
-    """Objects one by one, since Arrow makes arrays of lists and floats of ints among None. Others are as their type."""
-    if values.dtype != object:
-        return True
-    pairs = zip(values, back)
-    return all(type(one) is type(other) and type(one) in _ATOMS and (one == other or one != one) for one, other in pairs)
-
-
-_ATOMS = (str, bytes, bool, int, float, type(None))
 
 HANDLERS = [Frames, Series, Indexes]

@@ -13,10 +13,6 @@ from uuid import UUID
 
 from ._memolith import _decode, _encode
 
-# `zoneinfo` is imported by those who have a zone of it.
-_Zone = tuple[str, Any]
-
-
 class _Plain:
     """A type that is made of plain parts."""
 
@@ -32,11 +28,8 @@ class _Plain:
         return parts if parts is NotImplemented else _encode(parts)
 
     def decode(self, buffer: Any) -> Any:
-        """The value of these parts. Raises ValueError if there is none."""
-        try:
-            return self._whole(_decode(bytes(buffer)))
-        except (TypeError, OverflowError, ArithmeticError, LookupError) as error:
-            raise ValueError(f"the bytes are no {self.name}, clear the cache") from error
+        """The value of these parts."""
+        return self._whole(_decode(bytes(buffer)))
 
 
 def _zone(zone: dt.tzinfo | None) -> Any:
@@ -46,12 +39,12 @@ def _zone(zone: dt.tzinfo | None) -> Any:
     if zone is dt.timezone.utc:
         return "utc"
     if type(zone) is dt.timezone:
-        # `__getinitargs__` tells a given name from a made one, so that both come back as they were.
-        return [_delta(args[0]), *args[1:]] if (args := zone.__getinitargs__()) else NotImplemented  # type: ignore[attr-defined]
+        # What it is pickled with tells a given name from a made one, so that both come back as they were.
+        offset, *name = zone.__getinitargs__()  # type: ignore[attr-defined]
+        return [_delta(offset), *name]
     zoneinfo = sys.modules.get("zoneinfo")
-    if zoneinfo is not None and type(zone) is zoneinfo.ZoneInfo and zone.key is not None:
-        return ("tz", zone.key)
-    return NotImplemented
+    key: str | None = getattr(zone, "key", None) if zoneinfo and type(zone) is zoneinfo.ZoneInfo else None
+    return NotImplemented if key is None else ("tz", key)
 
 
 def _zone_of(data: Any) -> dt.tzinfo | None:
@@ -92,8 +85,8 @@ def _datetime(value: dt.datetime) -> Any:
 
 
 def _datetime_of(parts: Any) -> dt.datetime:
-    *numbers, fold, zone = parts
-    return dt.datetime(*numbers, _zone_of(zone), fold=fold)
+    year, month, day, *time = parts
+    return dt.datetime.combine(dt.date(year, month, day), _time_of(time))
 
 
 def _timezone(value: dt.timezone) -> Any:

@@ -33,13 +33,14 @@ class Frames:
 
     @staticmethod
     def decode(buffer: Any) -> Any:
-        """The frame. Raises ValueError if the bytes are damaged."""
+        """The frame. Raises an exception if the bytes are damaged."""
         import polars
 
         data = io.BytesIO(memoryview(buffer)[1:])
         try:
             return polars.read_parquet(data) if buffer[:1] == _PARQUET else polars.read_ipc_stream(data)
-        except (polars.exceptions.PolarsError, OSError) as error:
+        except polars.exceptions.PanicException as error:
+            # It is no `Exception`, and would pass all who expect one.
             raise ValueError("the bytes are no frame, clear the cache") from error
 
 

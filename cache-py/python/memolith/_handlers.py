@@ -106,12 +106,18 @@ def encode(value: Any, settings: Native | None) -> tuple[str, list[Any]] | None:
 def decode(name: str, buffer: bytes | bytearray) -> Any:
     """What the handler called `name` makes of `buffer`.
 
-    Raises ValueError if there is none.
+    Raises ValueError if there is none, or if it raises itself.
     """
     entry = _registry.by_name.get(name)
     if entry is None:
         raise ValueError(f"there is no handler {name!r} for the stored value, register it before the first call")
-    return entry.decode(buffer)
+    try:
+        return entry.decode(buffer)
+    except ValueError:
+        raise
+    except Exception as error:
+        # Whatever bytes do to a library: for the cache it is a value that does not come back.
+        raise ValueError(f"handler {name!r} does not read the stored value, clear the cache") from error
 
 
 def _replace(entries: Iterable[_Entry]) -> None:

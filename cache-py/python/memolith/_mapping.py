@@ -8,6 +8,8 @@ from types import TracebackType
 from typing import Any
 
 from memolith._memolith import _Table
+from memolith._units import seconds as _seconds
+from memolith._units import size as _bytes
 
 _MISSING = object()
 

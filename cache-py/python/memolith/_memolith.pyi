@@ -8,6 +8,7 @@ from typing import Any, Concatenate, Generic, Literal, ParamSpec, Protocol, Type
 from typing_extensions import Buffer, Self, TypeVar
 
 from ._decorator import CacheInfo as CacheInfo
+from ._native import Native
 
 _P = ParamSpec("_P")
 _Q = ParamSpec("_Q")
@@ -33,7 +34,7 @@ class Codec(Protocol):
     def encode(self, value: Any, /) -> Buffer: ...
     def decode(self, data: bytes, /) -> Any: ...
 
-CodecLike: TypeAlias = Literal["native", "pickle", "messagepack", "json", "cbor"] | Codec
+CodecLike: TypeAlias = Literal["native", "pickle", "unsigned-pickle", "messagepack", "json", "cbor"] | Native | Codec
 
 class CacheParameters(TypedDict):
     """What `functools` tells of a decorated function."""
@@ -154,3 +155,6 @@ class Cache(Generic[_K, _V]):
     ) -> None: ...
 
 def open(url: str) -> Backend: ...
+
+def _encode(value: Any, codec: CodecLike | None = None, sign: bytes | None = None, place: bytes | None = None) -> bytes: ...
+def _decode(data: Buffer, codec: CodecLike | None = None, sign: bytes | None = None, place: bytes | None = None) -> Any: ...

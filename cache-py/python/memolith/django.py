@@ -153,7 +153,7 @@ class MemolithCache(BaseCache):  # type: ignore[misc, unused-ignore]
             return None
         seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else float(timeout)
         # Whoever computes a timeout may arrive at one that is over.
-        return seconds if seconds > 0 and not math.isnan(seconds) else _MISSING
+        return seconds if seconds > 0 else _MISSING
 
 
 def _shared(location: str, options: Mapping[str, Any]) -> Cache[str, Any]:

@@ -54,9 +54,7 @@ impl Binder {
     /// `TypeError` where `skip` names a parameter that there is not, or there is no signature to look for it.
     pub(crate) fn new(function: &Bound<'_, PyAny>, skip: &[String]) -> PyResult<Option<Self>> {
         let py = function.py();
-        let kwargs = PyDict::new(py);
-        kwargs.set_item("follow_wrapped", false)?;
-        let signature = match py.import("inspect")?.call_method("signature", (function,), Some(&kwargs)) {
+        let signature = match signature(function) {
             Ok(signature) => signature,
             Err(error) if error.is_instance_of::<PyValueError>(py) || error.is_instance_of::<PyTypeError>(py) => {
                 return match skip.first() {
@@ -193,6 +191,20 @@ impl Binder {
     pub(crate) fn objects(&self) -> impl Iterator<Item = &Py<PyAny>> {
         self.named.iter().filter_map(|parameter| parameter.default.as_ref())
     }
+}
+
+/// What `inspect` says of the function itself, and not of one that it wraps.
+fn signature<'py>(function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = function.py();
+    let kwargs = PyDict::new(py);
+    kwargs.set_item("follow_wrapped", false)?;
+    if py.version_info() >= (3, 14) {
+        // Annotations may name what there is not yet; as text they run no code.
+        kwargs.set_item("annotation_format", py.import("annotationlib")?.getattr("Format")?.getattr("STRING")?)?;
+    }
+    let is_static = function.is_instance(&py.import("builtins")?.getattr("staticmethod")?)?;
+    let function = if is_static { &function.getattr(intern!(py, "__func__"))? } else { function };
+    py.import("inspect")?.call_method("signature", (function,), Some(&kwargs))
 }
 
 fn same_text(py: Python<'_>, one: *mut PyObject, other: *mut PyObject) -> PyResult<bool> {

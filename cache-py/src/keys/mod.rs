@@ -11,7 +11,6 @@ mod dates;
 mod depth;
 mod exact;
 mod fingerprint;
-mod grammar;
 mod number;
 mod numpy;
 mod other;
@@ -29,6 +28,7 @@ pub(crate) use probe::register;
 pub(crate) use space::space;
 
 use depth::Depth;
+use memolith_core::__private::portable as grammar;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 

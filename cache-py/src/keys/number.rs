@@ -18,7 +18,7 @@ pub(super) fn write_int(object: Borrowed<'_, '_, PyAny>, out: &mut Vec<u8>) -> P
     if overflow != 0 {
         return write_big(object, out);
     }
-    grammar::int(out, small.into());
+    grammar::int64(out, small);
     Ok(())
 }
 
@@ -54,34 +54,17 @@ pub(super) fn float(object: Borrowed<'_, '_, PyAny>) -> f64 {
     unsafe { ffi::PyFloat_AS_DOUBLE(object.as_ptr()) }
 }
 
-/// Appends a float as the number that it is: 1.0 is 1, and -0.0 is 0.
-pub(super) fn write_float(value: f64, out: &mut Vec<u8>) {
-    if value.fract() != 0.0 || !value.is_finite() {
-        return grammar::float(out, value);
-    }
-    // 2 to the 126th, which an i128 can do.
-    if value.abs() < 8.5e37 {
-        return grammar::int(out, value as i128);
-    }
-    let bits = value.to_bits();
-    let shift = (bits >> 52 & 0x7ff) as usize - 1075;
-    let mantissa = u128::from(bits & ((1 << 52) - 1) | 1 << 52);
-    let mut magnitude = vec![0; shift / 8];
-    magnitude.extend_from_slice(&(mantissa << (shift % 8)).to_le_bytes());
-    grammar::big(out, value < 0.0, &magnitude);
-}
-
 /// Appends a `complex`, or one of a subclass.
 pub(super) fn write_complex(object: Borrowed<'_, '_, PyAny>, out: &mut Vec<u8>) {
     // SAFETY: callers have looked at the type.
     let value = unsafe { ffi::PyComplex_AsCComplex(object.as_ptr()) };
     if value.imag == 0.0 {
-        return write_float(value.real, out);
+        return grammar::float(out, value.real);
     }
     grammar::extension(out, "complex");
     grammar::tuple(out, 2);
-    write_float(value.real, out);
-    write_float(value.imag, out);
+    grammar::float(out, value.real);
+    grammar::float(out, value.imag);
 }
 
 /// Appends a `decimal.Decimal`.
@@ -90,7 +73,7 @@ pub(super) fn write_decimal(object: Borrowed<'_, '_, PyAny>, out: &mut Vec<u8>) 
         return Err(refuse(object));
     }
     if !object.call_method0("is_finite")?.is_truthy()? {
-        write_float(object.call_method0("__float__")?.extract()?, out);
+        grammar::float(out, object.call_method0("__float__")?.extract()?);
         return Ok(());
     }
     if !object.is_truthy()? {
@@ -119,7 +102,7 @@ fn write_ratio(numerator: &Bound<'_, PyAny>, denominator: &Bound<'_, PyAny>, out
     if let Ok(quotient) = numerator.div(denominator) {
         let same: (Bound<'_, PyAny>, Bound<'_, PyAny>) = quotient.call_method0("as_integer_ratio")?.extract()?;
         if same.0.eq(numerator)? && same.1.eq(denominator)? {
-            write_float(quotient.extract()?, out);
+            grammar::float(out, quotient.extract()?);
             return Ok(());
         }
     }

@@ -3,7 +3,7 @@
 use super::depth::Depth;
 use super::place::{class_path, own_path, path};
 use super::rules::{Rule, rule};
-use super::write::{pairs, write as write_any, write_bytes, write_dict, write_list, write_set, write_tuple};
+use super::write::{write as write_any, write_bytes, write_dict, write_list, write_set, write_tuple};
 use super::{dates, grammar, number, numpy, records, refuse, text};
 use pyo3::exceptions::PyAttributeError;
 use pyo3::intern;
@@ -69,7 +69,7 @@ fn is_loose(object: Borrowed<'_, '_, PyAny>) -> PyResult<bool> {
 fn write_known(object: Borrowed<'_, '_, PyAny>, rule: Rule, depth: Depth, out: &mut Vec<u8>) -> PyResult<()> {
     match rule {
         Rule::Int => number::write_int(object, out)?,
-        Rule::Float => number::write_float(number::float(object), out),
+        Rule::Float => grammar::float(out, number::float(object)),
         Rule::Complex => number::write_complex(object, out),
         Rule::Text => text::write(object, out),
         Rule::Bytes => write_bytes(object, out),
@@ -101,18 +101,12 @@ fn write_known(object: Borrowed<'_, '_, PyAny>, rule: Rule, depth: Depth, out: &
 
 /// An `OrderedDict`, which differs from another one by its order.
 fn write_ordered(object: Borrowed<'_, '_, PyAny>, depth: Depth, out: &mut Vec<u8>) -> PyResult<()> {
-    let depth = depth.deeper()?;
-    let keys: Vec<Bound<'_, PyAny>> = object.call_method0("keys")?.try_iter()?.collect::<PyResult<_>>()?;
-    let entries = pairs(object)?;
+    let class = object.py().import("collections")?.getattr("OrderedDict")?;
+    let entries: PyResult<Vec<_>> = class.call_method1("items", (object,))?.try_iter()?.collect();
+    let entries = entries?;
     grammar::extension(out, "collections.OrderedDict");
-    grammar::list(out, keys.len());
-    for key in keys {
-        let value = entries.iter().find(|entry| entry.0.is(&key)).map(|entry| &entry.1);
-        grammar::tuple(out, 2);
-        write_any(key.as_borrowed(), depth, out)?;
-        write_any(value.ok_or_else(|| refuse(object))?.as_borrowed(), depth, out)?;
-    }
-    Ok(())
+    grammar::list(out, entries.len());
+    entries.iter().try_for_each(|entry| write_any(entry.as_borrowed(), depth.deeper()?, out))
 }
 
 /// A range is the numbers that it runs through.

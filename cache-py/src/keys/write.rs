@@ -39,7 +39,7 @@ fn write_rarer(
     out: &mut Vec<u8>,
 ) -> PyResult<()> {
     if class == &raw mut ffi::PyFloat_Type {
-        number::write_float(number::float(object), out);
+        grammar::float(out, number::float(object));
         return Ok(());
     }
     if class == &raw mut ffi::PyBool_Type {

@@ -1,4 +1,4 @@
-//! A mapping in memory: the table of functions without a backend, with the key as the one argument.
+//! A mapping in memory: the table of functions without a backend, with the key as the first argument of two.
 
 use super::Extra;
 use super::table::Table;
@@ -13,8 +13,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 use std::cell::UnsafeCell;
+use std::ffi::{c_int, c_void};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// Adds what entries with tags or a life of their own are kept in.
@@ -41,7 +42,11 @@ pub(crate) struct Near {
     memory: UnsafeCell<Memory>,
     flights: Option<Flights>,
     ttl: Option<Duration>,
+    maxsize: AtomicUsize,
 }
+
+/// What is no bound. The table has one in any case, so that it can be changed.
+const UNBOUNDED: usize = usize::MAX;
 
 // SAFETY: `Memory` is used with a thread attached alone: where several are at once, it has a lock of its own.
 unsafe impl Send for Near {}
@@ -51,7 +56,9 @@ unsafe impl Sync for Near {}
 impl Near {
     pub(crate) fn new(py: Python<'_>, maxsize: Option<usize>, options: &Options) -> Self {
         let flights = options.single_flight.unwrap_or(true).then(|| Flights::new(py, false));
-        Near { memory: UnsafeCell::new(Memory::new(maxsize, false, options)), flights, ttl: options.ttl }
+        let bound = maxsize.unwrap_or(UNBOUNDED);
+        let memory = UnsafeCell::new(Memory::new(Some(bound.max(1)), false, options));
+        Near { memory, flights, ttl: options.ttl, maxsize: AtomicUsize::new(bound) }
     }
 
     /// The value, counted as a hit or a miss.
@@ -61,7 +68,7 @@ impl Near {
 
     pub(crate) fn contains(&self, key: &Bound<'_, PyAny>) -> PyResult<bool> {
         // SAFETY: `self` lives until this returns, and a thread with an object at hand is attached.
-        let found = unsafe { Memory::contains(self.memory.get(), Call::positional(&[key.as_ptr()])) };
+        let found = unsafe { Memory::contains(self.memory.get(), Call::positional(&pair(key))) };
         found.map_err(|()| PyErr::fetch(key.py()))
     }
 
@@ -75,7 +82,7 @@ impl Near {
     pub(crate) fn remove(&self, key: &Bound<'_, PyAny>) -> PyResult<bool> {
         self.forget(key)?;
         // SAFETY: as in `contains`.
-        let removed = unsafe { Memory::remove(self.memory.get(), Call::positional(&[key.as_ptr()])) };
+        let removed = unsafe { Memory::remove(self.memory.get(), Call::positional(&pair(key))) };
         removed.map_err(|()| PyErr::fetch(key.py()))
     }
 
@@ -88,7 +95,7 @@ impl Near {
         extra: Extra,
     ) -> PyResult<Bound<'py, PyAny>> {
         // SAFETY: as in `contains`.
-        let found = unsafe { Memory::get(self.memory.get(), Call::positional(&[key.as_ptr()])) };
+        let found = unsafe { Memory::get(self.memory.get(), Call::positional(&pair(key))) };
         // SAFETY: a new reference, or null.
         if let Some(kept) = unsafe { Bound::from_owned_ptr_or_opt(key.py(), found) } {
             return Ok(value(&kept));
@@ -96,7 +103,7 @@ impl Near {
         if let Some(raised) = PyErr::take(key.py()) {
             return Err(raised);
         }
-        let Some(flights) = &self.flights else {
+        let Some(flights) = self.flights.as_ref().filter(|_| !self.is_off()) else {
             self.count_miss();
             let made = compute.call0()?;
             self.set(key, &made, extra)?;
@@ -107,7 +114,7 @@ impl Near {
         // SAFETY: `owner` holds the memory.
         let kept = unsafe {
             let owner = owner.as_any();
-            let key = [key.as_ptr()];
+            let key = pair(key);
             let (call, key) = (Call::positional(&[]), Call::positional(&key));
             let memory = self.memory.get();
             flights.call(Miss { owner, memory, function: leader.as_any(), call, key, cache_if: None })
@@ -146,13 +153,8 @@ impl Near {
 
     /// Removes what has expired, and returns how many.
     pub(crate) fn expire(&self) -> usize {
-        let expired = |info: CacheInfo| info.expired;
-        // SAFETY: as in `contains`; no Python code runs in either.
-        let before = expired(unsafe { (*self.memory.get()).info() });
-        self.len();
-        // SAFETY: as above.
-        let after = expired(unsafe { (*self.memory.get()).info() });
-        usize::try_from(after.saturating_sub(before)).unwrap_or(usize::MAX)
+        // SAFETY: as in `contains`.
+        unsafe { Memory::sweep(self.memory.get()) }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -161,7 +163,9 @@ impl Near {
 
     pub(crate) fn info(&self) -> CacheInfo {
         // SAFETY: as in `contains`; no Python code runs.
-        unsafe { (*self.memory.get()).info() }
+        let mut info = unsafe { (*self.memory.get()).info() };
+        info.maxsize = Some(self.maxsize.load(Relaxed)).filter(|maxsize| *maxsize != UNBOUNDED);
+        info
     }
 
     pub(crate) fn clear(&self, py: Python<'_>) {
@@ -171,32 +175,30 @@ impl Near {
     }
 
     pub(crate) fn set_maxsize(&self, maxsize: Option<usize>) {
+        self.maxsize.store(maxsize.unwrap_or(UNBOUNDED), Relaxed);
         // SAFETY: as in `contains`.
-        unsafe { Memory::set_maxsize(self.memory.get(), maxsize) };
+        unsafe { Memory::set_maxsize(self.memory.get(), maxsize.unwrap_or(UNBOUNDED)) };
     }
 
     pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        let mut visited = Ok(());
         for object in self.flights.iter().flat_map(Flights::objects) {
             visit.call(object)?;
         }
-        let mut each = |object: *mut PyObject| {
-            // SAFETY: a `Py` is a pointer that is not null; this one is borrowed from the table, and not dropped.
-            let object = unsafe { &*(&raw const object).cast::<Py<PyAny>>() };
-            if visited.is_ok() {
-                visited = visit.call(object);
-            }
-        };
-        // SAFETY: the collector runs where no other code of the table does.
-        unsafe { (*self.memory.get()).visit(&mut each) };
-        visited
+        let mut visiting = Visiting { visit, visited: Ok(()) };
+        // SAFETY: this is called by `tp_traverse`, and `each` is given what it takes.
+        unsafe { (*self.memory.get()).traverse(each, (&raw mut visiting).cast()) };
+        visiting.visited
+    }
+
+    fn is_off(&self) -> bool {
+        self.maxsize.load(Relaxed) == 0
     }
 
     fn look<'py>(&self, key: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = key.py();
         // SAFETY: as in `contains`; a new reference, or null.
         let kept = unsafe {
-            let found = Memory::get(self.memory.get(), Call::positional(&[key.as_ptr()]));
+            let found = Memory::get(self.memory.get(), Call::positional(&pair(key)));
             Bound::from_owned_ptr_or_opt(py, found)
         };
         if kept.is_none() {
@@ -214,10 +216,12 @@ impl Near {
     }
 
     fn insert(&self, key: &Bound<'_, PyAny>, kept: &Bound<'_, PyAny>, ttl: Option<Duration>) -> PyResult<()> {
+        if self.is_off() {
+            return Ok(());
+        }
         let ttl = ttl.map(|ttl| u64::try_from(ttl.as_nanos()).unwrap_or(u64::MAX));
         // SAFETY: as in `contains`; `kept` is alive.
-        let inserted =
-            unsafe { Memory::insert(self.memory.get(), Call::positional(&[key.as_ptr()]), kept.as_ptr(), ttl) };
+        let inserted = unsafe { Memory::insert(self.memory.get(), Call::positional(&pair(key)), kept.as_ptr(), ttl) };
         inserted.map_err(|()| PyErr::fetch(key.py()))
     }
 
@@ -230,8 +234,33 @@ impl Near {
     /// What is computed for the key is for those who wait alone.
     fn forget(&self, key: &Bound<'_, PyAny>) -> PyResult<()> {
         let Some(flights) = &self.flights else { return Ok(()) };
-        flights.forget(key.py(), Call::positional(&[key.as_ptr()]))
+        flights.forget(key.py(), Call::positional(&pair(key)))
     }
+}
+
+/// The arguments that a key is looked up as. Of a single one a function tells `1` from `1.0`, as functools does; of two
+/// none does, and no mapping.
+fn pair(key: &Bound<'_, PyAny>) -> [*mut PyObject; 2] {
+    [key.as_ptr(), key.py().None().as_ptr()]
+}
+
+/// A walk of the garbage collector.
+struct Visiting<'a, 'v> {
+    visit: &'a PyVisit<'v>,
+    visited: Result<(), PyTraverseError>,
+}
+
+/// Shows one object of the table to the collector.
+///
+/// # Safety
+/// `visiting` is a [`Visiting`], and `object` is alive.
+unsafe extern "C" fn each(object: *mut PyObject, visiting: *mut c_void) -> c_int {
+    // SAFETY: see above.
+    let visiting = unsafe { &mut *visiting.cast::<Visiting<'_, '_>>() };
+    // SAFETY: a `Py` is a pointer that is not null; this one is borrowed from the table, and not dropped.
+    let object = unsafe { &*(&raw const object).cast::<Py<PyAny>>() };
+    visiting.visited = visiting.visit.call(object);
+    c_int::from(visiting.visited.is_err())
 }
 
 /// `value` with what is said of it.

@@ -123,7 +123,7 @@ impl Memory {
     ///
     /// # Safety
     /// As [`keep`](Self::keep); `act` runs no Python code, and drops no reference.
-    unsafe fn change(
+    pub(super) unsafe fn change(
         &self,
         call: &Call<'_>,
         hash: u32,

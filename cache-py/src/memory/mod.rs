@@ -7,8 +7,10 @@
 //! | `table` | the table, in which no Python code runs |
 //! | `ask` | comparisons in Python, outside of it |
 //! | `look`, `keep` | from a call to its value, and back in |
+//! | `bound` | what mappings ask besides |
 
 mod ask;
+mod bound;
 mod clock;
 mod entry;
 mod front;
@@ -184,28 +186,6 @@ impl Memory {
             }
         }
         0
-    }
-
-    /// Whether there is a live value for a call. Counts nothing, and is no use for the policy.
-    ///
-    /// # Safety
-    /// As [`get`](Self::get).
-    #[expect(clippy::result_unit_err, reason = "the exception is set")]
-    pub(crate) unsafe fn contains(_memory: *mut Self, _call: Call<'_>) -> Result<bool, ()> {
-        todo!()
-    }
-
-    /// Changes the bound; what has to leave is dropped.
-    ///
-    /// # Safety
-    /// As [`get`](Self::get).
-    pub(crate) unsafe fn set_maxsize(_memory: *mut Self, _maxsize: Option<usize>) {
-        todo!()
-    }
-
-    /// Shows every object held, keys and values, to the garbage collector.
-    pub(crate) fn visit(&self, _each: &mut dyn FnMut(*mut PyObject)) {
-        todo!()
     }
 
     /// The keys (of one argument) and values of all live entries, new references.

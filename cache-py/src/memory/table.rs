@@ -297,7 +297,8 @@ impl Table {
         self.slab.iter().any(|entry| entry.deadline != NEVER)
     }
 
-    fn evict(&mut self, incoming: u32, mode: Mode, departed: &mut Departed) {
+    /// Takes out who leaves next.
+    pub(super) fn evict(&mut self, incoming: u32, mode: Mode, departed: &mut Departed) {
         let id = match mode.order {
             Order::Recency => {
                 let id = self.recency.last();

@@ -148,7 +148,7 @@ class _Model:
             self.misses += 1
             return self.function(*args, **kwargs)
         # What the arguments are as a key is functools' own definition.
-        key = functools._make_key(args, kwargs, self.typed)  # type: ignore[attr-defined]
+        key = functools._make_key(args, kwargs, self.typed)
         missing = object()
         value = self.entries.get(key, missing)
         if value is not missing:

@@ -18,7 +18,7 @@ class World:
 
     def __init__(self) -> None:
         self.raises = False
-        self.calls_back: Callable[[], None] | None = None
+        self.calls_back: Callable[[], object] | None = None
         self.hashes = 0
         self.depth = 0
 

@@ -26,7 +26,8 @@ def counted(decorate: Decorate) -> dict[str, int]:
             for args, kwargs in (((key,), {}), ((other,), {}), ((key, other), {text: key}), ((n, key), {text: other})):
                 cached(*args, **kwargs)
                 cached(*args, **kwargs)
-        for wrong in ([], {}), (key, []), ([], other):
+        unhashable: list[tuple[object, ...]] = [([], {}), (key, []), ([], other)]
+        for wrong in unhashable:
             try:
                 cached(*wrong)
             except TypeError:
@@ -101,7 +102,7 @@ def total(decorate: Decorate) -> int | None:
             for program in programs:
                 trace(program, decorate)
         gc.collect()
-        return sys.gettotalrefcount()  # type: ignore[attr-defined, no-any-return]
+        return sys.gettotalrefcount()
 
     rounds(3)
     before = rounds(1)

@@ -18,7 +18,8 @@ def mapping(seed: int, steps: int, opened: Open) -> str | None:
     """
     random = Random(seed)
     keys = [plain.key(random) for _ in range(random.choice((5, 30)))]
-    cache, model = opened(), {}
+    cache = opened()
+    model: dict[object, object] = {}
     cache.clear()
     for position in range(steps):
         if random.random() < 0.01:

@@ -88,16 +88,16 @@ class Wild:
         finally:
             world.calls_back, world.raises = None, False
 
-    def action(self, random: Random, world: World) -> Callable[[], None]:
+    def action(self, random: Random, world: World) -> Callable[[], object]:
         """What the keys of the next call do."""
         call = random.choice(self.pool)
-        actions: list[Callable[[], None]] = [
+        actions: list[Callable[[], object]] = [
             lambda: self.ask(call, world),
             lambda: self.ask(call, world),
             lambda: self.invalidate(call, world),
             self.clear,
-            lambda: self.cached.cache_info() and None,
-            lambda: gc.collect(0) and None,
+            self.cached.cache_info,
+            lambda: gc.collect(0),
         ]
         return random.choice(actions)
 

@@ -2,7 +2,7 @@
 
 use super::Source;
 use crate::{deps, workspace};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 /// All that the core may stand on with its features off: `hashbrown`, `parking_lot`, and what these need on some system.
@@ -35,13 +35,23 @@ pub(super) fn core_dependencies(_: &[Source]) -> Result<Vec<String>, String> {
 }
 
 pub(super) fn duplicates(_: &[Source]) -> Result<Vec<String>, String> {
-    let crates = deps::crates("memolith", &["--all-features"])?;
+    let mut faults = Vec::new();
+    for package in ["memolith", "memolith-py"] {
+        faults.extend(twice(&deps::crates(package, &["--all-features"])?));
+    }
+    faults.sort();
+    faults.dedup();
+    Ok(faults)
+}
+
+/// A fault for each crate of which there is more than one version.
+fn twice(crates: &BTreeSet<String>) -> Vec<String> {
     let mut versions: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for package in crates.iter().filter(|package| !TOLERATED.iter().any(|start| package.starts_with(start))) {
         versions.entry(package.split(' ').next().unwrap_or_default()).or_default().push(package);
     }
     let twice = versions.into_values().filter(|packages| packages.len() > 1);
-    Ok(twice.map(|packages| format!("{} are in one graph; bring them together", packages.join(" and "))).collect())
+    twice.map(|packages| format!("{} are in one graph; bring them together", packages.join(" and "))).collect()
 }
 
 pub(super) fn licences(_: &[Source]) -> Result<Vec<String>, String> {
@@ -100,6 +110,13 @@ fn satisfied(expression: &str, allowed: &[&str]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_versions_are_a_fault_and_a_tolerated_one_is_none() {
+        let crates = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        assert_eq!(twice(&crates(&["syn v2.0.1", "syn v3.0.2", "serde v1.0.0"])), Vec::<String>::new());
+        assert_eq!(twice(&crates(&["serde v1.0.0", "serde v2.0.0"])).len(), 1);
+    }
 
     #[test]
     fn a_licence_is_satisfied_by_one_side_or_by_an_exception() {

@@ -3,6 +3,7 @@
 mod graph;
 mod layers;
 mod places;
+pub(crate) mod python;
 mod shape;
 pub(crate) mod source;
 
@@ -15,6 +16,7 @@ type Rule = (&'static str, fn(&[Source]) -> Result<Vec<String>, String>);
 
 const RULES: &[Rule] = &[
     ("files are at most 400 lines of code", shape::long_files),
+    ("Python files are at most 400 lines of code", python::long_files),
     ("unsafe code stays in its rooms", shape::stray_unsafe),
     ("unsafe code of the shared map is at most 600 lines", shape::much_unsafe),
     ("a crate's lib.rs names what there is and does nothing", shape::busy_crate_roots),

@@ -9,7 +9,7 @@ const PRIVATE: &[&str] = &["home", "root", "Users", "work", "mnt"];
 
 pub(super) fn private_paths(_: &[Source]) -> Result<Vec<String>, String> {
     let mut faults = Vec::new();
-    for path in workspace::files(&[".rs", ".md", ".toml", ".sh", ".yml", "run", ".stderr", ".txt"]) {
+    for path in workspace::files(&[".rs", ".md", ".toml", ".sh", ".yml", "run", ".stderr", ".txt", ".py", ".pyi"]) {
         let Ok(text) = fs::read_to_string(workspace::root().join(&path)) else { continue };
         for (at, line) in text.lines().enumerate() {
             if let Some(place) = private_path(line) {

@@ -1,5 +1,8 @@
 //! The Python package: its wheel, its tests, its types.
 
+mod bench;
+mod counting;
+mod debian;
 mod interpreter;
 mod venv;
 mod versions;
@@ -7,6 +10,8 @@ mod versions;
 use crate::step::Step;
 use crate::tally::Tally;
 use crate::{Outcome, process, report, workspace};
+pub(crate) use bench::bench;
+pub(crate) use counting::check as counting;
 use interpreter::Interpreter;
 use venv::Venv;
 
@@ -69,6 +74,7 @@ fn installed() -> Result<Venv, String> {
 }
 
 fn pytest(venv: &Venv) -> Result<Tally, String> {
+    debian::testsuite(venv)?;
     let mut tally = Tally::default();
     let mut command = venv.program("pytest");
     command.args(["-q", "-rsxX", "-p", "no:cacheprovider", "cache-py/tests"]);

@@ -3,9 +3,9 @@ use crate::error::Result;
 
 /// Makes an entry the same for programs in other languages: they share a space, and find what the others have computed.
 ///
-/// Within it goes a codec that others read: [`MessagePack`](crate::MessagePack), [`Json`](crate::Json) or
-/// [`Cbor`](crate::Cbor). Keys are written in a form that does not depend on types, so that `("a", 3)` is one key
-/// whatever the `3` is, in Python too; `docs/portable.md` says how. The space is named `{name}#portable`.
+/// Within it goes a codec that others read: `MessagePack`, `Json` or `Cbor`. Keys are written in a form that does not
+/// depend on types, so that `("a", 3)` is one key whatever the `3` is, in Python too; `docs/portable.md` says how. The
+/// space is named `{name}#portable`.
 ///
 /// What is given up: types are not told apart by their fingerprint. A value of another shape is refused by the decoder,
 /// counted as a fault and computed anew; one that decodes into the type is served. So a field that changes its meaning
@@ -14,8 +14,8 @@ use crate::error::Result;
 /// A key with a `Some` around `None` or `()` inside has no form and stays in memory, and so does one that does not come
 /// back as itself. [`Cache::remove_if`](crate::Cache::remove_if) removes entries of other types unseen.
 ///
-/// Of [`Postcard`](crate::Postcard) and [`Bincode`](crate::Bincode), whose bytes do not say what they are, only keys
-/// become portable: values of another type are told apart as ever.
+/// Of `Postcard` and `Bincode`, whose bytes do not say what they are, only keys become portable: values of another type
+/// are told apart as ever.
 ///
 /// ```
 /// # #[cfg(feature = "messagepack")] {

@@ -33,8 +33,23 @@ impl<'a, 'py> Decoder<'a, 'py> {
     }
 
     fn value(&mut self) -> PyResult<Bound<'py, PyAny>> {
-        let py = self.py;
         let [tag] = *self.array()?;
+        if !(tag::TUPLE..=tag::FROZENSET).contains(&tag) {
+            return self.scalar(tag);
+        }
+        if self.depth == MAX_DEPTH {
+            return Err(damaged());
+        }
+        self.depth += 1;
+        let container = if tag == tag::DICT { self.dict() } else { self.container(tag) };
+        self.depth -= 1;
+        container
+    }
+
+    /// Apart from `value`, so that a level of nesting takes little of the stack.
+    #[inline]
+    fn scalar(&mut self, tag: u8) -> PyResult<Bound<'py, PyAny>> {
+        let py = self.py;
         match tag {
             tag::SMALL_INT.. => Ok((tag & !tag::SMALL_INT).into_pyobject(py)?.into_any()),
             tag::SHORT_TEXT..=tag::LAST_SHORT_TEXT => {
@@ -62,30 +77,22 @@ impl<'a, 'py> Decoder<'a, 'py> {
             }
             tag::BIG_INT => self.big_int(),
             tag::HANDLED => self.handled(),
-            tag::TUPLE..=tag::FROZENSET => {
-                if self.depth == MAX_DEPTH {
-                    return Err(damaged());
-                }
-                self.depth += 1;
-                let container = self.container(tag);
-                self.depth -= 1;
-                container
-            }
             _ => Err(damaged()),
         }
     }
 
     fn container(&mut self, tag: u8) -> PyResult<Bound<'py, PyAny>> {
-        let py = self.py;
-        let count = length(&mut self.rest).ok_or_else(damaged)?;
-        if tag == tag::DICT {
-            return self.dict(count);
-        }
         let start = self.items.len();
-        for _ in 0..count {
+        for _ in 0..self.count()? {
             let item = self.value()?;
             self.items.push(item);
         }
+        self.gathered(tag, start)
+    }
+
+    /// The container of the items from `start` on.
+    fn gathered(&mut self, tag: u8, start: usize) -> PyResult<Bound<'py, PyAny>> {
+        let py = self.py;
         let items = self.items.drain(start..);
         match tag {
             tag::TUPLE => Ok(PyTuple::new(py, items)?.into_any()),
@@ -95,12 +102,13 @@ impl<'a, 'py> Decoder<'a, 'py> {
         }
     }
 
-    fn dict(&mut self, count: usize) -> PyResult<Bound<'py, PyAny>> {
-        let dict = PyDict::new(self.py);
-        for _ in 0..count {
+    fn dict(&mut self) -> PyResult<Bound<'py, PyAny>> {
+        let py = self.py;
+        let dict = PyDict::new(py);
+        for _ in 0..self.count()? {
             let key = self.value()?;
             let item = self.value()?;
-            dict.set_item(key, item).map_err(|error| unhashable(self.py, error))?;
+            dict.set_item(key, item).map_err(|error| unhashable(py, error))?;
         }
         Ok(dict.into_any())
     }
@@ -140,8 +148,12 @@ impl<'a, 'py> Decoder<'a, 'py> {
         handlers::decoded(self.py, name, bytes, self.native)
     }
 
+    fn count(&mut self) -> PyResult<usize> {
+        length(&mut self.rest).ok_or_else(damaged)
+    }
+
     fn sized(&mut self) -> PyResult<&'a [u8]> {
-        let length = length(&mut self.rest).ok_or_else(damaged)?;
+        let length = self.count()?;
         self.take(length)
     }
 

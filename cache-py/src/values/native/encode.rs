@@ -34,38 +34,46 @@ impl<'a> Encoder<'a> {
     /// # Errors
     /// `TypeError` for a value without a form, `ValueError` for one nested too deeply, and what handlers raise.
     pub(super) fn value(&mut self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        if let Some(text) = exact::<PyString>(value) {
-            return self.text(text);
-        }
-        if let Some(int) = exact::<PyInt>(value) {
-            return self.int(int);
-        }
-        if let Some(float) = exact::<PyFloat>(value) {
-            self.out.push(tag::FLOAT);
-            self.out.extend_from_slice(&float.value().to_le_bytes());
-            return Ok(());
-        }
-        if value.is_none() {
-            self.out.push(tag::NONE);
-            return Ok(());
-        }
-        if let Some(bool) = exact::<PyBool>(value) {
-            self.out.push(if bool.is_true() { tag::TRUE } else { tag::FALSE });
-            return Ok(());
-        }
-        if let Some(bytes) = exact::<PyBytes>(value) {
-            self.bytes(tag::BYTES, bytes.as_bytes());
+        if self.scalar(value)? {
             return Ok(());
         }
         if self.depth == MAX_DEPTH {
             self.unfit = true;
-            let message = format!("the value is nested deeper than {MAX_DEPTH} levels, or in itself");
-            return Err(PyValueError::new_err(message));
+            return Err(too_deep());
         }
         self.depth += 1;
         let encoded = self.container(value);
         self.depth -= 1;
         encoded
+    }
+
+    /// Whether it was one. Apart from `value`, so that a level of nesting takes little of the stack.
+    #[inline]
+    fn scalar(&mut self, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+        if let Some(text) = exact::<PyString>(value) {
+            return self.text(text).map(|()| true);
+        }
+        if let Some(int) = exact::<PyInt>(value) {
+            return self.int(int).map(|()| true);
+        }
+        if let Some(float) = exact::<PyFloat>(value) {
+            self.out.push(tag::FLOAT);
+            self.out.extend_from_slice(&float.value().to_le_bytes());
+            return Ok(true);
+        }
+        if value.is_none() {
+            self.out.push(tag::NONE);
+            return Ok(true);
+        }
+        if let Some(bool) = exact::<PyBool>(value) {
+            self.out.push(if bool.is_true() { tag::TRUE } else { tag::FALSE });
+            return Ok(true);
+        }
+        if let Some(bytes) = exact::<PyBytes>(value) {
+            self.bytes(tag::BYTES, bytes.as_bytes());
+            return Ok(true);
+        }
+        Ok(false)
     }
 
     fn container(&mut self, value: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -85,6 +93,11 @@ impl<'a> Encoder<'a> {
         if let Some(set) = exact::<PyFrozenSet>(value) {
             return self.set(tag::FROZENSET, set.len(), set);
         }
+        self.rest(value)
+    }
+
+    /// What is rare.
+    fn rest(&mut self, value: &Bound<'_, PyAny>) -> PyResult<()> {
         if let Some(bytes) = exact::<PyByteArray>(value) {
             let bytes = bytes.to_vec();
             self.bytes(tag::BYTEARRAY, &bytes);
@@ -219,6 +232,10 @@ impl<'a> Encoder<'a> {
 fn exact<'a, 'py, T: PyTypeInfo>(value: &'a Bound<'py, PyAny>) -> Option<&'a Bound<'py, T>> {
     // SAFETY: the type is the one that `T` stands for.
     value.is_exact_instance_of::<T>().then(|| unsafe { value.cast_unchecked() })
+}
+
+fn too_deep() -> PyErr {
+    PyValueError::new_err(format!("the value is nested deeper than {MAX_DEPTH} levels, or in itself"))
 }
 
 fn unknown(value: &Bound<'_, PyAny>) -> PyErr {

@@ -1,4 +1,4 @@
-//! The form, byte for byte, and the way through it. The same examples stand in `docs/portable.md`.
+//! The form, byte for byte, and the way through it.
 
 use super::super::*;
 use proptest::prelude::*;

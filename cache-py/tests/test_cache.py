@@ -1,0 +1,319 @@
+"""`memolith.Cache`: one behaviour in memory and in front of backends."""
+
+from __future__ import annotations
+
+import gc
+import math
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from memolith import Cache
+
+KINDS = ["near", "sqlite", "memory", *(["shm"] if sys.platform == "linux" else [])]
+Make = Callable[..., "Cache[Any, Any]"]
+
+
+@pytest.fixture(params=KINDS)
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
+    """Makes caches of one kind."""
+    urls = {"near": None, "memory": "memory:"}
+    url = urls.get(request.param, f"{request.param}:{tmp_path / 'cache.db'}")
+    return lambda maxsize=None, **options: Cache(maxsize, **{"backend": url, **options})
+
+
+@pytest.fixture(params=[kind for kind in KINDS if kind in ("sqlite", "shm")])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A URL of each kind that two caches can share."""
+    return f"{request.param}:{tmp_path / 'cache.db'}"
+
+
+def passed(condition: Callable[[], bool]) -> bool:
+    """Whether it becomes true; nothing else tells that time has passed."""
+    end = time.monotonic() + 60
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.01)
+    return condition()
+
+
+def test_a_mapping(make: Make) -> None:
+    cache = make()
+    assert "a" not in cache
+    assert len(cache) == 0
+    assert bool(cache)
+    cache["a"] = [1]
+    cache.set("b", None)
+    assert cache["a"] == [1]
+    assert cache.get("b", 5) is None
+    assert cache.get("c") is None
+    assert cache.get("c", 5) == 5
+    assert "a" in cache and "b" in cache and "c" not in cache
+    assert len(cache) == 2
+    with pytest.raises(KeyError, match="'c'"):
+        cache["c"]
+    with pytest.raises(KeyError, match="'c'"):
+        del cache["c"]
+    del cache["a"]
+    assert "a" not in cache
+    cache.clear()
+    assert len(cache) == 0
+
+
+def test_memory_gives_the_identical_object(make: Make) -> None:
+    cache = make()
+    value = [1]
+    cache["a"] = value
+    assert cache["a"] is value
+
+
+def test_keys_come_back_as_they_were(make: Make) -> None:
+    cache = make()
+    entries = {1: "int", "text": [1], (1, "a", None): {"x": 1}, b"bytes": 2.5, 2.5: True, None: (), "k" * 500: "long"}
+    cache.update(entries)
+    cache.update([("pair", 1)], word=2)
+    entries |= {"pair": 1, "word": 2}
+    assert dict(cache.items()) == entries
+    assert set(cache) == set(cache.keys()) == set(entries)
+    assert {type(key) for key in cache} == {type(key) for key in entries}
+    assert sorted(map(repr, cache.values())) == sorted(map(repr, entries.values()))
+
+
+def test_equal_keys_are_one(make: Make) -> None:
+    cache = make()
+    cache[1] = "int"
+    assert cache[1.0] == cache[True] == "int"
+    cache[1.0] = "float"
+    assert cache[1] == "float"
+    assert len(cache) == 1
+
+
+def test_pop_setdefault_add(make: Make) -> None:
+    cache = make()
+    assert cache.add("a", 1) is True
+    assert cache.add("a", 2) is False
+    assert cache.setdefault("a", 3) == 1
+    assert cache.setdefault("b", 3) == 3
+    assert cache.pop("a") == 1
+    assert cache.pop("a", None) is None
+    with pytest.raises(KeyError):
+        cache.pop("a")
+    assert cache.items() == [("b", 3)]
+
+
+def test_only_one_thread_adds(make: Make) -> None:
+    cache, together = make(), threading.Barrier(8)
+    added: list[bool] = []
+
+    def add() -> None:
+        together.wait(60)
+        added.append(cache.add("a", 1))
+
+    threads = [threading.Thread(target=add) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(added) == [False] * 7 + [True]
+
+
+def test_numbers_are_counted(make: Make) -> None:
+    cache = make()
+    assert cache.incr("n") == 1
+    assert cache.incr("n", 5) == 6
+    assert cache.decr("n", 2) == 4
+    assert cache.incr("m", default=10) == 11
+    assert cache["n"] == 4
+    cache["text"] = "a"
+    with pytest.raises(TypeError, match="no int"):
+        cache.incr("text")
+    threads = [threading.Thread(target=lambda: [cache.incr("t") for _ in range(50)]) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert cache["t"] == 200
+
+
+def test_entries_end(make: Make) -> None:
+    cache = make()
+    cache.set("short", 1, ttl=0.05)
+    cache.set("text", 1, ttl="50ms", tags=["t"])
+    cache.set("delta", 1, ttl=timedelta(milliseconds=50))
+    cache.set("long", 2, ttl="1h")
+    cache.set("for ever", 3, ttl=math.inf)
+    cache["plain"] = 4
+    assert passed(lambda: "short" not in cache and "text" not in cache and "delta" not in cache)
+    assert cache.get("short") is None
+    assert cache.expire() >= 0
+    assert dict(cache.items()) == {"long": 2, "for ever": 3, "plain": 4}
+
+
+def test_the_cache_s_own_time_to_live(make: Make) -> None:
+    cache = make(ttl=0.05, name="brief")
+    cache["a"] = 1
+    cache.set("b", 2, ttl=3600)
+    assert passed(lambda: "a" not in cache)
+    assert cache["b"] == 2
+
+
+def test_touch_prolongs_and_incr_does_not(make: Make) -> None:
+    cache = make()
+    cache.set("touched", 1, ttl=0.1, tags=["t"])
+    cache.set("counted", 1, ttl=0.1)
+    assert cache.touch("touched", 3600) is True
+    assert cache.touch("missing", 1) is False
+    assert cache.incr("counted") == 2
+    assert passed(lambda: "counted" not in cache)
+    assert cache["touched"] == 1
+    assert cache.invalidate_tag("t") == 1
+
+
+def test_tags(make: Make) -> None:
+    cache = make()
+    cache.set("a", 1, tags=["red", "round"])
+    cache.set("b", 2, tags=["red"])
+    cache.set("c", 3, tags=["größe"])
+    cache["d"] = 4
+    assert cache["a"] == 1
+    assert cache.invalidate_tag("red") == 2
+    assert cache.invalidate_tag("red") == 0
+    assert cache.evict("größe") == 1
+    assert cache.items() == [("d", 4)]
+    with pytest.raises(TypeError, match="list"):
+        cache.set("e", 5, tags="red")
+
+
+def test_one_thread_computes(make: Make) -> None:
+    cache = make()
+    began, go_on = threading.Event(), threading.Event()
+    ran: list[int] = []
+
+    def compute() -> list[int]:
+        ran.append(1)
+        began.set()
+        assert go_on.wait(60)
+        return [1]
+
+    results: list[Any] = []
+    threads = [threading.Thread(target=lambda: results.append(cache.get_or_insert("a", compute))) for _ in range(6)]
+    threads[0].start()
+    assert began.wait(60)
+    for thread in threads[1:]:
+        thread.start()
+    go_on.set()
+    for thread in threads:
+        thread.join()
+    assert ran == [1]
+    assert results == [[1]] * 6
+    assert cache["a"] is results[0]
+
+
+def test_get_or_insert_with_a_life_and_tags(make: Make) -> None:
+    cache = make()
+    assert cache.get_or_insert("a", lambda: 1, ttl=0.05, tags=["t"]) == 1
+    assert cache.get_or_insert("b", lambda: 2, ttl=3600, tags=["t"]) == 2
+    assert passed(lambda: "a" not in cache)
+    assert cache.get_or_insert("b", lambda: 3) == 2
+    assert cache.invalidate_tag("t") == 1
+    with pytest.raises(LookupError, match="planned"):
+        cache.get_or_insert("c", raising)
+    assert "c" not in cache
+    assert cache.get_or_insert("c", lambda: None) is None
+    assert "c" in cache
+
+
+def raising() -> None:
+    raise LookupError("planned")
+
+
+def test_bounds_and_counters(make: Make) -> None:
+    cache = make(3)
+    for x in range(10):
+        cache[x] = x
+    assert len(cache) <= 3
+    cache.set_maxsize(1)
+    assert len(cache) <= 1
+    cache.set_maxsize(None)
+    cache.clear()
+    cache["a"] = 1
+    cache.get("a")
+    cache.get("b")
+    info = cache.info()
+    assert (info.hits, info.misses, info.maxsize, info.currsize) == (1, 1, None, 1)
+
+
+def test_a_closed_cache(make: Make) -> None:
+    with make() as cache:
+        cache["a"] = 1
+        assert not cache.closed
+        assert "1 entries" in repr(cache)
+    assert cache.closed
+    assert "closed" in repr(cache)
+    for use in (lambda: cache["a"], lambda: len(cache), lambda: cache.set("a", 1), cache.clear, cache.info, cache.keys):
+        with pytest.raises(ValueError, match="closed"):
+            use()
+    cache.close()
+
+
+def test_a_cache_in_a_cycle_is_collected() -> None:
+    cache: Cache[str, Any] = Cache()
+    cache["self"] = [cache]
+    gone = weakref.ref(cache)
+    del cache
+    gc.collect()
+    assert gone() is None
+
+
+def test_unhashable_keys_are_refused_in_memory() -> None:
+    cache: Cache[Any, Any] = Cache()
+    with pytest.raises(TypeError, match="unhashable"):
+        cache[[]] = 1
+    with pytest.raises(TypeError, match="unhashable"):
+        cache.get_or_insert([], lambda: 1)
+
+
+def test_two_caches_share_a_place(place: str) -> None:
+    one: Cache[Any, Any] = Cache(backend=place, name="shared")
+    other: Cache[Any, Any] = Cache(backend=place, name="shared")
+    apart: Cache[Any, Any] = Cache(backend=place, name="apart")
+    one.set("a", {"x": [1]}, tags=["t"])
+    assert other["a"] == {"x": [1]}
+    assert "a" not in apart
+    assert other.invalidate_tag("t") == 1
+    assert passed(lambda: one.get("a") is None)
+
+
+def test_writes_behind_are_seen(place: str) -> None:
+    cache: Cache[Any, Any] = Cache(backend=place, writes="behind")
+    for x in range(100):
+        cache[x] = x
+    assert sorted(cache) == list(range(100))
+    cache.close()
+    assert sorted(Cache(backend=place)) == list(range(100))
+
+
+def test_codecs_of_other_languages_keep_values_bare(place: str) -> None:
+    cache: Cache[Any, Any] = Cache(backend=place, codec="json", name="bare")
+    cache["a"] = {"x": [1, 2.5, None]}
+    assert Cache(backend=place, codec="json", name="bare")["a"] == {"x": [1, 2.5, None]}
+    with pytest.raises(TypeError, match="no room for tags"):
+        cache.set("b", 1, tags=["t"])
+    with pytest.raises(TypeError, match="no room for tags"):
+        cache.invalidate_tag("t")
+
+
+def test_signed_entries(place: str) -> None:
+    told: list[Exception] = []
+    secret, other = b"a secret of sixteen bytes", b"another secret of theirs"
+    cache: Cache[Any, Any] = Cache(backend=place, sign=secret)
+    cache.set("a", [1], tags=["t"])
+    assert Cache(backend=place, sign=secret)["a"] == [1]
+    assert Cache(backend=place, sign=secret).items() == [("a", [1])]
+    assert Cache(backend=place, sign=other, on_error=told.append).get("a") is None
+    assert len(told) == 1
