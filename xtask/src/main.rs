@@ -2,6 +2,7 @@
 
 mod bench;
 mod ci;
+mod debian;
 mod deny;
 mod deps;
 mod examples;

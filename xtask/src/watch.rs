@@ -4,7 +4,7 @@
 //! and it sees no order in the `OnceLock`s of a standard library that was built without it.
 
 use crate::tally::Tally;
-use crate::workspace;
+use crate::{debian, workspace};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -61,12 +61,9 @@ pub(crate) fn addresses() -> Result<Tally, String> {
 /// As [`addresses`]; valgrind is installed when it is not there.
 pub(crate) fn valgrind() -> Result<Tally, String> {
     if Command::new("valgrind").arg("--version").output().is_err() {
-        let install = "apt-get install --yes valgrind";
-        println!("valgrind is not there: {install}");
-        let mut words = install.split(' ');
-        let status = Command::new(words.next().unwrap_or_default()).args(words).status();
-        if !status.is_ok_and(|status| status.success()) {
-            return Err("valgrind cannot be installed, install it by hand".to_owned());
+        debian::install("valgrind");
+        if Command::new("valgrind").arg("--version").output().is_err() {
+            return Err(format!("valgrind cannot be installed, {}", debian::told("valgrind")));
         }
     }
     VALGRIND.check()

@@ -1,6 +1,27 @@
 from ._decorator import CacheInfo as CacheInfo
 from ._decorator import cache as cache
 from ._decorator import lru_cache as lru_cache
-from ._handlers import handlers as handlers, register_handler as register_handler, unregister_handler as unregister_handler
+from ._handlers import handlers as handlers
+from ._handlers import register_handler as register_handler
+from ._handlers import unregister_handler as unregister_handler
+from ._mapping import Cache as Cache
+from ._memolith import Backend as Backend
+from ._memolith import CachedFunction as CachedFunction
+from ._memolith import CacheError as CacheError
+from ._memolith import open as open
 from ._native import Native as Native
-from ._memolith import Backend as Backend, Cache as Cache, CachedFunction as CachedFunction, CacheError as CacheError, open as open
+
+__all__ = [
+    "Backend",
+    "Cache",
+    "CacheError",
+    "CacheInfo",
+    "CachedFunction",
+    "Native",
+    "cache",
+    "handlers",
+    "lru_cache",
+    "open",
+    "register_handler",
+    "unregister_handler",
+]

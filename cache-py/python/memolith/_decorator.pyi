@@ -1,7 +1,9 @@
 """`lru_cache` and `cache`, as checkers see them."""
 
 from collections.abc import Callable, Coroutine, Hashable, Iterable
-from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar, overload, type_check_only
+
+from typing_extensions import Self
 
 from ._memolith import Backend, CachedFunction, CodecLike, Duration, PolicyName, Size, WritesName
 
@@ -17,6 +19,18 @@ class _Counters(NamedTuple):
 class CacheInfo(_Counters):
     """The four counters of `functools`, which it is equal to and unpacks as, and more as attributes."""
 
+    def __new__(
+        cls,
+        hits: int,
+        misses: int,
+        maxsize: int | None,
+        currsize: int,
+        coalesced: int = 0,
+        evictions: int = 0,
+        expired: int = 0,
+        backend_hits: int = 0,
+        errors: int = 0,
+    ) -> Self: ...
     @property
     def coalesced(self) -> int: ...
     @property
@@ -28,6 +42,7 @@ class CacheInfo(_Counters):
     @property
     def errors(self) -> int: ...
 
+@type_check_only
 class Decorator(Protocol):
     """What `lru_cache(..)` gives: the function stays as it was for who calls it."""
 
@@ -75,6 +90,8 @@ def cache(
 def cache(function: Callable[_P, _R], /) -> CachedFunction[_P, _R]: ...
 @overload
 def cache(
+    function: None = None,
+    /,
     *,
     typed: bool = False,
     ttl: Duration | None = None,

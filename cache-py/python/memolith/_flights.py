@@ -90,7 +90,7 @@ class Flight:
 
     async def landed(self) -> tuple[Any] | None:
         """Waits for the value. None: the flight is the caller's to lead."""
-        future = self._loop.create_future()
+        future: asyncio.Future[tuple[Any] | None] = self._loop.create_future()
         self._waiting.append(future)
         inside = list(_chain(_around.get()))
         for flight in inside:

@@ -130,7 +130,7 @@ def _dtype(described: Any) -> Any:
     formats = [_dtype(part) for part in described["formats"]]
     more = {key: part for key, part in described.items() if key not in ("formats", "aligned")}
     fields: Any = {**more, "formats": formats}
-    return numpy.dtype(fields, align=described["aligned"])
+    return numpy.dtype(fields, align=described["aligned"] is True)
 
 
 HANDLERS = [Arrays, Scalars]

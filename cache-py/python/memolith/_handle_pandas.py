@@ -10,6 +10,9 @@ from ._handle_pandas_index import Indexes, needs_arrow, same_index
 from ._memolith import _decode, _encode
 from ._native import Native
 
+# Elements. Threads take longer to start than to convert fewer.
+_LARGE = 1_000_000
+
 
 class Frames:
     """`pandas.DataFrame`."""
@@ -77,7 +80,10 @@ def _written(frame: Any, name: Any, settings: Native) -> Any:
     try:
         duplicates = frame.flags.allows_duplicate_labels
         more = _encode((name, frame.attrs, duplicates, frame.index, frame.columns, objects))
-        table = pyarrow.Table.from_pandas(bare.drop(columns=[str(at) for at in objects]), preserve_index=False)
+        if objects:
+            bare = bare.drop(columns=[str(at) for at in objects])
+        threads = None if bare.size > _LARGE else 1
+        table = pyarrow.Table.from_pandas(bare, preserve_index=False, nthreads=threads)
         pieces = [len(more).to_bytes(8, "little"), more, bytes(-len(more) % 8), *_handle_arrow.write(table, settings)]
         back, named = _read(b"".join(pieces))
     except (pyarrow.ArrowException, ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
@@ -91,7 +97,10 @@ def _read(buffer: Any) -> tuple[Any, Any]:
     length = int.from_bytes(buffer[:8], "little")
     name, attrs, duplicates, index, columns, objects = _decode(bytes(buffer[8 : 8 + length]))
     table = _handle_arrow.read(memoryview(buffer)[8 + length + -length % 8 :])
-    frame = table.to_pandas() if table.num_columns else pandas.DataFrame(index=range(len(index)))
+    if table.num_columns:
+        frame = table.to_pandas(use_threads=table.num_columns * table.num_rows > _LARGE)
+    else:
+        frame = pandas.DataFrame(index=range(len(index)))
     for at, values in objects.items():
         # As a series, since a list of lists would be taken apart.
         frame.insert(at, f"object {at}", pandas.Series(values, dtype=object))

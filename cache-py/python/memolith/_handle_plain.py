@@ -79,14 +79,17 @@ def _time_of(parts: Any) -> dt.time:
 
 
 def _datetime(value: dt.datetime) -> Any:
-    if (time := _time(value.timetz())) is NotImplemented:
+    zone = None if value.tzinfo is None else _zone(value.tzinfo)
+    if zone is NotImplemented:
         return NotImplemented
+    time = (value.hour, value.minute, value.second, value.microsecond, value.fold, zone)
     return (value.year, value.month, value.day, *time)
 
 
 def _datetime_of(parts: Any) -> dt.datetime:
-    year, month, day, *time = parts
-    return dt.datetime.combine(dt.date(year, month, day), _time_of(time))
+    year, month, day, hour, minute, second, microsecond, fold, zone = parts
+    tzinfo = None if zone is None else _zone_of(zone)
+    return dt.datetime(year, month, day, hour, minute, second, microsecond, tzinfo, fold=fold)
 
 
 def _timezone(value: dt.timezone) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from threading import RLock
-from types import TracebackType
+from types import GenericAlias, TracebackType
 from typing import Any
 
 from memolith._memolith import _Table
@@ -25,6 +25,8 @@ class Cache(_Table):
     """
 
     _lock: RLock
+
+    __class_getitem__ = classmethod(GenericAlias)
 
     def __new__(
         cls,

@@ -93,7 +93,7 @@ class MemolithCache(BaseCache):  # type: ignore[misc, unused-ignore]
         """Stores a value; with a timeout of 0 or less, removes it."""
         name, ttl = self.make_and_validate_key(key, version=version), self._ttl(timeout)
         if ttl is _MISSING:
-            self._cache.pop(name, None)
+            self._remove(name)
         else:
             self._cache.set(name, value, ttl=ttl)
 
@@ -101,12 +101,12 @@ class MemolithCache(BaseCache):  # type: ignore[misc, unused-ignore]
         """Gives a value a new timeout. Whether there is one."""
         name, ttl = self.make_and_validate_key(key, version=version), self._ttl(timeout)
         if ttl is _MISSING:
-            return self._cache.pop(name, _MISSING) is not _MISSING
+            return self._remove(name)
         return self._cache.touch(name, ttl)
 
     def delete(self, key: Any, version: int | None = None) -> bool:
         """Removes a value. Whether there was one."""
-        return self._cache.pop(self.make_and_validate_key(key, version=version), _MISSING) is not _MISSING
+        return self._remove(self.make_and_validate_key(key, version=version))
 
     def has_key(self, key: Any, version: int | None = None) -> bool:
         """Whether there is a value."""
@@ -130,9 +130,10 @@ class MemolithCache(BaseCache):  # type: ignore[misc, unused-ignore]
             ValueError: there is none.
         """
         name = self.make_and_validate_key(key, version=version)
-        if name not in self._cache:
-            raise ValueError(f"Key '{name}' not found")
-        return self._cache.incr(name, delta)
+        with self._cache._lock:
+            if name not in self._cache:
+                raise ValueError(f"Key '{name}' not found")
+            return self._cache.incr(name, delta)
 
     def clear(self) -> None:
         """Removes everything of this cache; others in the same place stay."""
@@ -144,6 +145,13 @@ class MemolithCache(BaseCache):  # type: ignore[misc, unused-ignore]
     async def aincr(self, key: Any, delta: int = 1, version: int | None = None) -> int:
         """As `incr`, and as atomic."""
         return await sync_to_async(self.incr, thread_sensitive=True)(key, delta, version)
+
+    def _remove(self, name: str) -> bool:
+        try:
+            del self._cache[name]
+        except KeyError:
+            return False
+        return True
 
     def _ttl(self, timeout: Any) -> float | None:
         """Seconds, `None` for ever, `_MISSING` for what is not to be kept."""
@@ -168,4 +176,5 @@ def _shared(location: str, options: Mapping[str, Any]) -> Cache[str, Any]:
 
 def _key(name: str) -> bytes:
     """A key for signatures that tells nothing of the secret that it is made from."""
-    return salted_hmac("memolith.django", name, secret=settings.SECRET_KEY, algorithm="sha256").digest()
+    key: bytes = salted_hmac("memolith.django", name, secret=settings.SECRET_KEY, algorithm="sha256").digest()
+    return key

@@ -59,7 +59,12 @@ fn methods() -> *mut PyMethodDef {
     };
     forever(vec![
         simple(c"cache_info", methods::cache_info, ffi::METH_NOARGS, c"cache_info($self, /)\n--\n\nReport statistics."),
-        simple(c"cache_clear", methods::cache_clear, ffi::METH_NOARGS, c"cache_clear($self, /)\n--\n\nForget results and statistics."),
+        simple(
+            c"cache_clear",
+            methods::cache_clear,
+            ffi::METH_NOARGS,
+            c"cache_clear($self, /)\n--\n\nForget results and statistics.",
+        ),
         simple(
             c"cache_parameters",
             methods::cache_parameters,
@@ -79,6 +84,12 @@ fn methods() -> *mut PyMethodDef {
         simple(c"__reduce__", methods::reduce, ffi::METH_NOARGS, c"Pickled by name."),
         simple(c"__copy__", methods::itself, ffi::METH_NOARGS, c"The function itself."),
         simple(c"__deepcopy__", methods::itself, ffi::METH_O, c"The function itself."),
+        simple(
+            c"__class_getitem__",
+            methods::generic,
+            ffi::METH_O | ffi::METH_CLASS,
+            c"The type with parameters, for annotations.",
+        ),
         PyMethodDef::zeroed(),
     ])
 }

@@ -9,22 +9,8 @@ use std::ptr;
 /// The function for caches of this mode.
 pub(super) fn vectorcall(mode: Mode) -> ffi::vectorcallfunc {
     const ALL: [ffi::vectorcallfunc; 16] = [
-        call::<0>,
-        call::<1>,
-        call::<2>,
-        call::<3>,
-        call::<4>,
-        call::<5>,
-        call::<6>,
-        call::<3>,
-        call::<8>,
-        call::<9>,
-        call::<10>,
-        call::<3>,
-        call::<12>,
-        call::<13>,
-        call::<14>,
-        call::<3>,
+        call::<0>, call::<1>, call::<2>, call::<3>, call::<4>, call::<5>, call::<6>, call::<3>, call::<8>, call::<9>,
+        call::<10>, call::<3>, call::<12>, call::<13>, call::<14>, call::<3>,
     ];
     ALL[usize::from(mode.bits())]
 }

@@ -147,6 +147,15 @@ pub(super) unsafe extern "C" fn itself(this: *mut PyObject, _: *mut PyObject) ->
     this
 }
 
+/// `CachedFunction[[int], str]`, for annotations.
+///
+/// # Safety
+/// Called by CPython as the class method `__class_getitem__`.
+pub(super) unsafe extern "C" fn generic(class: *mut PyObject, parameters: *mut PyObject) -> *mut PyObject {
+    // SAFETY: CPython hands over the class and a live object.
+    unsafe { ffi::Py_GenericAlias(class, parameters) }
+}
+
 /// # Safety
 /// Called by CPython for the attribute `uncached`.
 pub(super) unsafe extern "C" fn uncached(this: *mut PyObject, _: *mut c_void) -> *mut PyObject {
@@ -175,11 +184,7 @@ pub(super) unsafe extern "C" fn is_async(this: *mut PyObject, _: *mut c_void) ->
 ///
 /// # Safety
 /// Called by CPython as `tp_descr_get`.
-pub(super) unsafe extern "C" fn bind(
-    this: *mut PyObject,
-    object: *mut PyObject,
-    _: *mut PyObject,
-) -> *mut PyObject {
+pub(super) unsafe extern "C" fn bind(this: *mut PyObject, object: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
     // SAFETY: the instance is alive, and so is the object if there is one.
     unsafe {
         if object.is_null() || object == ffi::Py_None() {

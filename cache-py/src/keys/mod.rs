@@ -11,6 +11,7 @@ mod dates;
 mod depth;
 mod exact;
 mod fingerprint;
+mod kinds;
 mod number;
 mod numpy;
 mod other;
@@ -22,7 +23,7 @@ mod space;
 mod text;
 mod write;
 
-pub(crate) use arguments::{Arguments, Fit, write_call};
+pub(crate) use arguments::{Fit, write_call};
 pub(crate) use binder::Binder;
 pub(crate) use probe::register;
 pub(crate) use space::space;

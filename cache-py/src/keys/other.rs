@@ -1,8 +1,9 @@
 //! Objects that are not plain data: those of known classes, and those that say what they are.
 
 use super::depth::Depth;
+use super::kinds::{Kind, kind};
 use super::place::{class_path, own_path, path};
-use super::rules::{Rule, rule};
+use super::rules::Rule;
 use super::write::{write as write_any, write_bytes, write_dict, write_list, write_set, write_tuple};
 use super::{dates, grammar, number, numpy, records, refuse, text};
 use pyo3::exceptions::PyAttributeError;
@@ -15,15 +16,22 @@ pub(super) fn write(object: Borrowed<'_, '_, PyAny>, depth: Depth, out: &mut Vec
     if write_builtin(object, depth, out)? {
         return Ok(());
     }
-    let class = object.get_type();
-    if let Some(says) = optional(class.as_any(), intern!(object.py(), "__memolith_key__"))? {
-        grammar::extension(out, &class_path(object)?);
-        return write_any(says.call1((object,))?.as_borrowed(), depth.deeper()?, out);
+    match kind(&object.get_type())? {
+        Kind::Says => {
+            let says = object.get_type().call_method1(intern!(object.py(), "__memolith_key__"), (object,))?;
+            grammar::extension(out, &class_path(object)?);
+            write_any(says.as_borrowed(), depth.deeper()?, out)
+        }
+        Kind::Known(rule) => write_known(object, rule, depth, out),
+        Kind::Dataclass => records::write_dataclass(object, depth, out),
+        // A decorated function, such as a cached one.
+        Kind::Other if optional(&object, intern!(object.py(), "__wrapped__"))?.is_some() => {
+            grammar::extension(out, "function");
+            grammar::text(out, &own_path(object)?);
+            Ok(())
+        }
+        Kind::Other => Err(refuse(object)),
     }
-    if let Some(rule) = rule(&class)? {
-        return write_known(object, rule, depth, out);
-    }
-    if records::write_dataclass(object, depth, out)? { Ok(()) } else { Err(refuse(object)) }
 }
 
 /// Appends an object of a class that cannot be inherited from, or an exact one. Whether it was one.

@@ -7,7 +7,7 @@ use super::place::class_path;
 use super::write::{write, written};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyString, PyType};
 
 /// Appends a member of an enum: its class and its name.
 pub(super) fn write_member(object: Borrowed<'_, '_, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
@@ -23,13 +23,9 @@ pub(super) fn write_flag(object: Borrowed<'_, '_, PyAny>, depth: Depth, out: &mu
     write(object.getattr(intern!(object.py(), "_value_"))?.as_borrowed(), depth.deeper()?, out)
 }
 
-/// Appends a dataclass that is compared by its fields: its class and those fields. Whether it was one.
-pub(super) fn write_dataclass(object: Borrowed<'_, '_, PyAny>, depth: Depth, out: &mut Vec<u8>) -> PyResult<bool> {
+/// Appends a dataclass: its class, and the fields that it is compared by.
+pub(super) fn write_dataclass(object: Borrowed<'_, '_, PyAny>, depth: Depth, out: &mut Vec<u8>) -> PyResult<()> {
     let py = object.py();
-    let class = object.get_type();
-    if optional(class.as_any(), intern!(py, "__dataclass_fields__"))?.is_none() || !is_generated(class.as_any())? {
-        return Ok(false);
-    }
     let depth = depth.deeper()?;
     let fields = py.import("dataclasses")?.call_method1("fields", (object,))?;
     let mut entries = Vec::new();
@@ -44,12 +40,15 @@ pub(super) fn write_dataclass(object: Borrowed<'_, '_, PyAny>, depth: Depth, out
     }
     grammar::extension(out, &class_path(object)?);
     grammar::dict(out, entries);
-    Ok(true)
+    Ok(())
 }
 
-/// Whether `__eq__` is the one that `dataclass` made: its code stands in no file.
-fn is_generated(class: &Bound<'_, PyAny>) -> PyResult<bool> {
+/// Whether instances of `class` are compared by `dataclass`'s own `__eq__`, whose code stands in no file.
+pub(super) fn is_dataclass(class: &Bound<'_, PyType>) -> PyResult<bool> {
     let py = class.py();
+    if optional(class.as_any(), intern!(py, "__dataclass_fields__"))?.is_none() {
+        return Ok(false);
+    }
     let equal = class.getattr(intern!(py, "__eq__"))?;
     let Some(code) = optional(&equal, intern!(py, "__code__"))? else { return Ok(false) };
     code.getattr(intern!(py, "co_filename"))?.eq("<string>")

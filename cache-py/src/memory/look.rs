@@ -81,9 +81,11 @@ impl Memory {
         };
         // SAFETY: the table runs no Python code.
         let found = unsafe {
-            self.table.with(|table| {
-                if table.version == place.version { table.hit(place.id, mode) } else { Found::Absent }
-            })
+            self.table.with(
+                |table| {
+                    if table.version == place.version { table.hit(place.id, mode) } else { Found::Absent }
+                },
+            )
         };
         match found {
             Found::Hit(value) => Look::Hit(value),

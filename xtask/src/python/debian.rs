@@ -1,6 +1,7 @@
 //! What Debian and its kin pack apart from the interpreter.
 
 use super::Venv;
+use crate::debian::{install, told};
 use crate::{Outcome, process};
 use std::process::Command;
 
@@ -27,18 +28,4 @@ pub(super) fn counting() -> Result<&'static str, String> {
         install(PACKAGE);
     }
     if is_there() { Ok(PROGRAM) } else { Err(format!("{PROGRAM} is missing, {}", told(PACKAGE))) }
-}
-
-/// Tries to; whether it did is for the caller to see.
-fn install(package: &str) {
-    println!("installing {package}");
-    // The lists of a fresh machine are empty or old; where they cannot be renewed, those that are there may do.
-    for arguments in [&["update", "-qq"][..], &["install", "-y", "-qq", "--no-install-recommends", package]] {
-        let mut command = Command::new("apt-get");
-        let _ = process::succeed(command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive"));
-    }
-}
-
-fn told(package: &str) -> String {
-    format!("`apt-get install {package}` as root")
 }

@@ -1,6 +1,6 @@
 //! Which Python there is.
 
-use crate::process;
+use crate::{debian, process};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fmt, fs};
@@ -14,6 +14,9 @@ import ensurepip, sys, sysconfig, venv
 free = 't' if sysconfig.get_config_var('Py_GIL_DISABLED') else ''
 print(sys.implementation.name, sys.version_info[0], sys.version_info[1], '%d.%d.%d' % sys.version_info[:3] + free)
 ";
+
+/// What has it, on Debian.
+const PACKAGES: &str = "python3 python3-venv";
 
 const OLDEST: (u32, u32) = (3, 10);
 
@@ -32,9 +35,16 @@ impl Interpreter {
             return Interpreter::probe(Path::new(&program))
                 .ok_or_else(|| format!("{VARIABLE} names {program:?}, which {}", missing()));
         }
-        // The system's is an optimised build, which the one of a version manager seldom is.
-        let found = ["/usr/bin/python3", "python3"].iter().find_map(|program| Interpreter::probe(Path::new(program)));
-        found.ok_or_else(|| format!("python3 {}", missing()))
+        if let Some(found) = Interpreter::found() {
+            return Ok(found);
+        }
+        debian::install(PACKAGES);
+        Interpreter::found().ok_or_else(|| format!("python3 {}", missing()))
+    }
+
+    /// The system's is an optimised build, which the one of a version manager seldom is.
+    fn found() -> Option<Interpreter> {
+        ["/usr/bin/python3", "python3"].iter().find_map(|program| Interpreter::probe(Path::new(program)))
     }
 
     /// [`main`](Self::main), and those that pyenv has installed, one of each minor version.
@@ -86,8 +96,9 @@ fn supported(told: &str) -> Option<String> {
 fn missing() -> String {
     let (major, minor) = OLDEST;
     format!(
-        "is no CPython of {major}.{minor} or newer with `venv` and `ensurepip`; on Debian, \
-         `apt-get install python3 python3-venv`; or name another one in {VARIABLE}"
+        "is no CPython of {major}.{minor} or newer with `venv` and `ensurepip`; on Debian, {}; or name another \
+         one in {VARIABLE}",
+        debian::told(PACKAGES)
     )
 }
 

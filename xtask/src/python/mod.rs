@@ -102,7 +102,8 @@ fn stubtest(venv: &Venv) -> Result<Tally, String> {
     let mut command = venv.program("stubtest");
     command.args(["memolith", "--mypy-config-file", "cache-py/pyproject.toml"]);
     command.args(["--allowlist", "cache-py/tests/typing/stubtest.txt", "--ignore-disjoint-bases"]);
-    process::succeed(&mut command)?;
+    // `memolith.django` is imported too, and Django wants settings first.
+    process::succeed(command.env("DJANGO_SETTINGS_MODULE", "django.conf.global_settings"))?;
     Ok(Tally::default())
 }
 

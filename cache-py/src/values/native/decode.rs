@@ -1,5 +1,6 @@
 //! Bytes to objects. The bytes may be anybody's.
 
+use super::level::{below, level};
 use super::settings::Native;
 use super::{MAX_DEPTH, handlers, tag};
 use crate::values::damaged;
@@ -22,7 +23,7 @@ pub(super) struct Decoder<'a, 'py> {
 
 impl<'a, 'py> Decoder<'a, 'py> {
     pub(super) fn new(py: Python<'py>, native: &'a Native, bytes: &'a [u8]) -> Self {
-        Decoder { py, native, rest: bytes, items: Vec::new(), depth: 0 }
+        Decoder { py, native, rest: bytes, items: Vec::new(), depth: level() }
     }
 
     /// # Errors
@@ -37,7 +38,7 @@ impl<'a, 'py> Decoder<'a, 'py> {
         if !(tag::TUPLE..=tag::FROZENSET).contains(&tag) {
             return self.scalar(tag);
         }
-        if self.depth == MAX_DEPTH {
+        if self.depth >= MAX_DEPTH {
             return Err(damaged());
         }
         self.depth += 1;
@@ -145,7 +146,10 @@ impl<'a, 'py> Decoder<'a, 'py> {
         let name = std::str::from_utf8(self.sized()?).map_err(|_| damaged())?;
         let length = usize::try_from(u64::from_le_bytes(*self.array()?)).map_err(|_| damaged())?;
         let bytes = self.take(length)?;
-        handlers::decoded(self.py, name, bytes, self.native)
+        if self.depth >= MAX_DEPTH {
+            return Err(damaged());
+        }
+        below(self.depth + 1, || handlers::decoded(self.py, name, bytes, self.native))
     }
 
     fn count(&mut self) -> PyResult<usize> {

@@ -1,17 +1,21 @@
 //! Objects to bytes.
 
 use super::handlers;
+use super::level::{below, level};
 use super::settings::Native;
 use super::{MAX_DEPTH, tag};
 use crate::values::{buffer, changed};
 use pyo3::PyTypeInfo;
-use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{
     PyBool, PyByteArray, PyBytes, PyComplex, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple,
 };
 use std::ptr;
+
+/// Bytes that a value may take: one that holds a part twice, and that part another one twice, doubles with each level.
+const LONGEST: usize = u32::MAX as usize;
 
 /// Appends one value to `out`.
 pub(super) struct Encoder<'a> {
@@ -23,7 +27,7 @@ pub(super) struct Encoder<'a> {
 
 impl<'a> Encoder<'a> {
     pub(super) fn new(native: &'a Native, out: &'a mut Vec<u8>) -> Self {
-        Encoder { native, out, depth: 0, unfit: false }
+        Encoder { native, out, depth: level(), unfit: false }
     }
 
     /// Whether the form has no place for the value, which pickle may have.
@@ -37,9 +41,13 @@ impl<'a> Encoder<'a> {
         if self.scalar(value)? {
             return Ok(());
         }
-        if self.depth == MAX_DEPTH {
+        if self.depth >= MAX_DEPTH {
             self.unfit = true;
             return Err(too_deep());
+        }
+        if self.out.len() > LONGEST {
+            self.unfit = true;
+            return Err(PyValueError::new_err("the value takes more than 4 GiB, perhaps it holds a part many times"));
         }
         self.depth += 1;
         let encoded = self.container(value);
@@ -139,11 +147,12 @@ impl<'a> Encoder<'a> {
     }
 
     fn int(&mut self, int: &Bound<'_, PyInt>) -> PyResult<()> {
-        let small: i64 = match int.extract() {
-            Ok(small) => small,
-            Err(error) if error.is_instance_of::<PyOverflowError>(int.py()) => return self.big_int(int),
-            Err(error) => return Err(error),
-        };
+        let mut overflow = 0;
+        // SAFETY: it is an int, of which this reads the value; no code of Python runs.
+        let small = unsafe { ffi::PyLong_AsLongLongAndOverflow(int.as_ptr(), &mut overflow) };
+        if overflow != 0 {
+            return self.big_int(int);
+        }
         if let Ok(tiny @ 0..128) = u8::try_from(small) {
             self.out.push(tag::SMALL_INT | tiny);
             return Ok(());
@@ -152,7 +161,9 @@ impl<'a> Encoder<'a> {
         let bits = 65 - (small ^ (small >> 63)).leading_zeros() as usize;
         let length = bits.div_ceil(8);
         self.out.push(tag::INT + length as u8 - 1);
-        self.out.extend_from_slice(&small.to_le_bytes()[..length]);
+        // All eight and then fewer: a copy of a fixed length is two instructions.
+        self.out.extend_from_slice(&small.to_le_bytes());
+        self.out.truncate(self.out.len() - (8 - length));
         Ok(())
     }
 
@@ -168,11 +179,13 @@ impl<'a> Encoder<'a> {
     fn list(&mut self, list: &Bound<'_, PyList>) -> PyResult<()> {
         let length = list.len();
         self.head(tag::LIST, length);
-        for at in 0..length {
-            let item = list.get_item(at).map_err(|_| changed())?;
+        let mut left = length;
+        // The iterator looks at the length before every step, and ends where the list does.
+        for item in list.iter() {
+            left = left.checked_sub(1).ok_or_else(changed)?;
             self.value(&item)?;
         }
-        if list.len() == length { Ok(()) } else { Err(changed()) }
+        if left == 0 && list.len() == length { Ok(()) } else { Err(changed()) }
     }
 
     fn dict(&mut self, dict: &Bound<'_, PyDict>) -> PyResult<()> {
@@ -207,7 +220,7 @@ impl<'a> Encoder<'a> {
     }
 
     fn handled(&mut self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        let Some(handled) = handlers::encoded(value, self.native)? else {
+        let Some(handled) = below(self.depth, || handlers::encoded(value, self.native))? else {
             self.unfit = true;
             return Err(unknown(value));
         };

@@ -22,10 +22,11 @@
 mod decode;
 mod encode;
 mod handlers;
+mod level;
 mod settings;
 mod tag;
 
 pub(super) use settings::Native;
 
-/// Levels of containers. Each takes a frame of the thread's stack.
+/// Levels of containers and handlers. Each takes a part of the thread's stack.
 const MAX_DEPTH: usize = 200;
