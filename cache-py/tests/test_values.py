@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from memolith import _memolith
 from memolith._handlers import register_handler, unregister_handler
@@ -61,7 +61,7 @@ def shown(value: Any) -> str:
 
 
 @given(values)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_values_come_back_with_their_types(value: Any) -> None:
     assert same(decode(encode(value)), value)
 
@@ -156,7 +156,7 @@ def test_shared_parts_come_back_apart() -> None:
 
 
 @given(values, st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_damaged_bytes_end_in_a_value_or_a_value_error(value: Any, data: st.DataObject) -> None:
     whole = encode(value)
     for cut in range(len(whole)):
@@ -172,7 +172,7 @@ def test_damaged_bytes_end_in_a_value_or_a_value_error(value: Any, data: st.Data
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_bytes_end_in_a_value_or_a_value_error(data: bytes) -> None:
     value_or_error(data)
 

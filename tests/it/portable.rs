@@ -62,7 +62,7 @@ fn the_examples_in_the_document_are_what_is_written() {
         })
     };
     let date = || {
-        let mut date = written(|out| portable::extension(out, "date"));
+        let mut date = written(|out| portable::extension(out, "datetime.date"));
         date.extend(tuple(&[int(2026), int(11), int(21)]));
         date
     };
@@ -84,7 +84,7 @@ fn the_examples_in_the_document_are_what_is_written() {
                 portable::dict(out, vec![(text("a"), int(3)), (text("c"), int(2)), (text("bb"), int(1))]);
             }),
         ),
-        ("extension `date` of `(2026, 11, 21)`", date()),
+        ("extension `datetime.date` of `(2026, 11, 21)`", date()),
     ];
     let document = include_str!("../../docs/portable.md");
     let rows = document.lines().skip_while(|line| *line != "| key | bytes |").skip(2);

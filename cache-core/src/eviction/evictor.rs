@@ -32,12 +32,12 @@ impl Evictor {
             Trace::Nothing => {}
             Trace::Stamp => {
                 self.ticks += 1;
-                *mark = AtomicU64::new(self.ticks);
+                mark.store(self.ticks, Relaxed);
             }
             Trace::Count(most) => {
                 let count = mark.load(Relaxed);
                 if count < u64::from(most) {
-                    *mark = AtomicU64::new(count + 1);
+                    mark.store(count + 1, Relaxed);
                 }
             }
             Trace::Log => self.eviction.touch(slot),

@@ -59,7 +59,12 @@ fn methods() -> *mut PyMethodDef {
     };
     forever(vec![
         simple(c"cache_info", methods::cache_info, ffi::METH_NOARGS, c"cache_info($self, /)\n--\n\nReport statistics."),
-        simple(c"cache_clear", methods::cache_clear, ffi::METH_NOARGS, c"cache_clear($self, /)\n--\n\nForget results and statistics."),
+        simple(
+            c"cache_clear",
+            methods::cache_clear,
+            ffi::METH_NOARGS,
+            c"cache_clear($self, /)\n--\n\nForget results and statistics.",
+        ),
         simple(
             c"cache_parameters",
             methods::cache_parameters,

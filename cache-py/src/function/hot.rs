@@ -9,22 +9,8 @@ use std::ptr;
 /// The function for caches of this mode.
 pub(super) fn vectorcall(mode: Mode) -> ffi::vectorcallfunc {
     const ALL: [ffi::vectorcallfunc; 16] = [
-        call::<0>,
-        call::<1>,
-        call::<2>,
-        call::<3>,
-        call::<4>,
-        call::<5>,
-        call::<6>,
-        call::<3>,
-        call::<8>,
-        call::<9>,
-        call::<10>,
-        call::<3>,
-        call::<12>,
-        call::<13>,
-        call::<14>,
-        call::<3>,
+        call::<0>, call::<1>, call::<2>, call::<3>, call::<4>, call::<5>, call::<6>, call::<3>, call::<8>, call::<9>,
+        call::<10>, call::<3>, call::<12>, call::<13>, call::<14>, call::<3>,
     ];
     ALL[usize::from(mode.bits())]
 }
@@ -85,12 +71,20 @@ unsafe fn compute(this: *mut CachedFunction, call: &Call<'_>, ticket: Option<Tic
     unsafe {
         (*this).parts.memory.count_miss();
         let function = (*this).function;
-        if function.is_null() || ffi::Py_EnterRecursiveCall(c" while calling a cached function".as_ptr()) != 0 {
+        if function.is_null() {
             return ptr::null_mut();
         }
         ffi::Py_INCREF(this.cast());
-        let value = call.forward(function);
-        ffi::Py_LeaveRecursiveCall();
+        // The interpreter counts the calls of functions in Python itself.
+        let value = if ptr::eq(ffi::Py_TYPE(function), &raw const ffi::PyFunction_Type) {
+            call.forward(function)
+        } else if ffi::Py_EnterRecursiveCall(c" while calling a cached function".as_ptr()) == 0 {
+            let value = call.forward(function);
+            ffi::Py_LeaveRecursiveCall();
+            value
+        } else {
+            ptr::null_mut()
+        };
         let value = match ticket {
             Some(ticket) if !value.is_null() => match (*this).parts.memory.keep(call, ticket, value, mode) {
                 Ok(()) => value,

@@ -184,11 +184,7 @@ pub(super) unsafe extern "C" fn is_async(this: *mut PyObject, _: *mut c_void) ->
 ///
 /// # Safety
 /// Called by CPython as `tp_descr_get`.
-pub(super) unsafe extern "C" fn bind(
-    this: *mut PyObject,
-    object: *mut PyObject,
-    _: *mut PyObject,
-) -> *mut PyObject {
+pub(super) unsafe extern "C" fn bind(this: *mut PyObject, object: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
     // SAFETY: the instance is alive, and so is the object if there is one.
     unsafe {
         if object.is_null() || object == ffi::Py_None() {

@@ -24,6 +24,12 @@ pub(super) fn write(object: Borrowed<'_, '_, PyAny>, depth: Depth, out: &mut Vec
         }
         Kind::Known(rule) => write_known(object, rule, depth, out),
         Kind::Dataclass => records::write_dataclass(object, depth, out),
+        // A decorated function, such as a cached one.
+        Kind::Other if optional(&object, intern!(object.py(), "__wrapped__"))?.is_some() => {
+            grammar::extension(out, "function");
+            grammar::text(out, &own_path(object)?);
+            Ok(())
+        }
         Kind::Other => Err(refuse(object)),
     }
 }

@@ -1,4 +1,4 @@
-//! A mapping in memory: the table of functions without a backend, with the key as the one argument.
+//! A mapping in memory: the table of functions without a backend, with the key as the first argument of two.
 
 use super::Extra;
 use super::table::Table;
@@ -68,7 +68,7 @@ impl Near {
 
     pub(crate) fn contains(&self, key: &Bound<'_, PyAny>) -> PyResult<bool> {
         // SAFETY: `self` lives until this returns, and a thread with an object at hand is attached.
-        let found = unsafe { Memory::contains(self.memory.get(), Call::positional(&[key.as_ptr()])) };
+        let found = unsafe { Memory::contains(self.memory.get(), Call::positional(&pair(key))) };
         found.map_err(|()| PyErr::fetch(key.py()))
     }
 
@@ -82,7 +82,7 @@ impl Near {
     pub(crate) fn remove(&self, key: &Bound<'_, PyAny>) -> PyResult<bool> {
         self.forget(key)?;
         // SAFETY: as in `contains`.
-        let removed = unsafe { Memory::remove(self.memory.get(), Call::positional(&[key.as_ptr()])) };
+        let removed = unsafe { Memory::remove(self.memory.get(), Call::positional(&pair(key))) };
         removed.map_err(|()| PyErr::fetch(key.py()))
     }
 
@@ -95,7 +95,7 @@ impl Near {
         extra: Extra,
     ) -> PyResult<Bound<'py, PyAny>> {
         // SAFETY: as in `contains`.
-        let found = unsafe { Memory::get(self.memory.get(), Call::positional(&[key.as_ptr()])) };
+        let found = unsafe { Memory::get(self.memory.get(), Call::positional(&pair(key))) };
         // SAFETY: a new reference, or null.
         if let Some(kept) = unsafe { Bound::from_owned_ptr_or_opt(key.py(), found) } {
             return Ok(value(&kept));
@@ -114,7 +114,7 @@ impl Near {
         // SAFETY: `owner` holds the memory.
         let kept = unsafe {
             let owner = owner.as_any();
-            let key = [key.as_ptr()];
+            let key = pair(key);
             let (call, key) = (Call::positional(&[]), Call::positional(&key));
             let memory = self.memory.get();
             flights.call(Miss { owner, memory, function: leader.as_any(), call, key, cache_if: None })
@@ -198,7 +198,7 @@ impl Near {
         let py = key.py();
         // SAFETY: as in `contains`; a new reference, or null.
         let kept = unsafe {
-            let found = Memory::get(self.memory.get(), Call::positional(&[key.as_ptr()]));
+            let found = Memory::get(self.memory.get(), Call::positional(&pair(key)));
             Bound::from_owned_ptr_or_opt(py, found)
         };
         if kept.is_none() {
@@ -221,8 +221,7 @@ impl Near {
         }
         let ttl = ttl.map(|ttl| u64::try_from(ttl.as_nanos()).unwrap_or(u64::MAX));
         // SAFETY: as in `contains`; `kept` is alive.
-        let inserted =
-            unsafe { Memory::insert(self.memory.get(), Call::positional(&[key.as_ptr()]), kept.as_ptr(), ttl) };
+        let inserted = unsafe { Memory::insert(self.memory.get(), Call::positional(&pair(key)), kept.as_ptr(), ttl) };
         inserted.map_err(|()| PyErr::fetch(key.py()))
     }
 
@@ -235,8 +234,14 @@ impl Near {
     /// What is computed for the key is for those who wait alone.
     fn forget(&self, key: &Bound<'_, PyAny>) -> PyResult<()> {
         let Some(flights) = &self.flights else { return Ok(()) };
-        flights.forget(key.py(), Call::positional(&[key.as_ptr()]))
+        flights.forget(key.py(), Call::positional(&pair(key)))
     }
+}
+
+/// The arguments that a key is looked up as. Of a single one a function tells `1` from `1.0`, as functools does; of two
+/// none does, and no mapping.
+fn pair(key: &Bound<'_, PyAny>) -> [*mut PyObject; 2] {
+    [key.as_ptr(), key.py().None().as_ptr()]
 }
 
 /// A walk of the garbage collector.

@@ -77,17 +77,22 @@ impl Entry {
     ///
     /// # Safety
     /// `value` is alive, the thread attached, and `shape` is that of `call`.
+    #[inline(always)]
     pub(super) unsafe fn new(call: &Call<'_>, shape: Shape, hash: u32, value: *mut PyObject) -> Entry {
-        let argument = |at| if at < call.len() { call.arg(at) } else { ptr::null_mut() };
-        let rest = match call.len() {
-            0..=2 => ptr::null_mut(),
-            len => Box::into_raw((2..len).map(|at| call.arg(at)).collect::<Box<[_]>>()).cast(),
-        };
-        let first = [argument(0), argument(1)];
-        let entry = Entry { first, value, names: call.kwnames(), rest, hash, shape, ..Entry::FREE };
-        for object in entry.objects() {
-            // SAFETY: arguments and names are alive, and so is the value.
-            unsafe { ffi::Py_INCREF(object) };
+        let mut entry = Entry { value, names: call.kwnames(), hash, shape, ..Entry::FREE };
+        for at in 0..call.len().min(2) {
+            entry.first[at] = call.arg(at);
+        }
+        if call.len() > 2 {
+            entry.rest = Box::into_raw((2..call.len()).map(|at| call.arg(at)).collect::<Box<[_]>>()).cast();
+        }
+        // SAFETY: arguments and names are alive, and so is the value.
+        unsafe {
+            for at in 0..call.len() {
+                ffi::Py_INCREF(call.arg(at));
+            }
+            ffi::Py_XINCREF(entry.names);
+            ffi::Py_INCREF(value);
         }
         entry
     }
@@ -149,18 +154,29 @@ impl Departed {
 }
 
 impl Drop for Departed {
+    #[inline]
     fn drop(&mut self) {
-        for entry in std::iter::once(&self.one).chain(&self.more).filter(|entry| !entry.is_free()) {
-            for object in entry.objects() {
-                // SAFETY: the entry was taken out of the slab, so its references are dropped here and nowhere else. Those
-                // who have a `Departed` are attached and hold no table.
-                unsafe { ffi::Py_DECREF(object) };
-            }
-            if !entry.rest.is_null() {
-                let length = entry.shape.len() - 2;
-                // SAFETY: see the invariant of `rest`; nobody else has this entry.
-                drop(unsafe { Box::from_raw(ptr::slice_from_raw_parts_mut(entry.rest, length)) });
-            }
+        release(&self.one);
+        self.more.iter().for_each(release);
+    }
+}
+
+/// Drops what an entry holds, which has left the slab: nobody else drops it.
+#[inline]
+fn release(entry: &Entry) {
+    if entry.is_free() {
+        return;
+    }
+    // SAFETY: the references are those of `Entry::new`, and see the invariant of `rest`. Those who have a `Departed` are
+    // attached and hold no table.
+    unsafe {
+        for at in 0..entry.len() {
+            ffi::Py_DECREF(entry.key(at));
+        }
+        ffi::Py_XDECREF(entry.names);
+        ffi::Py_DECREF(entry.value);
+        if !entry.rest.is_null() {
+            drop(Box::from_raw(ptr::slice_from_raw_parts_mut(entry.rest, entry.shape.len() - 2)));
         }
     }
 }
@@ -202,19 +218,35 @@ impl Slab {
     }
 
     /// The number of a new entry; `None` if there are no more.
+    #[inline]
     pub(super) fn insert(&mut self, entry: Entry) -> Option<u32> {
-        if self.entries.is_empty() {
-            self.entries.push(Entry::FREE);
-        }
         if self.free != 0 {
             let id = self.free;
             self.free = self.get(id).hash;
             *self.get_mut(id) = entry;
             return Some(id);
         }
+        self.push(entry)
+    }
+
+    #[inline]
+    fn push(&mut self, entry: Entry) -> Option<u32> {
+        if self.entries.len() == self.entries.capacity() {
+            self.grow();
+        }
         let id = u32::try_from(self.entries.len()).ok().filter(|&id| id < u32::MAX)?;
         self.entries.push(entry);
         Some(id)
+    }
+
+    /// Four times the room while that is little, else twice.
+    #[cold]
+    fn grow(&mut self) {
+        let len = self.entries.len();
+        self.entries.reserve_exact(if len < 1 << 12 { len * 3 + 16 } else { len });
+        if len == 0 {
+            self.entries.push(Entry::FREE);
+        }
     }
 
     /// Takes an entry out.

@@ -11,6 +11,39 @@ pub(super) struct Front {
     ids: Box<[u32; SLOTS]>,
 }
 
+/// Whether a cache has a front: where calls come with objects of their own, it costs more than it saves.
+pub(super) struct Turn {
+    /// Hits until this is looked at again.
+    left: u32,
+    /// All hits of the cache when that was decided.
+    hits: u64,
+}
+
+/// Hits beside the front until it is looked at; and hits without one until it has another chance.
+const TRIAL: u32 = 256;
+const REST: u32 = 16 * TRIAL;
+
+impl Turn {
+    pub(super) const fn new() -> Self {
+        Turn { left: TRIAL, hits: 0 }
+    }
+
+    /// A hit that the front had no part in.
+    #[inline(always)]
+    pub(super) fn is_due(&mut self) -> bool {
+        self.left = self.left.wrapping_sub(1);
+        self.left == 0
+    }
+
+    /// Decides, with all `hits` until now, and whether there was a front: whether there shall be one.
+    #[cold]
+    pub(super) fn decide(&mut self, hits: u64, was_there: bool) -> bool {
+        let is_there = !was_there || hits.saturating_sub(self.hits) > 2 * u64::from(TRIAL);
+        *self = Turn { left: if is_there { TRIAL } else { REST }, hits };
+        is_there
+    }
+}
+
 const SLOTS: usize = 256;
 /// In a cache with more entries than this, the front misses so often that it costs more than it saves.
 pub(super) const MOST: usize = 4 * SLOTS;

@@ -80,13 +80,8 @@ const START: u64 = 0x1234_5678_9abc_def1;
 #[inline(always)]
 unsafe fn of_object(object: *mut PyObject) -> Result<u64, Raised> {
     // SAFETY: the types are looked at before what depends on them.
-    let hash = unsafe {
-        if is_exactly(object, &raw mut ffi::PyTuple_Type) {
-            of_tuple(object)
-        } else {
-            of_item(object)
-        }
-    };
+    let hash =
+        unsafe { if is_exactly(object, &raw mut ffi::PyTuple_Type) { of_tuple(object) } else { of_item(object) } };
     if hash == -1 { Err(Raised) } else { Ok(hash as u64) }
 }
 

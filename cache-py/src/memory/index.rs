@@ -16,7 +16,7 @@ pub(super) struct Index {
 
 /// Slots of an index that has room for few entries are filled to a quarter: a miss there takes one look. Above this
 /// many, to a half: what does not fit in the caches costs more than a second look.
-const SPARSE: usize = 1 << 14;
+const SPARSE: usize = 1 << 11;
 /// Slots that share a cache line.
 const LINE: usize = 8;
 
@@ -48,6 +48,7 @@ impl Index {
     }
 
     /// Adds an entry, whatever others have the same hash.
+    #[inline]
     pub(super) fn insert(&mut self, hash: u32, id: u32) {
         let slots = self.mask + 1;
         let most = if slots <= SPARSE { slots / 4 } else { slots / 2 };
@@ -115,10 +116,15 @@ impl Index {
         self.put(at, slot);
     }
 
-    /// Twice the slots. The old ones are read in order, and written to two places in order.
+    /// Twice the slots, or four times while they are few. The old ones are read in order, and written to so many places in
+    /// order.
     #[cold]
     fn grow(&mut self) {
-        let count = if self.slots.is_empty() { 8 * LINE } else { (self.mask + 1) * 2 };
+        let count = match self.mask + 1 {
+            1 => 8 * LINE,
+            few if few <= SPARSE => few * 4,
+            many => many * 2,
+        };
         let (old, base, last) = (std::mem::take(&mut self.slots), self.base, self.mask);
         // Zeroed by the system where that is cheaper.
         self.slots = vec![0; count + LINE];

@@ -51,7 +51,7 @@ impl Memory {
             self.table.with(|table| {
                 let found = table.find(call, hash, mode);
                 if matches!(found, Found::Absent) {
-                    table.expect_miss(hash, mode);
+                    table.expect_miss(mode);
                 }
                 (found, table.version)
             })
@@ -81,9 +81,11 @@ impl Memory {
         };
         // SAFETY: the table runs no Python code.
         let found = unsafe {
-            self.table.with(|table| {
-                if table.version == place.version { table.hit(place.id, mode) } else { Found::Absent }
-            })
+            self.table.with(
+                |table| {
+                    if table.version == place.version { table.hit(place.id, mode) } else { Found::Absent }
+                },
+            )
         };
         match found {
             Found::Hit(value) => Look::Hit(value),

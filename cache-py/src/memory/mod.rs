@@ -210,5 +210,6 @@ impl Memory {
 /// Chooses who leaves, where that is not the table's own list. The seed only has to differ from that of others.
 fn evictor(order: Order, policy: Policy, maxsize: Option<usize>) -> Option<Evictor> {
     const EXPECTED: usize = 1 << 16;
-    (order == Order::Policy).then(|| Evictor::new(policy, maxsize.map_or(EXPECTED, |size| size.min(EXPECTED)), 0x6D65_6D6F))
+    (order == Order::Policy)
+        .then(|| Evictor::new(policy, maxsize.map_or(EXPECTED, |size| size.min(EXPECTED)), 0x6D65_6D6F))
 }

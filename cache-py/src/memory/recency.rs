@@ -27,7 +27,7 @@ impl Recency {
     /// `id` is new.
     pub(super) fn insert(&mut self, id: u32) {
         if self.links.len() <= id as usize {
-            self.links.resize(id as usize + 1, Link::default());
+            self.links.resize((id as usize + 1).next_power_of_two().max(16), Link::default());
         }
         self.push(id);
     }
@@ -43,6 +43,12 @@ impl Recency {
     #[inline(always)]
     pub(super) fn last(&self) -> u32 {
         self.links.first().map_or(0, |ring| ring.before)
+    }
+
+    /// Who would be the last without `id`.
+    #[inline(always)]
+    pub(super) fn before(&mut self, id: u32) -> u32 {
+        self.link(id).before
     }
 
     pub(super) fn clear(&mut self) {

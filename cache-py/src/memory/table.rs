@@ -2,9 +2,9 @@
 
 use super::clock::{Lifetimes, NEVER};
 use super::entry::{Departed, Entry, Shape, Slab};
-use super::front::{self, Front};
+use super::front::{self, Front, Turn};
 use super::hash;
-use super::index::Index;
+use super::index::{Index, prefetch};
 use super::mode::{Mode, Order};
 use super::raw::{class, is_exactly, is_plain};
 use super::recency::Recency;
@@ -21,6 +21,7 @@ pub(super) struct Table {
     pub(super) evictor: Option<Evictor>,
     /// `None` where it does not pay.
     pub(super) front: Option<Front>,
+    turn: Turn,
     pub(super) lifetimes: Lifetimes,
     pub(super) maxsize: usize,
     /// Rises whenever an entry comes or goes.
@@ -77,6 +78,7 @@ impl Table {
             recency: Recency::default(),
             evictor,
             front: None,
+            turn: Turn::new(),
             lifetimes,
             maxsize,
             version: 0,
@@ -114,15 +116,32 @@ impl Table {
             // SAFETY: passed on.
             Sought::At(id) => unsafe {
                 let found = self.hit(id, mode);
-                if let Some(front) = &mut self.front
-                    && hash::is_quiet(call)
-                {
-                    front.set(call, id);
-                }
+                self.note(call, id);
                 found
             },
             Sought::Absent => Found::Absent,
             Sought::Ask => Found::Ask,
+        }
+    }
+
+    /// Has the front know the entry that was found without it.
+    ///
+    /// # Safety
+    /// Arguments are alive.
+    #[inline(always)]
+    unsafe fn note(&mut self, call: &Call<'_>, id: u32) {
+        if let Some(front) = &mut self.front
+            // SAFETY: passed on.
+            && unsafe { hash::is_quiet(call) }
+        {
+            front.set(call, id);
+        }
+        if cfg!(not(Py_GIL_DISABLED)) && self.turn.is_due() {
+            let is_small = self.index.len() <= front::MOST;
+            let shall_be = self.turn.decide(self.counts.hits, self.front.is_some()) && is_small;
+            if shall_be != self.front.is_some() {
+                self.front = shall_be.then(Front::new);
+            }
         }
     }
 
@@ -178,12 +197,16 @@ impl Table {
         Found::Hit(value)
     }
 
-    /// Has the processor fetch what the next insertion will need.
+    /// Has the processor fetch what the next insertions will need: who leaves now was fetched when the one before left.
     #[inline(always)]
-    pub(super) fn expect_miss(&mut self, hash: u32, mode: Mode) {
-        if mode.order == Order::Recency && self.index.len() > front::MOST {
-            self.slab.prefetch(self.recency.last());
-            self.index.prefetch(hash);
+    pub(super) fn expect_miss(&mut self, mode: Mode) {
+        if mode.order == Order::Recency && self.index.len() >= self.maxsize {
+            let last = self.recency.last();
+            let leaving = self.slab.get(last);
+            self.index.prefetch(leaving.hash);
+            prefetch(leaving.value);
+            prefetch(leaving.only());
+            self.slab.prefetch(self.recency.before(last));
         }
     }
 
@@ -214,10 +237,7 @@ impl Table {
             }
             Order::Unbounded | Order::Off => {}
         }
-        let len = self.index.len();
-        if len == 1 && self.front.is_none() && cfg!(not(Py_GIL_DISABLED)) {
-            self.front = Some(Front::new());
-        } else if len == front::MOST + 1 {
+        if self.index.len() == front::MOST + 1 {
             self.front = None;
         }
     }

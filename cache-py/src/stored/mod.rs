@@ -101,7 +101,8 @@ impl Stored {
         let function = self.function.bind(py);
         let (space, backend) = match keys::space(function, name, version) {
             Ok(space) => {
-                let claimed = claim::claim(&space, &claim::owner(function));
+                let place = self.place.as_ref().map(Place::name).unwrap_or_default();
+                let claimed = claim::claim(&place, &space, claim::Owner::of(function));
                 (space, claimed.and_then(|()| self.backend(py)))
             }
             Err(reason) => {

@@ -47,7 +47,7 @@ pub(crate) fn open(py: Python<'_>, url: String) -> PyResult<Opened> {
 
 /// What was given as `backend=`.
 pub(crate) enum Place {
-    Open(Arc<dyn Backend>),
+    Open(String, Arc<dyn Backend>),
     /// It could not be opened when it was given, and is tried again at the first use.
     Away(String),
 }
@@ -59,23 +59,32 @@ impl Place {
     /// `TypeError` for anything else, `ValueError` for a URL that names no backend.
     pub(crate) fn read(given: &Bound<'_, PyAny>) -> PyResult<Self> {
         if let Ok(opened) = given.cast::<Opened>() {
-            return Ok(Place::Open(Arc::clone(&opened.get().backend)));
+            let Opened { url, backend } = opened.get();
+            return Ok(Place::Open(url.clone(), Arc::clone(backend)));
         }
         let Ok(url) = given.extract::<String>() else {
             let message = "`backend` is a URL such as \"sqlite:cache.db\", or what memolith.open returned";
             return Err(PyTypeError::new_err(message));
         };
         match given.py().detach(|| memolith::open(&url)) {
-            Ok(backend) => Ok(Place::Open(backend)),
+            Ok(backend) => Ok(Place::Open(url, backend)),
             Err(error) if error.kind() == ErrorKind::Config => Err(wrong(error.to_string())),
             Err(_) => Ok(Place::Away(url)),
+        }
+    }
+
+    /// What tells the place from others. Of one spelled in two ways nobody notices that it is the same.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Place::Open(url, backend) if url.contains("memory:") => format!("{url} at {:p}", Arc::as_ptr(backend)),
+            Place::Open(url, _) | Place::Away(url) => url.clone(),
         }
     }
 
     /// The backend, by now.
     pub(crate) fn backend(&self, py: Python<'_>) -> memolith::Result<Arc<dyn Backend>> {
         match self {
-            Place::Open(backend) => Ok(Arc::clone(backend)),
+            Place::Open(_, backend) => Ok(Arc::clone(backend)),
             Place::Away(url) => py.detach(|| memolith::open(url)),
         }
     }
