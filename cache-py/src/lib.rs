@@ -11,6 +11,7 @@ mod keys;
 mod mapping;
 mod memory;
 mod options;
+mod outside;
 mod stored;
 mod values;
 
@@ -19,6 +20,7 @@ use pyo3::prelude::*;
 /// What `memolith/__init__.py` takes from here.
 #[pymodule(gil_used = false)]
 fn _memolith(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    outside::register(module)?;
     awaiting::register(module)?;
     errors::register(module)?;
     function::register(module)?;

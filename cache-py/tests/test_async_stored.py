@@ -338,3 +338,33 @@ def test_a_closed_loop_is_no_fault(options: dict[str, Any]) -> None:
         assert await asyncio.gather(*[f(key) for key in range(20)]) == list(range(20))
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("run", range(5))
+def test_the_interpreter_may_end_right_after_a_call(tmp_path: Path, run: int) -> None:
+    code = """
+        import asyncio, sys
+        from memolith import lru_cache
+
+        @lru_cache(backend=sys.argv[1], name="f", version=1)
+        async def f(key):
+            return key
+
+        async def main():
+            await asyncio.gather(*[f(key) for key in range(20)])
+
+        asyncio.run(main())
+        loop = asyncio.new_event_loop()
+        tasks = [loop.create_task(f(key)) for key in range(20, 40)]
+        loop.call_soon(loop.stop)
+        # What is under way on other threads is not waited for.
+        loop.run_forever()
+    """
+    ended = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(code), f"sqlite:{tmp_path / f'{run}.db'}"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
