@@ -22,6 +22,7 @@ use pyo3::prelude::*;
 fn _memolith(module: &Bound<'_, PyModule>) -> PyResult<()> {
     outside::register(module)?;
     awaiting::register(module)?;
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     errors::register(module)?;
     function::register(module)?;
     keys::register(module)?;
