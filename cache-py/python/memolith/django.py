@@ -14,10 +14,10 @@ is authenticated with a key that is made from `SECRET_KEY`, so who can write to 
 can plant nothing: a value that was not signed with it is a miss. Another `SECRET_KEY` finds an empty cache.
 
 `OPTIONS`, beside Django's `MAX_ENTRIES`: `maxsize`, which goes before it and may be `None` for no limit, and
-`policy`, `codec`, `sign`, `memory`, `name`, `writes`, `max_bytes`, `on_error`, as `memolith.Cache` has them. `memory` is
-how many values are kept as objects before the bytes, 0 by default: who changes an object that came from there changes
-it for all, and Django's own backends give a new one each time. With a `codec` that other languages read nothing is
-signed unless `sign` is given.
+`policy`, `codec`, `sign`, `memory`, `name`, `writes`, `max_bytes`, `on_error`, as `memolith.Cache` has them. `memory`
+is how many values are kept as objects before the bytes, 0 by default: who changes an object that came from there
+changes it for all, and Django's own backends give a new one each time. With a `codec` that other languages read
+nothing is signed unless `sign` is given.
 """
 
 from __future__ import annotations
