@@ -326,15 +326,18 @@ def test_values_outlive_the_process(tmp_path: Path) -> None:
     assert [run.stdout.strip() for run in runs] == ["None None", "7 2020-01-02"]
 
 
-def test_another_secret_finds_nothing(tmp_path: Path) -> None:
+def test_another_secret_finds_nothing_and_can_plant_nothing(tmp_path: Path) -> None:
     location = f"sqlite:{tmp_path}/cache.db"
-    opened(location).set("key", Point(1))
     faults: list[Exception] = []
+    ours = opened(location, OPTIONS={"on_error": faults.append})
+    ours.set("ours", Point(1))
     with override_settings(SECRET_KEY="another secret"):
-        # Another object for the same file, as another process has it.
-        stranger = opened(location, OPTIONS={"on_error": faults.append, "name": "django"})
-        assert stranger.get("key") is None
-    assert opened(location, OPTIONS={"on_error": faults.append}).get("key") in (None, Point(1))
+        stranger = opened(location)
+        assert stranger.get("ours") is None
+        stranger.set("planted", Point(2))
+        assert stranger.get("planted") == Point(2)
+    assert ours.get("planted", "nothing") == "nothing"
+    assert len(faults) == 1
 
 
 def test_plain_codecs_are_left_unsigned(location: str) -> None:

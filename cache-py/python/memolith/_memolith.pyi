@@ -3,7 +3,19 @@
 from collections.abc import Callable
 from datetime import timedelta
 from types import GenericAlias
-from typing import Any, Concatenate, Generic, Literal, ParamSpec, Protocol, TypeAlias, TypedDict, final, overload, type_check_only
+from typing import (
+    Any,
+    Concatenate,
+    Generic,
+    Literal,
+    ParamSpec,
+    Protocol,
+    TypeAlias,
+    TypedDict,
+    final,
+    overload,
+    type_check_only,
+)
 
 from typing_extensions import Buffer, Self, TypeVar
 
@@ -37,7 +49,9 @@ class Codec(Protocol):
     def encode(self, value: Any, /) -> Buffer: ...
     def decode(self, data: bytes, /) -> Any: ...
 
-CodecLike: TypeAlias = Literal["native", "pickle", "unsigned-pickle", "messagepack", "json", "cbor"] | Native | Native | Codec
+CodecLike: TypeAlias = (
+    Literal["native", "pickle", "unsigned-pickle", "messagepack", "json", "cbor"] | Native | Native | Codec
+)
 
 @type_check_only
 class CacheParameters(TypedDict):
@@ -111,6 +125,9 @@ class CachedMethod(Protocol[_P, _Q, _R_co, _Kept_co]):
     def cache_parameters(self) -> CacheParameters: ...
 
 def open(url: str) -> Backend: ...
-
-def _encode(value: Any, codec: CodecLike | None = None, sign: bytes | None = None, place: bytes | None = None) -> bytes: ...
-def _decode(bytes: Buffer, codec: CodecLike | None = None, sign: bytes | None = None, place: bytes | None = None) -> Any: ...
+def _encode(
+    value: Any, codec: CodecLike | None = None, sign: bytes | None = None, place: bytes | None = None
+) -> bytes: ...
+def _decode(
+    bytes: Buffer, codec: CodecLike | None = None, sign: bytes | None = None, place: bytes | None = None
+) -> Any: ...

@@ -9,15 +9,15 @@
         }
     }
 
-Values may be whatever pickle takes: plain data goes through memolith's own codec, the rest is pickled. What is stored is
-authenticated with a key that is made from `SECRET_KEY`, so who can write to the place, but does not know the secret, can
-plant nothing: a value that was not signed with it is a miss. Another `SECRET_KEY` finds an empty cache.
+Values may be whatever pickle takes: plain data goes through memolith's own codec, the rest is pickled. What is stored
+is authenticated with a key that is made from `SECRET_KEY`, so who can write to the place, but does not know the secret,
+can plant nothing: a value that was not signed with it is a miss. Another `SECRET_KEY` finds an empty cache.
 
-`OPTIONS`, beside Django's `MAX_ENTRIES`: `maxsize`, which goes before it and may be `None` for no limit, and `policy`,
-`codec`, `sign`, `memory`, `name`, `writes`, `max_bytes`, `on_error`, as `memolith.Cache` has them. `memory` is how many
-values are kept as objects before the bytes, 0 by default: who changes an object that came from there changes it for all,
-and Django's own backends give a new one each time. With a `codec` that other languages read nothing is signed unless
-`sign` is given.
+`OPTIONS`, beside Django's `MAX_ENTRIES`: `maxsize`, which goes before it and may be `None` for no limit, and
+`policy`, `codec`, `sign`, `memory`, `name`, `writes`, `max_bytes`, `on_error`, as `memolith.Cache` has them. `memory`
+is how many values are kept as objects before the bytes, 0 by default: who changes an object that came from there
+changes it for all, and Django's own backends give a new one each time. With a `codec` that other languages read
+nothing is signed unless `sign` is given.
 """
 
 from __future__ import annotations
@@ -112,9 +112,7 @@ class MemolithCache(BaseCache):  # type: ignore[misc, unused-ignore]
         """Whether there is a value."""
         return self.make_and_validate_key(key, version=version) in self._cache
 
-    def get_or_set(
-        self, key: Any, default: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None
-    ) -> Any:
+    def get_or_set(self, key: Any, default: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> Any:
         """The value; if there is none, `default` or what it returns, stored. It is called once for all who wait."""
         name, ttl = self.make_and_validate_key(key, version=version), self._ttl(timeout)
         compute: Callable[[], Any] = default if callable(default) else lambda: default

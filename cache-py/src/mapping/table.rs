@@ -19,7 +19,7 @@ pub(crate) struct Table {
 }
 
 enum Kind {
-    Near(Near),
+    Near(Box<Near>),
     Backed(Box<Backed>),
 }
 
@@ -45,7 +45,7 @@ impl Table {
         let ttl = options.ttl;
         let kind = match options.backend {
             Some(_) => Kind::Backed(Box::new(Backed::new(py, maxsize, &mut options)?)),
-            None => Kind::Near(Near::new(py, maxsize, &options)),
+            None => Kind::Near(Box::new(Near::new(py, maxsize, &options))),
         };
         Ok(Table { kind, ttl, is_closed: AtomicBool::new(false) })
     }

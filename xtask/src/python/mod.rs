@@ -20,6 +20,7 @@ pub(crate) fn steps() -> Vec<Step> {
     vec![
         Step::here("python wheel", || install().map(|_| Tally::default())),
         Step::here("pytest", || pytest(&installed()?)),
+        Step::here("python format", || black(&Venv::main()?)),
         Step::here("mypy", || mypy(&installed()?)),
         Step::here("stubtest", || stubtest(&installed()?)),
         Step::here("pyright", || pyright(&installed()?)),
@@ -87,6 +88,13 @@ fn pytest(venv: &Venv) -> Result<Tally, String> {
         return Err("pytest found no test".to_owned());
     }
     Ok(tally)
+}
+
+fn black(venv: &Venv) -> Result<Tally, String> {
+    let mut command = venv.program("black");
+    process::succeed(command.args(["--check", "--quiet", "--diff", "--config", "cache-py/pyproject.toml", "cache-py"]))
+        .map_err(|error| format!("{error}; format with `target/python/venv/bin/black cache-py`"))?;
+    Ok(Tally::default())
 }
 
 /// The package as installed, and the typed tests, each of which says what it expects of the checker.
