@@ -46,9 +46,9 @@ def rivals(size: int, ttl: float | None = None) -> dict[str, Decorator]:
         found["cachebox"] = cachebox.cached(make())
         found["cachebox, no lock, no copies"] = cachebox.cached(make(), lock=False, postprocess=None)
     if cachetools:
-        store = cachetools.TTLCache(size, ttl) if ttl else cachetools.LRUCache(size)
-        found["cachetools"] = cachetools.cached(store)
-        found["cachetools, lock"] = cachetools.cached(store.__class__(*((size, ttl) if ttl else (size,))), lock=threading.Lock())
+        store = functools.partial(cachetools.TTLCache, size, ttl) if ttl else functools.partial(cachetools.LRUCache, size)
+        found["cachetools"] = cachetools.cached(store())
+        found["cachetools, lock"] = cachetools.cached(store(), lock=threading.Lock())
     return found
 
 
@@ -58,7 +58,7 @@ def everyone(size: int) -> dict[str, Decorator]:
 
 
 def roomy(size: int, ttl: float | None = None) -> dict[str, Decorator]:
-    """warp_cache with more room than it needs: its shards are full one by one, and then it misses what should be there."""
+    """warp_cache with more room than it needs: a shard that is full misses while others have room."""
     warp = rival("warp_cache")
     return {"warp_cache, 8 times the size": warp.cache(max_size=8 * size, ttl=ttl)} if warp else {}
 

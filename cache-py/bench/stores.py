@@ -38,7 +38,8 @@ def sqlite() -> Iterator[Case]:
         if numpy is None:
             return
         found = _files(Path(folder), "array") | _joblib_mapped(Path(folder))
-        yield _case(f"a numpy array of {BYTES:,} bytes read back", found, list(range(ARRAYS)), JOBLIB, 3.0, _array(numpy))
+        title = f"a numpy array of {BYTES:,} bytes read back"
+        yield _case(title, found, list(range(ARRAYS)), JOBLIB, 3.0, _array(numpy))
 
 
 def shared() -> Iterator[Case]:
@@ -70,8 +71,8 @@ def _files(folder: Path, theme: str) -> dict[str, Decorator]:
     if diskcache:
         found[DISKCACHE] = diskcache.Cache(str(next(places))).memoize(name="f")
         # Nothing is lost when a process ends, a crash of the machine may cost the file.
-        quick = diskcache.Cache(str(next(places)), eviction_policy="none", sqlite_synchronous=0, disk_min_file_size=1 << 20)
-        found["diskcache, no eviction, no sync, no files"] = quick.memoize(name="f")
+        best = {"eviction_policy": "none", "sqlite_synchronous": 0, "disk_min_file_size": 1 << 20}
+        found["diskcache, no eviction, no sync, no files"] = diskcache.Cache(str(next(places)), **best).memoize(name="f")
         found["diskcache, get and set, no memoize"] = functools.partial(_got, diskcache.Cache(str(next(places))))
     if joblib:
         found[JOBLIB] = joblib.Memory(str(next(places)), verbose=0).cache
@@ -99,7 +100,9 @@ def _got(cache: Any, function: Callable[..., object]) -> Callable[[object], obje
 
 def _joblib_mapped(folder: Path) -> dict[str, Decorator]:
     joblib = rival("joblib")
-    return {"joblib.Memory, mapped": joblib.Memory(str(folder / "mapped"), mmap_mode="r", verbose=0).cache} if joblib else {}
+    if joblib is None:
+        return {}
+    return {"joblib.Memory, mapped": joblib.Memory(str(folder / "mapped"), mmap_mode="r", verbose=0).cache}
 
 
 def _with_log(pico: Any) -> None:
