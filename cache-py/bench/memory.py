@@ -46,7 +46,8 @@ def rivals(size: int, ttl: float | None = None) -> dict[str, Decorator]:
         found["cachebox"] = cachebox.cached(make())
         found["cachebox, no lock, no copies"] = cachebox.cached(make(), lock=False, postprocess=None)
     if cachetools:
-        store = functools.partial(cachetools.TTLCache, size, ttl) if ttl else functools.partial(cachetools.LRUCache, size)
+        kind, told = (cachetools.TTLCache, (size, ttl)) if ttl else (cachetools.LRUCache, (size,))
+        store = functools.partial(kind, *told)
         found["cachetools"] = cachetools.cached(store())
         found["cachetools, lock"] = cachetools.cached(store(), lock=threading.Lock())
     return found
@@ -84,7 +85,7 @@ def ttl() -> Iterator[Case]:
 
 def policies() -> Iterator[Case]:
     """Hits under each policy."""
-    names = ("lru", "sieve", "s3fifo", "tinylfu", "tenure", "lfu", "fifo", "mru", "random")
+    names: tuple[Any, ...] = ("lru", "sieve", "s3fifo", "tinylfu", "tenure", "lfu", "fifo", "mru", "random")
     shape = SHAPES[0]
     keys = [shape.make(number) for number in range(HOT)]
     racers: dict[str, Decorator] = {BASE: functools.lru_cache(SMALL)}

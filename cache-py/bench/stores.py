@@ -30,7 +30,8 @@ STORED = 200
 
 def sqlite() -> Iterator[Case]:
     """Small results and arrays in files, found and stored."""
-    with tempfile.TemporaryDirectory(prefix="bench") as folder:
+    # Files of stores that are still open are made anew while the folder is removed.
+    with tempfile.TemporaryDirectory(prefix="bench", ignore_cleanup_errors=True) as folder:
         keys = list(range(KEYS))
         yield _case("SQLite: hit of a small int, memory=0", _files(Path(folder), "hit"), keys, DISKCACHE, 3.0)
         yield _stores(_files(Path(folder), "store"))
@@ -72,7 +73,8 @@ def _files(folder: Path, theme: str) -> dict[str, Decorator]:
         found[DISKCACHE] = diskcache.Cache(str(next(places))).memoize(name="f")
         # Nothing is lost when a process ends, a crash of the machine may cost the file.
         best = {"eviction_policy": "none", "sqlite_synchronous": 0, "disk_min_file_size": 1 << 20}
-        found["diskcache, no eviction, no sync, no files"] = diskcache.Cache(str(next(places)), **best).memoize(name="f")
+        quick = diskcache.Cache(str(next(places)), **best)
+        found["diskcache, no eviction, no sync, no files"] = quick.memoize(name="f")
         found["diskcache, get and set, no memoize"] = functools.partial(_got, diskcache.Cache(str(next(places))))
     if joblib:
         found[JOBLIB] = joblib.Memory(str(next(places)), verbose=0).cache
