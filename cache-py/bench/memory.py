@@ -78,8 +78,9 @@ def ttl() -> Iterator[Case]:
     """Hits where results expire; functools, which knows no time, without."""
     for shape in SHAPES[:3]:
         keys = [shape.make(number) for number in range(HOT)]
-        racers = {BASE: functools.lru_cache(SMALL), OURS: memolith.lru_cache(SMALL, ttl=60), **rivals(SMALL, 60.0)}
-        contenders = _contenders(shape, racers | roomy(SMALL, 60.0), keys)
+        racers: dict[str, Decorator] = {BASE: functools.lru_cache(SMALL), OURS: memolith.lru_cache(SMALL, ttl=60)}
+        racers |= rivals(SMALL, 60.0) | roomy(SMALL, 60.0)
+        contenders = _contenders(shape, racers, keys)
         yield Case(f"hit at maxsize 128 with a time to live, {shape.name}", contenders, claims=[Claim(1.2)])
 
 
