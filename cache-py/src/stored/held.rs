@@ -72,12 +72,18 @@ impl Held {
     /// Those of `decode`.
     #[inline]
     pub(crate) fn object<'py>(
-        self,
+        mut self,
         py: Python<'py>,
         decode: impl FnOnce(&[u8]) -> PyResult<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         if let Some(object) = self.0.object.get() {
             return Ok(object.bind(py).clone());
+        }
+        if let Some(both) = Arc::get_mut(&mut self.0)
+            && let Bytes::Ready(bytes) = both.bytes.get_mut().unwrap_or_else(PoisonError::into_inner)
+        {
+            // Nobody else has it: memory keeps nothing.
+            return decode(bytes);
         }
         let Some(bytes) = self.text() else {
             // Who took the bytes has left the object.
@@ -85,17 +91,12 @@ impl Held {
             return Ok(object.bind(py).clone());
         };
         let object = decode(&bytes)?;
-        let both = match Arc::try_unwrap(self.0) {
-            // Nobody else has it: memory keeps nothing.
-            Ok(_) => return Ok(object),
-            Err(both) => both,
-        };
         // Of several threads that decode at once the first to end wins.
-        if both.object.set(object.clone().unbind()).is_err() {
-            let object = both.object.get().expect("who was first has set it");
+        if self.0.object.set(object.clone().unbind()).is_err() {
+            let object = self.0.object.get().expect("who was first has set it");
             return Ok(object.bind(py).clone());
         }
-        Held(both).release();
+        self.release();
         Ok(object)
     }
 

@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 /// Bytes up to this many need no allocation of their own: most numbers and short texts.
-const SMALL: usize = 54;
+const SMALL: usize = 38;
 
 /// Bytes that are cheap to clone.
 #[derive(Clone)]
