@@ -36,7 +36,7 @@ def _told() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("themes", nargs="*", metavar="THEME", help="what to measure; everything if none is named")
-    parser.add_argument("--quick", action="store_true", help="whether it runs, in seconds; no figure of it means anything")
+    parser.add_argument("--quick", action="store_true", help="whether it runs; no figure of it means anything")
     parser.add_argument("--save", type=Path, metavar="FILE", help="write the tables there, and plots beside them")
     parser.add_argument("--case", default="", metavar="TEXT", help="only cases with this in their title")
     told = parser.parse_args()
@@ -45,9 +45,9 @@ def _told() -> argparse.Namespace:
         parser.error(f"there is no theme `{unknown[0]}`; the themes are {', '.join(THEMES)}")
     build = machine.build()
     if not build.is_optimised:
-        print(f"warning: this interpreter is {build.words}; its figures flatter everyone but functools", file=sys.stderr)
+        print(f"warning: this interpreter is {build.words}; its figures flatter all but functools", file=sys.stderr)
         if told.save and not told.quick:
-            parser.error("figures of such an interpreter are not saved; run /usr/bin/python3 of Debian, or another with PGO")
+            parser.error("figures of such an interpreter are not saved; run Debian's /usr/bin/python3")
     return told
 
 

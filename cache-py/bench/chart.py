@@ -33,8 +33,9 @@ def svg(title: str, rows: list[Row]) -> str:
         for name, ratio in sorted(row.ratios.items(), key=lambda item: -item[1]):
             colour = "#e36209" if name.startswith(OURS) else "#5b8db8"
             drawn.append(_text(LEFT - 8, y + 11, name, "end"))
-            drawn.append(f'<rect x="{LEFT}" y="{y}" width="{_width(ratio, end):.1f}" height="{BAR - 2}" fill="{colour}"/>')
-            drawn.append(_text(LEFT + _width(ratio, end) + 5, y + 11, f"{ratio:.2f}", "start"))
+            width = _width(ratio, end)
+            drawn.append(f'<rect x="{LEFT}" y="{y}" width="{width:.1f}" height="{BAR - 2}" fill="{colour}"/>')
+            drawn.append(_text(LEFT + width + 5, y + 11, f"{ratio:.2f}", "start"))
             y += BAR
         y += GAP
     one = LEFT + _width(1.0, end)

@@ -1,4 +1,4 @@
-"""Loops around one call, made for each shape of a call: what a loop costs is part of each figure, and is shown alone."""
+"""Loops around one call, made for each shape of a call. What a loop costs is in each figure, and is shown alone."""
 
 from __future__ import annotations
 

@@ -24,8 +24,8 @@ def build() -> Build:
     """How the running interpreter was built, as far as it tells."""
     if hasattr(sys, "gettotalrefcount"):
         return Build("a debug build", False)
-    variables = (sysconfig.get_config_var(name) or "" for name in ("CONFIG_ARGS", "PY_CFLAGS_NODIST", "PY_LDFLAGS_NODIST"))
-    flags = " ".join(variables)
+    names = ("CONFIG_ARGS", "PY_CFLAGS_NODIST", "PY_LDFLAGS_NODIST")
+    flags = " ".join(str(sysconfig.get_config_var(name) or "") for name in names)
     has_profile = "--enable-optimizations" in flags or "-fprofile-use" in flags
     if has_profile:
         return Build("built with PGO and LTO" if "lto" in flags else "built with PGO, without LTO", True)
@@ -43,7 +43,7 @@ def described() -> str:
 
 
 def _is_debians() -> bool:
-    """Whether it is the system's interpreter, or a virtual environment of it. Debian keeps its flags out of sysconfig."""
+    """Whether it is the system's interpreter, or an environment of it: Debian keeps its flags out of sysconfig."""
     return sys.base_prefix == "/usr" and Path("/etc/debian_version").exists()
 
 

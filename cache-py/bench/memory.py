@@ -46,9 +46,10 @@ def rivals(size: int, ttl: float | None = None) -> dict[str, Decorator]:
         found["cachebox"] = cachebox.cached(make())
         found["cachebox, no lock, no copies"] = cachebox.cached(make(), lock=False, postprocess=None)
     if cachetools:
-        store = cachetools.TTLCache(size, ttl) if ttl else cachetools.LRUCache(size)
-        found["cachetools"] = cachetools.cached(store)
-        found["cachetools, lock"] = cachetools.cached(store.__class__(*((size, ttl) if ttl else (size,))), lock=threading.Lock())
+        kind, told = (cachetools.TTLCache, (size, ttl)) if ttl else (cachetools.LRUCache, (size,))
+        store = functools.partial(kind, *told)
+        found["cachetools"] = cachetools.cached(store())
+        found["cachetools, lock"] = cachetools.cached(store(), lock=threading.Lock())
     return found
 
 
@@ -58,7 +59,7 @@ def everyone(size: int) -> dict[str, Decorator]:
 
 
 def roomy(size: int, ttl: float | None = None) -> dict[str, Decorator]:
-    """warp_cache with more room than it needs: its shards are full one by one, and then it misses what should be there."""
+    """warp_cache with more room than it needs: a shard that is full misses while others have room."""
     warp = rival("warp_cache")
     return {"warp_cache, 8 times the size": warp.cache(max_size=8 * size, ttl=ttl)} if warp else {}
 
@@ -77,14 +78,15 @@ def ttl() -> Iterator[Case]:
     """Hits where results expire; functools, which knows no time, without."""
     for shape in SHAPES[:3]:
         keys = [shape.make(number) for number in range(HOT)]
-        racers = {BASE: functools.lru_cache(SMALL), OURS: memolith.lru_cache(SMALL, ttl=60), **rivals(SMALL, 60.0)}
-        contenders = _contenders(shape, racers | roomy(SMALL, 60.0), keys)
+        racers: dict[str, Decorator] = {BASE: functools.lru_cache(SMALL), OURS: memolith.lru_cache(SMALL, ttl=60)}
+        racers |= rivals(SMALL, 60.0) | roomy(SMALL, 60.0)
+        contenders = _contenders(shape, racers, keys)
         yield Case(f"hit at maxsize 128 with a time to live, {shape.name}", contenders, claims=[Claim(1.2)])
 
 
 def policies() -> Iterator[Case]:
     """Hits under each policy."""
-    names = ("lru", "sieve", "s3fifo", "tinylfu", "tenure", "lfu", "fifo", "mru", "random")
+    names: tuple[Any, ...] = ("lru", "sieve", "s3fifo", "tinylfu", "tenure", "lfu", "fifo", "mru", "random")
     shape = SHAPES[0]
     keys = [shape.make(number) for number in range(HOT)]
     racers: dict[str, Decorator] = {BASE: functools.lru_cache(SMALL)}

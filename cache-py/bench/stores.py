@@ -30,7 +30,8 @@ STORED = 200
 
 def sqlite() -> Iterator[Case]:
     """Small results and arrays in files, found and stored."""
-    with tempfile.TemporaryDirectory(prefix="bench") as folder:
+    # Files of stores that are still open are made anew while the folder is removed.
+    with tempfile.TemporaryDirectory(prefix="bench", ignore_cleanup_errors=True) as folder:
         keys = list(range(KEYS))
         yield _case("SQLite: hit of a small int, memory=0", _files(Path(folder), "hit"), keys, DISKCACHE, 3.0)
         yield _stores(_files(Path(folder), "store"))
@@ -38,7 +39,8 @@ def sqlite() -> Iterator[Case]:
         if numpy is None:
             return
         found = _files(Path(folder), "array") | _joblib_mapped(Path(folder))
-        yield _case(f"a numpy array of {BYTES:,} bytes read back", found, list(range(ARRAYS)), JOBLIB, 3.0, _array(numpy))
+        title = f"a numpy array of {BYTES:,} bytes read back"
+        yield _case(title, found, list(range(ARRAYS)), JOBLIB, 3.0, _array(numpy))
 
 
 def shared() -> Iterator[Case]:
@@ -70,7 +72,8 @@ def _files(folder: Path, theme: str) -> dict[str, Decorator]:
     if diskcache:
         found[DISKCACHE] = diskcache.Cache(str(next(places))).memoize(name="f")
         # Nothing is lost when a process ends, a crash of the machine may cost the file.
-        quick = diskcache.Cache(str(next(places)), eviction_policy="none", sqlite_synchronous=0, disk_min_file_size=1 << 20)
+        best = {"eviction_policy": "none", "sqlite_synchronous": 0, "disk_min_file_size": 1 << 20}
+        quick = diskcache.Cache(str(next(places)), **best)
         found["diskcache, no eviction, no sync, no files"] = quick.memoize(name="f")
         found["diskcache, get and set, no memoize"] = functools.partial(_got, diskcache.Cache(str(next(places))))
     if joblib:
@@ -99,7 +102,9 @@ def _got(cache: Any, function: Callable[..., object]) -> Callable[[object], obje
 
 def _joblib_mapped(folder: Path) -> dict[str, Decorator]:
     joblib = rival("joblib")
-    return {"joblib.Memory, mapped": joblib.Memory(str(folder / "mapped"), mmap_mode="r", verbose=0).cache} if joblib else {}
+    if joblib is None:
+        return {}
+    return {"joblib.Memory, mapped": joblib.Memory(str(folder / "mapped"), mmap_mode="r", verbose=0).cache}
 
 
 def _with_log(pico: Any) -> None:

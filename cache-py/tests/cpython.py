@@ -15,6 +15,7 @@ import os
 import subprocess
 import sys
 import unittest
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -36,9 +37,12 @@ def names(subject: str = "memolith") -> list[str]:
     """The tests that there are, as `Class.test`.
 
     Raises:
-        LookupError: the interpreter's library has no tests; the message names the package that has them.
+        LookupError: the interpreter's library has no tests, and the message names the package that has them; or the
+            subject cannot be imported.
     """
     listed = _worker(subject, "--list")
+    if listed.returncode != 0 and "No module named 'test" not in listed.stderr:
+        raise LookupError(f"{subject} cannot be tested\n{listed.stderr}")
     if listed.returncode != 0:
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         raise LookupError(
@@ -122,8 +126,8 @@ def _main() -> None:
         print(f"{result.outcome:<8}{result.name}")
         if result.outcome == "failed":
             print(result.said)
-    counts = {outcome: sum(result.outcome == outcome for result in results) for outcome in ("passed", "skipped", "failed")}
-    print(", ".join(f"{count} {outcome}" for outcome, count in counts.items()))
+    counts = Counter(result.outcome for result in results)
+    print(", ".join(f"{counts[outcome]} {outcome}" for outcome in ("passed", "skipped", "failed")))
     sys.exit(counts["failed"] > 0 or not results)
 
 

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,7 +51,7 @@ def codec(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def _counting(url: str, codec: str, computed: list[str]) -> memolith.CachedFunction:
+def _counting(url: str, codec: Any, computed: list[str]) -> Any:
     """What the example does, in Python; notes each text that it computes."""
 
     def counts(text: str, least: int) -> dict[str, int]:
@@ -107,6 +108,6 @@ def test_another_codec_is_another_store(program: str, url: str) -> None:
     assert computed == [TEXT]
 
 
-def _spellings(counts: memolith.CachedFunction) -> list[Callable[[], object]]:
+def _spellings(counts: Any) -> list[Callable[[], object]]:
     """One call, written in several ways: the order of the parameters makes the key."""
     return [lambda: counts(TEXT, 2), lambda: counts(TEXT, least=2), lambda: counts(least=2, text=TEXT)]

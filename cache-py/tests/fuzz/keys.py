@@ -175,7 +175,8 @@ class Call:
     """A call's arguments, as recipes."""
 
     def __init__(self, random: Random) -> None:
-        shape = random.choices(("one", "two", "none", "many", "named", "both", "odd names"), (50, 15, 3, 4, 12, 12, 4))[0]
+        shapes = {"one": 50, "two": 15, "none": 3, "many": 4, "named": 12, "both": 12, "odd names": 4}
+        shape = random.choices(list(shapes), list(shapes.values()))[0]
         numbers = {"one": 1, "two": 2, "many": random.randrange(3, 9), "both": random.randrange(1, 3)}
         self.args = [recipe(random) for _ in range(numbers.get(shape, 0))]
         named = random.sample(("a", "k", "key", "value", "x" * 40), random.randrange(1, 4))

@@ -42,7 +42,7 @@ def _optional(decorate: exact.Decorate, options: dict[str, object], seed: int, c
 
 
 def _in_sqlite(module: Any, check: Callable[[Any, str, int, int], str | None], seed: int, calls: int) -> str | None:
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         # An operation on a file takes as long as ten in memory.
         return check(module, f"sqlite:{Path(folder) / 'fuzz.db'}", seed, calls // 10)
 

@@ -1,4 +1,4 @@
-"""Random programs whose keys and values call back into the cache, from several threads: what must hold whatever happens.
+"""Random programs whose keys and values call back into the cache, from several threads: what must always hold.
 
 Each result is that of an equal call; every call that returned was counted, as a hit or as a miss; no bound is exceeded;
 nothing is leaked; nothing crashes. Where a comparison changes the cache under a lookup, that is all that one can ask,
