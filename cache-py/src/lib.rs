@@ -11,6 +11,7 @@ mod keys;
 mod mapping;
 mod memory;
 mod options;
+mod outside;
 mod stored;
 mod values;
 
@@ -19,7 +20,9 @@ use pyo3::prelude::*;
 /// What `memolith/__init__.py` takes from here.
 #[pymodule(gil_used = false)]
 fn _memolith(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    outside::register(module)?;
     awaiting::register(module)?;
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     errors::register(module)?;
     function::register(module)?;
     keys::register(module)?;

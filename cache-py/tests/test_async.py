@@ -10,7 +10,7 @@ import threading
 import traceback
 import warnings
 import weakref
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Generator
 from typing import Any
 
 import pytest
@@ -506,7 +506,8 @@ def test_a_miss_that_nobody_awaits_is_told_by_the_name_of_the_function() -> None
 
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
-        forgotten(1)
+        _ = forgotten(1)
+        del _
         gc.collect()
     assert ["forgotten" in str(warning.message) for warning in told] == [True]
     assert asyncio.run(forgotten(1)) == 1
@@ -598,7 +599,7 @@ def test_another_runner_than_asyncio() -> None:
         return key
 
     class Step:
-        def __await__(self) -> Iterator[str]:
+        def __await__(self) -> Generator[str, None, None]:
             yield "a step"
 
     def run(coroutine: Coroutine[Any, Any, Any]) -> tuple[list[Any], Any]:
@@ -633,7 +634,7 @@ def test_async_generators_are_handed_through() -> None:
 
 def test_threads_with_loops_and_many_tasks() -> None:
     computing: dict[tuple[int, int], int] = {}
-    wrong = []
+    wrong: list[Any] = []
 
     @lru_cache(maxsize=3)
     async def f(key: int) -> int:

@@ -395,7 +395,8 @@ def hasty() -> Iterator[None]:
 
 @pytest.mark.usefixtures("hasty")
 def test_many_threads_over_a_few_keys() -> None:
-    computing, worst, lock = {}, [0], threading.Lock()
+    computing: dict[int, int] = {}
+    worst, lock = [0], threading.Lock()
     start = threading.Barrier(16)
 
     @lru_cache(maxsize=4, single_flight=True, cache_if=lambda value: value % 2)
@@ -409,7 +410,7 @@ def test_many_threads_over_a_few_keys() -> None:
             raise ValueError(key)
         return key
 
-    wrong = []
+    wrong: list[Any] = []
 
     def ask(seed: int) -> None:
         start.wait(30)

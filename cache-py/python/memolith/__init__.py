@@ -3,7 +3,7 @@
 from memolith._decorator import CacheInfo, cache, lru_cache
 from memolith._handlers import handlers, register_handler, unregister_handler
 from memolith._mapping import Cache
-from memolith._memolith import Backend, CachedFunction, CacheError, open
+from memolith._memolith import Backend, CachedFunction, CacheError, __version__, open
 from memolith._native import Native
 
 __all__ = [

@@ -8,6 +8,7 @@ from ._mapping import Cache as Cache
 from ._memolith import Backend as Backend
 from ._memolith import CachedFunction as CachedFunction
 from ._memolith import CacheError as CacheError
+from ._memolith import __version__ as __version__
 from ._memolith import open as open
 from ._native import Native as Native
 

@@ -64,8 +64,8 @@ async def in_memory(miss: MemoryMiss, is_outdated: Callable[[], bool]) -> Any:
 async def in_backend(miss: StoredMiss, _is_outdated: Callable[[], bool]) -> Any:
     """Asks the backend, computes if need be, and keeps the value there; the core knows whether it is outdated.
 
-    Only one task of the process leads a key in the core: tasks of other event loops would wait there for this one, whose
-    loop may stop.
+    Only one task of the process leads a key in the core: tasks of other event loops would wait there for this one,
+    whose loop may stop.
     """
     mine = object()
     if miss.leading.setdefault(miss.key, mine) is not mine:

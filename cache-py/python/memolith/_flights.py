@@ -96,7 +96,8 @@ class Flight:
         for flight in inside:
             flight._waits.append(self)
         try:
-            return await future
+            landed: tuple[Any] | None = await future
+            return landed
         except BaseException:
             if not future.done() or future.cancelled():
                 with suppress(ValueError):

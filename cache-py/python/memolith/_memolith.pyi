@@ -11,6 +11,8 @@ from ._decorator import CacheInfo
 from ._native import Native
 from ._native import Native
 
+__version__: str
+
 _P = ParamSpec("_P")
 _Q = ParamSpec("_Q")
 _S = TypeVar("_S")

@@ -6,7 +6,6 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyTuple};
-use std::sync::OnceLock;
 
 /// Whether the callers of one key wait for each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +30,7 @@ impl Flights {
     /// As [`call`](Self::call); the coroutine holds the owner.
     pub(crate) unsafe fn call_async<'py>(&self, miss: Miss<'_, 'py>, waiting: Waiting) -> PyResult<Bound<'py, PyAny>> {
         let py = miss.owner.py();
-        let kept = Bound::new(py, MemoryMiss::new(miss.keep_call()))?;
+        let kept = Bound::new(py, MemoryMiss(miss.keep_call()))?;
         let Coroutines { shared, in_memory, .. } = python(py)?;
         let coroutine = match waiting {
             Waiting::Alone => in_memory.bind(py).call1((kept, py.get_type::<PyBool>())),
@@ -80,56 +79,37 @@ pub(super) fn named(coroutine: &Bound<'_, PyAny>, function: &Bound<'_, PyAny>) {
 
 /// A call that memory could not answer, for the coroutine that answers it.
 #[pyclass(frozen, module = "memolith._memolith", name = "_MemoryMiss")]
-struct MemoryMiss {
-    // Invariant: empty only after the collector has cleared it, when nobody can call it any more.
-    miss: OnceLock<KeptMiss>,
-}
-
-impl MemoryMiss {
-    fn new(miss: KeptMiss) -> Self {
-        MemoryMiss { miss: OnceLock::from(miss) }
-    }
-
-    fn with<'py, T>(&self, py: Python<'py>, use_it: impl FnOnce(Miss<'_, 'py>) -> PyResult<T>) -> PyResult<T> {
-        match self.miss.get() {
-            Some(miss) => miss.with(py, use_it),
-            None => Err(crate::errors::wrong("this call is over")),
-        }
-    }
-}
+struct MemoryMiss(KeptMiss);
 
 #[pymethods]
 impl MemoryMiss {
     /// What memory has by now, in a tuple; None if that is nothing.
     fn find<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
         // SAFETY: a kept miss holds the owner of the table.
-        let found = self.with(py, |miss| unsafe { miss.find() })?;
+        let found = self.0.with(py, |miss| unsafe { miss.find() })?;
         found.map(|value| PyTuple::new(py, [value])).transpose()
     }
 
     /// Calls the function, which is counted as a miss. A coroutine.
     fn compute<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         // SAFETY: as in `find`.
-        self.with(py, |miss| unsafe { miss.compute() })
+        self.0.with(py, |miss| unsafe { miss.compute() })
     }
 
     /// Keeps the value unless `cache_if` declines, or `is_outdated` says so.
     fn keep<'py>(&self, value: Bound<'py, PyAny>, is_outdated: Bound<'py, PyAny>) -> PyResult<()> {
         let is_outdated = || is_outdated.call0()?.is_truthy();
         // SAFETY: as in `find`.
-        self.with(value.py(), |miss| unsafe { miss.keep(&value, is_outdated) })
+        self.0.with(value.py(), |miss| unsafe { miss.keep(&value, is_outdated) })
     }
 
     /// Counts a hit that waited for another caller.
-    fn count_coalesced(&self, py: Python<'_>) -> PyResult<()> {
+    fn count_coalesced(&self, py: Python<'_>) {
         // SAFETY: as in `find`.
-        self.with(py, |miss| {
-            unsafe { miss.count_coalesced() };
-            Ok(())
-        })
+        self.0.with(py, |miss| unsafe { miss.count_coalesced() });
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.miss.get().into_iter().flat_map(KeptMiss::objects).try_for_each(|object| visit.call(object))
+        self.0.objects().try_for_each(|object| visit.call(object))
     }
 }

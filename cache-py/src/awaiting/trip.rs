@@ -1,6 +1,7 @@
 //! A lookup of the core on its way, driven by a coroutine.
 
 use super::tasks::python;
+use crate::outside;
 use crate::stored::{Held, Shelf, Stored};
 use memolith::Lookup;
 use memolith_core::__private::PortableKey;
@@ -140,7 +141,7 @@ impl Wake for Alarm {
             return;
         }
         // Once the interpreter goes away nobody awaits anything.
-        Python::try_attach(|py| {
+        outside::attach(|py| {
             let woken = python(py).and_then(|python| python.wake.bind(py).call1((&self.future,)));
             if let Err(error) = woken {
                 error.write_unraisable(py, Some(self.future.bind(py)));

@@ -2,7 +2,7 @@
 
 use super::methods;
 use super::object::{self, CachedFunction};
-use pyo3::ffi::{self, PyGetSetDef, PyMemberDef, PyMethodDef, PyMethodDefPointer, PyObject, PyType_Slot};
+use pyo3::ffi::{self, PyGetSetDef, PyMemberDef, PyMethodDef, PyMethodDefPointer, PyType_Slot};
 use pyo3::prelude::*;
 use std::ffi::{CStr, c_int, c_void};
 use std::mem::offset_of;

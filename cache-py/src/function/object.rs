@@ -78,7 +78,7 @@ pub(super) unsafe extern "C" fn new(
             (args, Bound::from_borrowed_ptr_or_opt(py, kwargs))
         };
         let made = match (args, kwargs) {
-            (Ok(args), None) => args.extract().map_err(Into::into).and_then(|given: Given<'_>| make(class, given)),
+            (Ok(args), None) => args.extract().and_then(|given: Given<'_>| make(class, given)),
             _ => Err(PyTypeError::new_err("CachedFunction takes five positional arguments")),
         };
         made.unwrap_or_else(|error: PyErr| {

@@ -10,14 +10,33 @@ use std::slice;
 pub(super) fn write(object: Borrowed<'_, '_, PyAny>, out: &mut Vec<u8>) {
     let ptr = object.as_ptr();
     // SAFETY: callers have looked at the type; the text does not change, and lives as long as the object.
-    unsafe {
-        if ffi::PyUnicode_IS_COMPACT_ASCII(ptr) != 0 {
-            let data = ffi::PyUnicode_DATA(ptr).cast::<u8>();
-            let value = slice::from_raw_parts(data, ffi::PyUnicode_GET_LENGTH(ptr) as usize);
-            return grammar::text(out, std::str::from_utf8_unchecked(value));
-        }
+    if let Some(value) = unsafe { ascii(ptr) } {
+        return grammar::text(out, value);
     }
     write_wide(object, out);
+}
+
+/// The characters of a text that is known to be ASCII.
+///
+/// # Safety
+/// `text` is a `str`, which outlives what is returned.
+#[inline]
+unsafe fn ascii<'a>(text: *mut ffi::PyObject) -> Option<&'a str> {
+    // SAFETY: a compact ASCII text, and one of one byte a character, has as many bytes as its length.
+    unsafe {
+        #[cfg(not(Py_3_14))]
+        if ffi::PyUnicode_IS_COMPACT_ASCII(text) == 0 {
+            return None;
+        }
+        // Since then the flag can be read no more; Latin letters are of one byte too.
+        #[cfg(Py_3_14)]
+        if ffi::PyUnicode_KIND(text) != ffi::PyUnicode_1BYTE_KIND {
+            return None;
+        }
+        let data = ffi::PyUnicode_DATA(text).cast::<u8>();
+        let bytes = slice::from_raw_parts(data, ffi::PyUnicode_GET_LENGTH(text) as usize);
+        (!cfg!(Py_3_14) || bytes.is_ascii()).then(|| std::str::from_utf8_unchecked(bytes))
+    }
 }
 
 fn write_wide(object: Borrowed<'_, '_, PyAny>, out: &mut Vec<u8>) {

@@ -1,6 +1,6 @@
 //! The hash of a call, from Python's hashes of its arguments.
 
-use super::raw::{class, compact, identity_hash, is_exactly, is_plain, kept_hash};
+use super::raw::{compact, is_exactly, is_hashed_by_identity, is_plain, kept_hash};
 use crate::call::Call;
 use pyo3::ffi::{self, PyObject};
 
@@ -68,7 +68,7 @@ unsafe fn is_quiet_item(object: *mut PyObject) -> bool {
             || is_exactly(object, &raw mut ffi::PyFloat_Type)
             || is_exactly(object, &raw mut ffi::PyBool_Type)
             || is_exactly(object, &raw mut ffi::PyBytes_Type)
-            || (*class(object)).tp_hash == identity_hash()
+            || is_hashed_by_identity(object)
             || object == ffi::Py_None()
     }
 }

@@ -26,7 +26,8 @@ impl Memory {
     ///
     /// # Safety
     /// The cache is alive until this returns, the thread is attached, and `value` is alive.
-    #[inline]
+    // Not inlined: its entries would lie on the stack while the function runs, which may be deep in its own recursion.
+    #[inline(never)]
     pub(crate) unsafe fn keep(
         &self,
         call: &Call<'_>,

@@ -3,6 +3,7 @@
 //! | file | idea |
 //! |---|---|
 //! | `hash`, `same`, `raw` | hashes and comparisons of common objects, without a call |
+//! | `matching` | entries and calls |
 //! | `index`, `entry`, `recency`, `front` | the parts of a table |
 //! | `table` | the table, in which no Python code runs |
 //! | `ask` | comparisons in Python, outside of it |
@@ -19,6 +20,7 @@ mod index;
 mod keep;
 mod lock;
 mod look;
+mod matching;
 mod mode;
 mod raw;
 mod recency;

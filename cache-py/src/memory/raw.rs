@@ -116,8 +116,14 @@ pub(super) unsafe fn characters<'a>(_text: *mut PyObject) -> Option<(u32, &'a [u
     None
 }
 
-/// How `object()` hashes.
-pub(super) fn identity_hash() -> Option<ffi::hashfunc> {
-    // SAFETY: the slot of a static type is written once, before any module is loaded.
-    unsafe { (*&raw const ffi::PyBaseObject_Type).tp_hash }
+/// Whether `object` hashes by its identity, as `object()` does.
+///
+/// # Safety
+/// `object` is alive.
+#[inline(always)]
+pub(super) unsafe fn is_hashed_by_identity(object: *mut PyObject) -> bool {
+    // SAFETY: the caller vouches for the object; the slot of a static type is written once, before any module is loaded.
+    let (given, plain) = unsafe { ((*class(object)).tp_hash, (*ptr::addr_of!(ffi::PyBaseObject_Type)).tp_hash) };
+    // Types copy the address when they inherit it.
+    given.map(|hash| hash as usize) == plain.map(|hash| hash as usize)
 }

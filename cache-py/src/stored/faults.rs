@@ -1,6 +1,7 @@
 //! Where faults are told: they never reach the caller of a cached function.
 
 use crate::errors::exception;
+use crate::outside;
 use memolith::Error;
 use pyo3::prelude::*;
 use std::error::Error as _;
@@ -12,7 +13,7 @@ impl Faults {
     /// Tells one, from any thread. What the listener raises goes to `sys.unraisablehook`.
     pub(crate) fn tell(&self, error: &Error) {
         // At the end of the interpreter there is nobody left to tell.
-        let _ = Python::try_attach(|py| {
+        let _ = outside::attach(|py| {
             let exception = exception(py, error);
             exception.set_cause(py, cause(py, error));
             let listener = self.0.as_ref().map(|listener| listener.bind(py));

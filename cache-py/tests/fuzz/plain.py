@@ -64,5 +64,6 @@ def are_same(ours: object, theirs: object) -> bool:
         return are_same(list(ours.items()), list(theirs.items()))
     if isinstance(ours, (set, frozenset)):
         assert isinstance(theirs, (set, frozenset))
-        return ours == theirs and sorted(map(repr, ours)) == sorted(map(repr, theirs))
+        found = {item: item for item in theirs}
+        return ours == theirs and all(are_same(item, found[item]) for item in ours)
     return ours == theirs and repr(ours) == repr(theirs)

@@ -107,14 +107,13 @@ def function(seed: int, steps: int, decorated: Callable[[Callable[..., object]],
     """
     random = Random(seed)
     pool = [_arguments(random) for _ in range(random.choice((10, 50)))]
-    bodies = 0
+    bodies: list[None] = []
 
     def computed(*args: object, **kwargs: object) -> object:
         return plain.value(Random(repr((args, sorted(kwargs.items(), key=lambda item: item[0])))))
 
     def body(*args: object, **kwargs: object) -> object:
-        nonlocal bodies
-        bodies += 1
+        bodies.append(None)
         return computed(*args, **kwargs)
 
     cached = decorated(body)
@@ -124,14 +123,14 @@ def function(seed: int, steps: int, decorated: Callable[[Callable[..., object]],
         if random.random() < 0.01:
             cached = decorated(body)
         args, kwargs = random.choice(pool)
-        ran = bodies
+        ran = len(bodies)
         ours, theirs = cached(*args, **kwargs), computed(*args, **kwargs)
         # Equal arguments of other types (1, 1.0, True) are one entry, and have the result of the first of them.
         firsts = [result for call, result in seen if call == (args, kwargs)]
-        theirs = firsts[0] if firsts and bodies == ran else theirs
+        theirs = firsts[0] if firsts and len(bodies) == ran else theirs
         if not plain.are_same(ours, theirs):
             return f"seed {seed}, step {position}: of {args!r}, {kwargs!r} came {ours!r}, not {theirs!r}"
-        if firsts and bodies != ran:
+        if firsts and len(bodies) != ran:
             return f"seed {seed}, step {position}: {args!r}, {kwargs!r} was there, and was computed again"
         if not firsts:
             seen.append(((args, kwargs), ours))
