@@ -37,6 +37,12 @@ use std::sync::Arc;
 pub struct Held<'a, K: Key, V: Value>(Hit<'a, K, V>);
 
 impl<K: Key, V: Value> Held<'_, K, V> {
+    /// The value where it lies. What is done with it is to be short: who removes it may wait.
+    #[inline(always)]
+    pub fn get(&self) -> &V {
+        &self.0
+    }
+
     /// A copy of the value.
     #[inline(always)]
     pub fn value(&self) -> V {

@@ -334,6 +334,10 @@ def test_writes_behind_are_flushed(place: str) -> None:
 
     f = lru_cache(backend=place, writes="behind")(double)
     assert [f(x) for x in range(50)] == [x * 2 for x in range(50)]
+    f.flush()
+    read = lru_cache(backend=place)(double)
+    assert [read(x) for x in range(50)] == [x * 2 for x in range(50)]
+    assert read.cache_info().backend_hits == 50
     code = """
         import sys
         from memolith import lru_cache

@@ -66,6 +66,12 @@ fn methods() -> *mut PyMethodDef {
             c"cache_clear($self, /)\n--\n\nForget results and statistics.",
         ),
         simple(
+            c"flush",
+            methods::flush,
+            ffi::METH_NOARGS,
+            c"flush($self, /)\n--\n\nWrite out what writes=\"behind\" has queued.",
+        ),
+        simple(
             c"cache_parameters",
             methods::cache_parameters,
             ffi::METH_NOARGS,

@@ -59,6 +59,17 @@ pub(super) unsafe extern "C" fn cache_clear(this: *mut PyObject, _: *mut PyObjec
 }
 
 /// # Safety
+/// Called by CPython as the method `flush`.
+pub(super) unsafe extern "C" fn flush(this: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
+    // SAFETY: methods are called on instances.
+    let parts = unsafe { &(*this.cast::<CachedFunction>()).parts };
+    enter(|py| {
+        parts.stored.as_ref().map_or(Ok(()), |stored| stored.flush(py))?;
+        Ok(py.None())
+    })
+}
+
+/// # Safety
 /// Called by CPython as the method `cache_parameters`.
 pub(super) unsafe extern "C" fn cache_parameters(this: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
     // SAFETY: methods are called on instances.

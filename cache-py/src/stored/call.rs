@@ -26,7 +26,11 @@ impl Stored {
         }
         let tier = self.tier(py);
         let found = if self.is_single_flight() {
-            match tier.lookup(py, &key)? {
+            let glance = match tier.glance(py, &key) {
+                Ok(object) => return Ok(object),
+                Err(glance) => glance,
+            };
+            match tier.look_after(py, &key, glance)? {
                 Lookup::Hit(held) => Some(held),
                 Lookup::Miss(lease) => {
                     // What is raised passes the lease on.

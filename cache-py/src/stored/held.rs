@@ -100,6 +100,12 @@ impl Held {
         Ok(object)
     }
 
+    /// The object, if there is one already.
+    #[inline]
+    pub(crate) fn ready<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.0.object.get().map(|object| object.bind(py).clone())
+    }
+
     /// The bytes, while they are there.
     pub(crate) fn text(&self) -> Option<Text> {
         match &*self.bytes() {

@@ -30,6 +30,14 @@ pub(crate) struct Plan<'a> {
     pub(crate) content: Content,
 }
 
+/// What was seen in memory besides an object.
+pub(crate) enum Glance {
+    /// A value of which nobody has made an object yet. Counted as a hit.
+    Found(Held),
+    /// Nothing, under this hash. Not counted.
+    Nothing(u64),
+}
+
 impl Tier {
     pub(crate) fn new(
         py: Python<'_>,
@@ -71,6 +79,31 @@ impl Tier {
 
     pub(crate) fn cache(&self) -> &Arc<Shelf> {
         &self.cache
+    }
+
+    /// The object that memory has: the common case, in which nothing is copied. Else what [`lookup`](Self::lookup) needs.
+    #[inline]
+    pub(crate) fn glance<'py>(&self, py: Python<'py>, key: &[u8]) -> std::result::Result<Bound<'py, PyAny>, Glance> {
+        match look(&self.cache, &PortableKeyRef(key)) {
+            Ok(hit) => hit.get().ready(py).ok_or_else(|| Glance::Found(hit.value())),
+            Err(hash) => Err(Glance::Nothing(hash)),
+        }
+    }
+
+    /// The rest of a look-up that began with `glance`.
+    ///
+    /// # Errors
+    /// As [`lookup`](Self::lookup).
+    pub(crate) fn look_after(
+        &self,
+        py: Python<'_>,
+        key: &[u8],
+        glance: Glance,
+    ) -> PyResult<Lookup<'_, PortableKey, Held>> {
+        match glance {
+            Glance::Found(held) => Ok(Lookup::Hit(held)),
+            Glance::Nothing(hash) => self.look_on(py, hash, PortableKeyRef(key)),
+        }
     }
 
     /// The value, or the right to compute it. Waits for others who compute it, until a signal's handler raises.
