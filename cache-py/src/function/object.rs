@@ -3,7 +3,7 @@
 use super::{hot, route};
 use crate::awaiting::{Flights, Waiting};
 use crate::keys::Binder;
-use crate::memory::{Memory, Mode};
+use crate::memory::Memory;
 use crate::options::Options;
 use crate::stored::Stored;
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -183,10 +183,6 @@ impl Parts {
         objects.extend(self.flights.iter().flat_map(Flights::objects));
         objects.extend(self.stored.iter().flat_map(|stored| stored.objects()));
         objects.into_iter().map(Py::as_ptr).collect()
-    }
-
-    pub(super) fn mode(&self) -> Mode {
-        self.memory.mode()
     }
 }
 

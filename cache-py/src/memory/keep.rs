@@ -84,8 +84,6 @@ impl Memory {
         }
         // SAFETY: no reference into the table is alive.
         let hash = unsafe { hash::of_call(call) }?;
-        // SAFETY: numbers are changed.
-        unsafe { self.table.with(|table| table.epoch += 1) };
         let mut departed = Departed::none();
         let mut was_there = false;
         let remove = |table: &mut Table, id: Option<u32>| {

@@ -134,12 +134,6 @@ impl Memory {
         });
     }
 
-    /// Rises with each removal and clear: what was computed meanwhile is from before.
-    pub(crate) fn epoch(&self) -> u64 {
-        // SAFETY: a number is read.
-        unsafe { self.table.with(|table| table.epoch) }
-    }
-
     pub(crate) fn info(&self) -> CacheInfo {
         // SAFETY: numbers are read.
         let (counts, currsize) = unsafe { self.table.with(|table| (table.counts, table.live().count())) };

@@ -26,8 +26,6 @@ pub(super) struct Table {
     pub(super) maxsize: usize,
     /// Rises whenever an entry comes or goes.
     pub(super) version: u64,
-    /// Rises whenever somebody asks for entries to go.
-    pub(super) epoch: u64,
     /// Where the search for entries that are over goes on.
     hand: u32,
     pub(super) counts: Counts,
@@ -82,7 +80,6 @@ impl Table {
             lifetimes,
             maxsize,
             version: 0,
-            epoch: 0,
             hand: 1,
             counts: Counts::default(),
         }
@@ -278,7 +275,6 @@ impl Table {
     /// Takes everything out.
     pub(super) fn clear(&mut self) -> Departed {
         self.version += 1;
-        self.epoch += 1;
         self.index = Index::new();
         self.recency.clear();
         self.front = None;
