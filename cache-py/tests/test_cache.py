@@ -228,6 +228,18 @@ def test_get_or_insert_with_a_life_and_tags(make: Make) -> None:
     assert "c" in cache
 
 
+@pytest.mark.parametrize("policy", ["lru", "sieve"])
+def test_a_bound_of_nothing_can_be_set(make: Make, policy: str) -> None:
+    for entries in (0, 2):
+        cache = make(memory=10, policy=policy, name=f"bound {entries}")
+        cache.update((x, x) for x in range(entries))
+        cache.set_maxsize(0)
+        assert [cache.get_or_insert(x, lambda: "made") for x in ("a", "b")] == ["made"] * 2
+        cache.set_maxsize(2)
+        cache["c"] = 1
+        assert cache["c"] == 1
+
+
 def raising() -> None:
     raise LookupError("planned")
 
