@@ -125,6 +125,14 @@ def test_another_edition_of_a_function_has_other_results(place: str) -> None:
     assert lru_cache(backend=place, version="2")(lambda x: 2)(0) == 2
 
 
+def test_functions_of_one_name_and_version_do_not_answer_for_each_other(place: str) -> None:
+    told: list[Exception] = []
+    one = lru_cache(backend=place, version="1", on_error=told.append)(lambda x: "one")
+    other = lru_cache(backend=place, version="1", on_error=told.append)(lambda x: "other")
+    assert (one(0), other(0), one(0), other(0)) == ("one", "other", "one", "other")
+    assert ["give one of them another `name`" in str(error) for error in told] == [True]
+
+
 def test_one_of_many_threads_computes(place: str) -> None:
     began, go_on = threading.Event(), threading.Event()
 

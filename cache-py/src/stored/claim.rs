@@ -14,7 +14,7 @@ pub(crate) struct Owner {
     /// Module and name, which a new edition of the function keeps.
     path: String,
     /// For one that is made anew again and again by another function: what it does, if that can be told, and the
-    /// addresses of what it closes over.
+    /// addresses of its code and of what it closes over.
     made: Option<(Option<String>, Vec<usize>)>,
 }
 
@@ -65,10 +65,12 @@ pub(crate) fn claim(place: &str, space: &str, owner: Owner) -> Result<()> {
     Err(Error::new(ErrorKind::Config, message))
 }
 
-/// The addresses of what a function closes over; its own, if it is no function of Python's.
+/// The addresses of a function's code and of what it closes over; its own, if it is no function of Python's.
 fn around(function: &Bound<'_, PyAny>) -> Vec<usize> {
     let address = |object: &Bound<'_, PyAny>| object.as_ptr() as usize;
-    let Ok(cells) = function.getattr("__closure__") else { return vec![address(function)] };
-    let Ok(cells) = cells.try_iter() else { return vec![] };
-    cells.flatten().map(|cell| cell.getattr("cell_contents").map_or(0, |content| address(&content))).collect()
+    let Ok(code) = function.getattr("__code__") else { return vec![address(function)] };
+    let cells = function.getattr("__closure__").and_then(|cells| cells.try_iter());
+    let contents = cells.into_iter().flatten().flatten();
+    let contents = contents.map(|cell| cell.getattr("cell_contents").map_or(0, |content| address(&content)));
+    std::iter::once(address(&code)).chain(contents).collect()
 }
