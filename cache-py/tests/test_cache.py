@@ -228,6 +228,21 @@ def test_get_or_insert_with_a_life_and_tags(make: Make) -> None:
     assert "c" in cache
 
 
+@pytest.mark.parametrize("ttl", [0, -1, "0s", timedelta(seconds=-1), math.nan])
+def test_no_time_to_live_is_refused(make: Make, ttl: Any) -> None:
+    cache = make()
+    cache["a"] = 1
+    for refused in (
+        lambda: cache.set("a", 2, ttl=ttl),
+        lambda: cache.add("b", 2, ttl=ttl),
+        lambda: cache.touch("a", ttl),
+        lambda: cache.get_or_insert("b", lambda: 2, ttl=ttl),
+    ):
+        with pytest.raises(ValueError, match="more than 0"):
+            refused()
+    assert cache.items() == [("a", 1)]
+
+
 @pytest.mark.parametrize("policy", ["lru", "sieve"])
 def test_a_bound_of_nothing_can_be_set(make: Make, policy: str) -> None:
     for entries in (0, 2):
