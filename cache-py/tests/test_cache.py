@@ -228,6 +228,24 @@ def test_get_or_insert_with_a_life_and_tags(make: Make) -> None:
     assert "c" in cache
 
 
+@pytest.mark.parametrize("ttl", [None, 3600])
+def test_what_is_stored_while_a_value_is_computed_stays(make: Make, ttl: int | None) -> None:
+    cache = make()
+
+    def outrun() -> str:
+        cache["a"] = "new"
+        return "old"
+
+    def forgotten() -> str:
+        cache.clear()
+        return "old"
+
+    assert cache.get_or_insert("a", outrun, ttl=ttl) == "old"
+    assert cache["a"] == "new"
+    assert cache.get_or_insert("b", forgotten, ttl=ttl) == "old"
+    assert "b" not in cache
+
+
 @pytest.mark.parametrize("ttl", [0, -1, "0s", timedelta(seconds=-1), math.nan])
 def test_no_time_to_live_is_refused(make: Make, ttl: Any) -> None:
     cache = make()

@@ -96,7 +96,7 @@ unsafe fn answer<'py>(
         if let Some(error) = PyErr::take(py) {
             return Err(error);
         }
-        let miss = Miss { owner, memory, function: &function, call, key, cache_if: cache_if.as_ref() };
+        let miss = Miss { owner, memory, function: &function, call, key, cache_if: cache_if.as_ref(), ttl: None };
         // SAFETY: the owner holds the memory.
         unsafe {
             match (instance.parts.kind, &instance.parts.flights) {

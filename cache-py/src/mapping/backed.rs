@@ -8,7 +8,7 @@ use crate::options::Options;
 use crate::stored::{Content, Faults, Held, Label, Plan, Room, Tier, place};
 use crate::values::Codec;
 use memolith::{CacheInfo, ErrorKind, Lookup};
-use memolith_core::__private::{PortableKey, PortableKeyRef, visit};
+use memolith_core::__private::{PortableKey, PortableKeyRef, fill_with_ttl, visit};
 use pyo3::exceptions::{PyNotImplementedError, PyTypeError};
 use pyo3::prelude::*;
 use std::sync::Arc;
@@ -100,11 +100,10 @@ impl Backed {
         let (ttl, held) = (extra.ttl, self.held((key, &room), &value, extra)?);
         py.detach(|| match (lease, ttl) {
             (Some(lease), None) => lease.fill(held).release(),
-            // With a life of its own it is put in place by hand, and those who wait get it from here.
-            (lease, ttl) => {
+            (Some(lease), Some(ttl)) => fill_with_ttl(lease, held, ttl).release(),
+            (None, ttl) => {
                 self.insert(&room, held.clone(), ttl);
                 held.release();
-                lease.map(|lease| lease.answer(held));
             }
         });
         Ok(value)
