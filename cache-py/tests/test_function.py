@@ -8,6 +8,7 @@ import functools
 import gc
 import inspect
 import pickle
+import subprocess
 import sys
 import weakref
 from typing import Any
@@ -197,6 +198,39 @@ def test_a_cache_that_refers_to_itself_is_collected() -> None:
     reference = make()
     gc.collect()
     assert reference() is None
+
+
+LATE = """
+from memolith import Cache, lru_cache
+
+
+class Last:
+    def __init__(self, name, function):
+        self.name, self.function = name, function
+
+    def __del__(self):
+        self.function(1)
+        print(self.name, self.function.cache_info().misses, self.function.get(1), flush=True)
+        self.function.cache_clear()
+
+
+def same(x):
+    return x
+
+
+plain = Last("plain", lru_cache(same))
+keyed = Last("keyed", lru_cache(key=lambda x: x)(same))
+cycle = lru_cache(same)
+cycle.itself = Last("cycle", cycle)
+kept = Cache()
+kept["last"] = Last("kept", lru_cache(skip=["x"])(same))
+"""
+
+
+def test_functions_work_while_the_interpreter_ends() -> None:
+    done = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(done.stdout.split("\n")) == ["", *(f"{name} 1 1" for name in ("cycle", "kept", "keyed", "plain"))]
 
 
 def test_a_function_may_forget_itself_while_it_runs() -> None:

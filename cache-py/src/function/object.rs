@@ -1,6 +1,6 @@
 //! What a decorated function holds, and how it begins and ends.
 
-use super::{hot, route};
+use super::{attached, hot, route};
 use crate::awaiting::{Flights, Waiting};
 use crate::keys::Binder;
 use crate::memory::Memory;
@@ -71,7 +71,7 @@ pub(super) unsafe extern "C" fn new(
     args: *mut PyObject,
     kwargs: *mut PyObject,
 ) -> *mut PyObject {
-    Python::attach(|py| {
+    let construct = |py: Python<'_>| {
         // SAFETY: `tp_new` is given a tuple, and a dict or null.
         let (args, kwargs) = unsafe {
             let args = Bound::from_borrowed_ptr(py, args).cast_into::<PyTuple>();
@@ -85,7 +85,9 @@ pub(super) unsafe extern "C" fn new(
             error.restore(py);
             ptr::null_mut()
         })
-    })
+    };
+    // SAFETY: CPython calls.
+    unsafe { attached(construct) }
 }
 
 type Given<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyDict>);
@@ -248,7 +250,7 @@ pub(super) unsafe extern "C" fn clear(this: *mut PyObject) -> c_int {
 /// Called by CPython as `tp_dealloc`.
 pub(super) unsafe extern "C" fn dealloc(this: *mut PyObject) {
     let instance = this.cast::<CachedFunction>();
-    Python::attach(|_| {
+    let destroy = |_: Python<'_>| {
         // SAFETY: nobody else has a reference. The instance is whole: `make` cannot fail once there is one.
         unsafe {
             let class = ffi::Py_TYPE(this);
@@ -263,5 +265,7 @@ pub(super) unsafe extern "C" fn dealloc(this: *mut PyObject) {
             }
             ffi::Py_DECREF(class.cast());
         }
-    });
+    };
+    // SAFETY: CPython calls.
+    unsafe { attached(destroy) }
 }
