@@ -21,8 +21,8 @@ class Cache(_Table):
     In memory any hashable object is a key, and the identical value comes back. With a backend a key needs a canonical
     form (plain data has one), and values are kept as `codec` says.
 
-    `add`, `setdefault`, `pop`, `touch` and `incr` are one step for the threads of a process; another process may come
-    between. The comparison of keys in memory is the only code of others that runs meanwhile.
+    `add`, `setdefault`, `pop`, `touch` and `incr` are one step for the threads of a process, by a lock of their own;
+    another process may come between. What code keys, values and codecs have runs under that lock, and may use the cache.
     """
 
     _lock: RLock
