@@ -315,6 +315,11 @@ def test_a_cache_in_a_cycle_is_collected() -> None:
     assert gone() is None
 
 
+def test_a_bound_by_bytes_is_refused_in_memory() -> None:
+    with pytest.raises(ValueError, match="max_bytes"):
+        Cache(max_bytes="1KB")
+
+
 def test_unhashable_keys_are_refused_in_memory() -> None:
     cache: Cache[Any, Any] = Cache()
     with pytest.raises(TypeError, match="unhashable"):

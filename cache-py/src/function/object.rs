@@ -6,7 +6,7 @@ use crate::keys::Binder;
 use crate::memory::Memory;
 use crate::options::Options;
 use crate::stored::Stored;
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::ffi::{self, PyObject, PyTypeObject};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFunction, PyTuple};
@@ -150,9 +150,7 @@ impl Parts {
             let stored = Some(Arc::new(Stored::new(function, maxsize, typed, std::mem::take(options))?));
             return Ok(Parts { memory, stored, maxsize, typed, kind, key: Key::Arguments, flights: None });
         }
-        if options.max_bytes.is_some() {
-            return Err(PyValueError::new_err("`max_bytes` counts stored bytes, give a `backend` or use `maxsize`"));
-        }
+        options.without_backend()?;
         let memory = Memory::new(maxsize, typed, options);
         let key = match (options.key.take(), options.skip.as_slice()) {
             (None, []) => Key::Arguments,

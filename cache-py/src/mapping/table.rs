@@ -45,7 +45,10 @@ impl Table {
         let ttl = options.ttl;
         let kind = match options.backend {
             Some(_) => Kind::Backed(Box::new(Backed::new(py, maxsize, &mut options)?)),
-            None => Kind::Near(Box::new(Near::new(py, maxsize, &options))),
+            None => {
+                options.without_backend()?;
+                Kind::Near(Box::new(Near::new(py, maxsize, &options)))
+            }
         };
         Ok(Table { kind, ttl, is_closed: AtomicBool::new(false) })
     }
