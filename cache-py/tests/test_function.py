@@ -12,6 +12,7 @@ import subprocess
 import sys
 import weakref
 from typing import Any
+from unittest.mock import Mock
 
 import memolith
 import pytest
@@ -110,6 +111,13 @@ def test_any_callable_can_be_decorated() -> None:
         assert cached(3) == function(3)
         assert cached(3) is cached(3)
         assert cached.cache_info().hits == 2
+
+
+def test_a_callable_that_has_every_attribute_is_called_as_it_is() -> None:
+    function = Mock(return_value=5)
+    cached = memolith.lru_cache()(function)
+    assert (cached(1), cached(1), cached.is_async) == (5, 5, False)
+    function.assert_called_once_with(1)
 
 
 def test_get_and_invalidate_know_one_call() -> None:

@@ -196,7 +196,11 @@ fn is_async(function: &Bound<'_, PyAny>) -> PyResult<bool> {
             return Ok(true);
         }
     }
-    if function.hasattr("_is_coroutine")? {
+    // As asyncio marks them: a mock has an attribute of any name.
+    if let Some(mark) = function.getattr_opt("_is_coroutine")?
+        && let Some(of_asyncio) = py.import("asyncio.coroutines")?.getattr_opt("_is_coroutine")?
+        && mark.is(&of_asyncio)
+    {
         return Ok(true);
     }
     if function.is_exact_instance_of::<PyFunction>() && !function.hasattr("_is_coroutine_marker")? {
