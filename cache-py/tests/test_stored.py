@@ -133,6 +133,23 @@ def test_functions_of_one_name_and_version_do_not_answer_for_each_other(place: s
     assert ["give one of them another `name`" in str(error) for error in told] == [True]
 
 
+class Client:
+    """Nothing tells its instances apart but that they are others."""
+
+    def __init__(self, answer: int) -> None:
+        self.answer = answer
+
+
+def test_functions_that_one_has_made_do_not_answer_for_each_other(place: str) -> None:
+    def asking(client: Client) -> Any:
+        return lru_cache(backend=place, version="1", on_error=lambda error: None)(lambda: client.answer)
+
+    # Each is gone before the next is made, where it may come to lie at the same address.
+    assert [asking(Client(answer))() for answer in range(20)] == list(range(20))
+    client = Client(20)
+    assert [asking(client)() for _ in range(2)] == [20, 20]
+
+
 def test_one_of_many_threads_computes(place: str) -> None:
     began, go_on = threading.Event(), threading.Event()
 
