@@ -183,9 +183,9 @@ impl Backed {
         py.detach(|| self.tier.cache().flush()).map_err(|error| exception(py, &error))
     }
 
-    /// The Python object it holds, for the garbage collector.
-    pub(crate) fn object_held(&self) -> Option<&Py<PyAny>> {
-        self.faults.0.as_ref()
+    /// The Python objects it holds besides values, for the garbage collector.
+    pub(crate) fn objects(&self) -> impl Iterator<Item = &Py<PyAny>> {
+        self.faults.0.iter().chain(self.tier.codec_object())
     }
 
     fn insert(&self, key: &[u8], held: Held, ttl: Option<Duration>) {

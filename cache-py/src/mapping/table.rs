@@ -228,7 +228,7 @@ impl Table {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         match &self.kind {
             Kind::Near(near) => near.traverse(&visit),
-            Kind::Backed(backed) => backed.object_held().map_or(Ok(()), |object| visit.call(object)),
+            Kind::Backed(backed) => backed.objects().try_for_each(|object| visit.call(object)),
         }
     }
 
