@@ -152,6 +152,43 @@ def test_functions_that_one_has_made_do_not_answer_for_each_other(place: str) ->
     assert [asking(client)() for _ in range(2)] == [20, 20]
 
 
+HOLDER = """
+import sqlite3, sys
+
+other = sqlite3.connect(sys.argv[1], isolation_level=None)
+other.execute("BEGIN IMMEDIATE")
+print("held", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_what_is_dropped_lets_other_threads_run_while_it_writes(tmp_path: Path) -> None:
+    path = tmp_path / "cache.db"
+    f = lru_cache(backend=f"sqlite:{path}", version="1", writes="behind")(lambda x: x)
+    f(0)
+    f.flush()
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    with holder:
+        assert holder.stdin and holder.stdout and holder.stdout.readline() == b"held\n"
+        let_go, never = holder.stdin.close, threading.Event()
+        order: list[str] = []
+
+        def beside() -> None:
+            # Several turns, as one comes anyway when the other thread is through.
+            for _ in range(10):
+                never.wait(0.001)
+            order.append("ran")
+            let_go()
+
+        f(1)
+        thread = threading.Thread(target=beside)
+        thread.start()
+        del f
+        order.append("dropped")
+        thread.join()
+    assert order == ["ran", "dropped"]
+
+
 class Constant:
     """A codec, which may refer to anything."""
 

@@ -2,6 +2,7 @@
 //!
 //! What tasks need of it is public to them: `cache`, `key`, `held`, `object` and `is_kept`.
 
+mod away;
 mod call;
 mod claim;
 mod exit;

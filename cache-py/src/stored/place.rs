@@ -1,5 +1,6 @@
 //! Backends as Python sees them.
 
+use super::away::Away;
 use crate::errors::{exception, wrong};
 use memolith::{Backend, ErrorKind};
 use pyo3::exceptions::PyTypeError;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) struct Opened {
     url: String,
-    backend: Arc<dyn Backend>,
+    backend: Away<Arc<dyn Backend>>,
 }
 
 #[pymethods]
@@ -39,7 +40,7 @@ impl Opened {
 #[pyfunction]
 pub(crate) fn open(py: Python<'_>, url: String) -> PyResult<Opened> {
     match py.detach(|| memolith::open(&url)) {
-        Ok(backend) => Ok(Opened { url, backend }),
+        Ok(backend) => Ok(Opened { url, backend: Away::new(backend) }),
         Err(error) if error.kind() == ErrorKind::Config => Err(wrong(error.to_string())),
         Err(error) => Err(exception(py, &error)),
     }
@@ -47,7 +48,7 @@ pub(crate) fn open(py: Python<'_>, url: String) -> PyResult<Opened> {
 
 /// What was given as `backend=`.
 pub(crate) enum Place {
-    Open(String, Arc<dyn Backend>),
+    Open(String, Away<Arc<dyn Backend>>),
     /// It could not be opened when it was given, and is tried again at the first use.
     Away(String),
 }
@@ -60,14 +61,14 @@ impl Place {
     pub(crate) fn read(given: &Bound<'_, PyAny>) -> PyResult<Self> {
         if let Ok(opened) = given.cast::<Opened>() {
             let Opened { url, backend } = opened.get();
-            return Ok(Place::Open(url.clone(), Arc::clone(backend)));
+            return Ok(Place::Open(url.clone(), Away::new(Arc::clone(backend))));
         }
         let Ok(url) = given.extract::<String>() else {
             let message = "`backend` is a URL such as \"sqlite:cache.db\", or what memolith.open returned";
             return Err(PyTypeError::new_err(message));
         };
         match given.py().detach(|| memolith::open(&url)) {
-            Ok(backend) => Ok(Place::Open(url, backend)),
+            Ok(backend) => Ok(Place::Open(url, Away::new(backend))),
             Err(error) if error.kind() == ErrorKind::Config => Err(wrong(error.to_string())),
             Err(_) => Ok(Place::Away(url)),
         }

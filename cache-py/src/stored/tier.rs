@@ -1,5 +1,6 @@
 //! The two tiers of one space: the core's cache, and the codec of its values.
 
+use super::away::Away;
 use super::wire::{Content, Wire};
 use super::{Faults, Held, Label, Place, exit};
 use crate::options::Options;
@@ -14,7 +15,7 @@ pub(crate) type Shelf = Cache<PortableKey, Held>;
 
 /// A cache of the core and what makes its values bytes. Its methods are called attached, and detach where they may wait.
 pub(crate) struct Tier {
-    cache: Arc<Shelf>,
+    cache: Away<Arc<Shelf>>,
     codec: Arc<values::Codec>,
     /// The name of the space, which is part of what a signature is over.
     space: Box<str>,
@@ -74,7 +75,7 @@ impl Tier {
         if options.writes == Writes::Behind {
             exit::flush_at_exit(&cache);
         }
-        Tier { cache, codec: Arc::clone(codec), space: space.into(), is_backed }
+        Tier { cache: Away::new(cache), codec: Arc::clone(codec), space: space.into(), is_backed }
     }
 
     pub(crate) fn cache(&self) -> &Arc<Shelf> {
