@@ -9,7 +9,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -317,3 +317,21 @@ def test_signed_entries(place: str) -> None:
     assert Cache(backend=place, sign=secret).items() == [("a", [1])]
     assert Cache(backend=place, sign=other, on_error=told.append).get("a") is None
     assert len(told) == 1
+
+
+@pytest.mark.parametrize("codec", ["json", "messagepack", "cbor"])
+def test_keys_come_back_from_what_names_them(place: str, codec: str, caplog: pytest.LogCaptureFixture) -> None:
+    cache: Cache[Any, Any] = Cache(backend=place, codec=codec, name="named")
+    keys = [
+        *(None, "text", "\ud800", b"\0\xff", 0, -1, 2**63, -(2**64) - 1, 2**200, 1.5, math.inf),
+        *((), ("a", (1, -2.5)), frozenset({"a", "b"})),
+    ]
+    for number, key in enumerate(keys):
+        cache[key] = number
+    assert dict(cache.items()) == dict(zip(keys, range(len(keys)), strict=True))
+    assert {type(key) for key in cache} == {type(key) for key in keys}
+    cache["long" * 100] = -1
+    cache[date(2026, 11, 21)] = -2
+    assert len(cache) == len(keys) + 2
+    assert set(cache) == set(keys), "what cannot be made again is left out"
+    assert sorted(record.message.count("left out") for record in caplog.records[-2:]) == [1, 1]

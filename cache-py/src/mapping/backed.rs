@@ -9,7 +9,7 @@ use crate::stored::{Content, Faults, Held, Label, Plan, Room, Tier, place};
 use crate::values::Codec;
 use memolith::{CacheInfo, ErrorKind, Lookup};
 use memolith_core::__private::{PortableKey, PortableKeyRef, visit};
-use pyo3::exceptions::{PyNotImplementedError, PyTypeError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use std::sync::Arc;
 use std::time::Duration;
@@ -126,16 +126,13 @@ impl Backed {
         let cache = self.tier.cache();
         py.detach(|| {
             cache.flush()?;
-            visit(cache, &mut |_, held| found.extend(held.text()))
+            visit(cache, &mut |key, held| found.extend(held.text().map(|text| (key.cloned(), text))))
         })
         .map_err(|error| exception(py, &error))?;
-        if self.is_bare() {
-            let message = "a codec that other languages read keeps values alone, so there are no keys to go through";
-            return Err(PyNotImplementedError::new_err(message));
-        }
         let mut entries = Vec::with_capacity(found.len());
-        for bytes in found {
-            match self.read(py, &bytes) {
+        for (key, bytes) in found {
+            let entry = if self.is_bare() { self.read_bare(py, key, &bytes) } else { self.read(py, &bytes) };
+            match entry {
                 Ok(entry) => entries.push(entry),
                 Err(reason) => self.tier.fault(reason),
             }
@@ -227,6 +224,20 @@ impl Backed {
         let room = canonical(&key)?;
         let value = self.tier.decode(py, entry.value, Some(&room))?;
         Ok((key, value))
+    }
+
+    /// The same where only the value is stored, and the key is known by what names it.
+    fn read_bare<'py>(
+        &self,
+        py: Python<'py>,
+        key: Option<PortableKey>,
+        value: &[u8],
+    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+        let Some(key) = key else {
+            return Err(PyTypeError::new_err("of a key of more than 128 bytes only a hash is stored, so it is left out"));
+        };
+        let value = self.tier.decode(py, value, Some(key.bytes()))?;
+        Ok((keys::read_object(py, key.bytes())?, value))
     }
 
     fn is_bare(&self) -> bool {
