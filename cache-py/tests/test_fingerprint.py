@@ -230,15 +230,13 @@ def test_where_a_function_stands_and_what_is_said_about_it_changes_nothing(sourc
 
 
 def test_running_a_function_changes_nothing() -> None:
-    f = made(
-        """
+    f = made("""
         def f(x):
             total = 0
             for number in range(x):
                 total += number * 2
             return [total for _ in range(2)]
-        """
-    )
+        """)
     before = fingerprint(f)
     for _ in range(100):
         f(100)
@@ -380,7 +378,9 @@ def test_names_of_spaces() -> None:
 
 
 def run(command: list[str], **options: Any) -> list[str]:
-    shown: str = subprocess.run([sys.executable, *command], check=True, capture_output=True, text=True, **options).stdout
+    shown: str = subprocess.run(
+        [sys.executable, *command], check=True, capture_output=True, text=True, **options
+    ).stdout
     return shown.splitlines()
 
 
@@ -416,9 +416,7 @@ def test_hash_seeds_change_nothing(tmp_path: pathlib.Path) -> None:
 def test_children_of_multiprocessing_have_the_same_spaces(tmp_path: pathlib.Path) -> None:
     file = tmp_path / "spawning.py"
     file.write_text(
-        SCRIPT.replace("print(_memolith._space(f))", "")
-        + textwrap.dedent(
-            """
+        SCRIPT.replace("print(_memolith._space(f))", "") + textwrap.dedent("""
             import enum, multiprocessing
             class Color(enum.Enum):
                 RED = 1
@@ -428,8 +426,7 @@ def test_children_of_multiprocessing_have_the_same_spaces(tmp_path: pathlib.Path
                 with multiprocessing.get_context("spawn").Pool(1) as pool:
                     print(*pool.map(show, [0])[0])
                 print(*show(0))
-            """
-        ),
+            """),
         encoding="utf-8",
     )
     child, parent = run([str(file)])

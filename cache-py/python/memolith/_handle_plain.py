@@ -13,6 +13,7 @@ from uuid import UUID
 
 from ._memolith import _decode, _encode
 
+
 class _Plain:
     """A type that is made of plain parts."""
 
