@@ -87,6 +87,10 @@ impl Stored {
         if !self.loops.is_empty(py) {
             self.loops.forget(PyBytes::new(py, &key).as_any())?;
         }
+        let leading = self.leading.bind(py);
+        if !leading.is_empty() {
+            leading.call_method1("pop", (PyBytes::new(py, &key), py.None()))?;
+        }
         let (cache, key) = (self.tier(py).cache(), PortableKeyRef(&key));
         py.detach(|| cache.remove(&key)).map_err(|error| exception(py, &error))
     }

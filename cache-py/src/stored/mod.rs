@@ -132,6 +132,7 @@ impl Stored {
     /// `CacheError` where the backend could not be cleared; this process does not serve what is there.
     pub(crate) fn clear(&self, py: Python<'_>) -> PyResult<()> {
         self.loops.forget_all(py);
+        self.leading.bind(py).clear();
         let cache = self.tier(py).cache();
         py.detach(|| cache.clear()).map_err(|error| exception(py, &error))
     }
