@@ -14,6 +14,8 @@ impl Shape {
     const FREE: Shape = Shape(u32::MAX);
     /// One positional argument.
     pub(super) const ONE: Shape = Shape(1 << 12);
+    /// Two.
+    pub(super) const TWO: Shape = Shape(2 << 12);
 
     /// `None` for calls with so many arguments that they are not kept: from a million positional or 4096 keyword
     /// arguments on.
