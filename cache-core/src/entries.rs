@@ -7,7 +7,6 @@ use crate::flight::Flight;
 use crate::key::{Key, KeyRef, Value};
 use crate::memory::Exchange;
 use crate::remote::stamp;
-use crate::settings::shorter;
 use crate::storing::{Posted, Storing};
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -104,7 +103,7 @@ impl<K: Key, V: Value> Cache<K, V> {
             return self.replace(hash, None, (key, value), &mut exchange);
         };
         let bytes = self.report(remote.key(&key));
-        let stamp = stamp(self.settings.clock.now(), shorter(ttl, self.settings.tti), Duration::ZERO);
+        let stamp = stamp(self.settings.clock.now(), self.settings.remote_life(own), Duration::ZERO);
         let stamp = Stamp { own_life: own.is_some(), ..stamp };
         let record = bytes.as_ref().and_then(|bytes| self.report(remote.seal(bytes, &value, stamp)));
         let (bytes, record) = match (bytes, record) {

@@ -28,7 +28,7 @@ pub use std::sync::OnceLock;
 use crate::key::KeyRef;
 use crate::memory::Hit;
 use crate::stop::Asking;
-use crate::{Backend, Cache, Cause, IntoBackend, Key, Lookup, Result, Value};
+use crate::{Backend, Cache, Cause, IntoBackend, Key, Lease, Lookup, Result, Value};
 use std::fmt::{self, Write};
 use std::sync::Arc;
 
@@ -88,6 +88,11 @@ pub fn look_on_asking<'a, K: Key, V: Value, Q: KeyRef<K> + ?Sized, L>(
 #[inline(never)]
 pub fn look_near<K: Key, V: Value, Q: KeyRef<K> + ?Sized>(cache: &Cache<K, V>, hash: u64, key: &Q) -> Option<V> {
     cache.find_again(hash, key).or_else(|| cache.find_near(hash, key))
+}
+
+/// As [`Lease::fill`] for a value that lives for `ttl`, as [`Cache::insert_with_ttl`] has it.
+pub fn fill_with_ttl<K: Key, V: Value>(lease: Lease<'_, K, V>, value: V, ttl: Duration) -> V {
+    lease.fill_within(value, core::option::Option::Some(ttl))
 }
 
 /// Counts and reports a fault that the caller has met with a value of the cache.

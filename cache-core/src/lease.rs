@@ -75,9 +75,14 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
     /// Keeps the value in both tiers, gives it to those who wait, and returns it.
     ///
     /// If the key was invalidated since the lease was given, the value is returned and kept in neither tier.
-    pub fn fill(mut self, value: V) -> V {
-        let storing = self.storing(&value);
-        if let Some(storing) = self.publish(&value, self.cache.settings.ttl, storing) {
+    pub fn fill(self, value: V) -> V {
+        self.fill_within(value, None)
+    }
+
+    /// As [`fill`](Self::fill), for a value with a time to live of its own if there is one.
+    pub(crate) fn fill_within(mut self, value: V, own: Option<Duration>) -> V {
+        let storing = self.storing(&value, own);
+        if let Some(storing) = self.publish(&value, own.or(self.cache.settings.ttl), storing) {
             self.cache.report(storing.run());
         }
         value
@@ -87,7 +92,7 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
     ///
     /// A cancelled `fill_async` has given the value to those who wait; the write goes on by itself.
     pub async fn fill_async(mut self, value: V) -> V {
-        let storing = self.storing(&value);
+        let storing = self.storing(&value, None);
         if let Some(storing) = self.publish(&value, self.cache.settings.ttl, storing) {
             self.cache.report(storing.run_async().await);
         }
@@ -155,11 +160,11 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
     }
 
     /// The writing of `value` to the backend, if there is one and the value has a form in bytes.
-    fn storing(&mut self, value: &V) -> Option<Storing<K, V>> {
+    fn storing(&mut self, value: &V, own: Option<Duration>) -> Option<Storing<K, V>> {
         let cost = self.backed.as_ref()?.began?.elapsed();
         let settings = &self.cache.settings;
-        let stamp = stamp(settings.clock.now(), settings.remote_life(), cost);
-        self.seal(value, stamp)
+        let stamp = stamp(settings.clock.now(), settings.remote_life(own), cost);
+        self.seal(value, Stamp { own_life: own.is_some(), ..stamp })
     }
 
     fn seal(&mut self, value: &V, stamp: Stamp) -> Option<Storing<K, V>> {

@@ -57,8 +57,8 @@ impl<K, V> Settings<K, V> {
     }
 
     /// How long a record may lie in the backend unused.
-    pub(crate) fn remote_life(&self) -> Option<Duration> {
-        shorter(self.ttl, self.tti)
+    pub(crate) fn remote_life(&self, own: Option<Duration>) -> Option<Duration> {
+        shorter(own.or(self.ttl), self.tti)
     }
 
     pub(crate) fn weigh(&self, key: &K, value: &V) -> u64 {

@@ -70,6 +70,17 @@ impl Options {
         }
         Ok(options)
     }
+
+    /// Whether they make sense in memory alone.
+    ///
+    /// # Errors
+    /// `ValueError` for a bound by bytes, which objects have none of.
+    pub(crate) fn without_backend(&self) -> PyResult<()> {
+        match self.max_bytes {
+            None => Ok(()),
+            Some(_) => Err(wrong("`max_bytes` counts stored bytes, give a `backend` or use `maxsize`")),
+        }
+    }
 }
 
 /// The policy called so, in any case and with or without `_` and `-`.

@@ -228,6 +228,51 @@ def test_get_or_insert_with_a_life_and_tags(make: Make) -> None:
     assert "c" in cache
 
 
+@pytest.mark.parametrize("ttl", [None, 3600])
+def test_what_is_stored_while_a_value_is_computed_stays(make: Make, ttl: int | None) -> None:
+    cache = make()
+
+    def outrun() -> str:
+        cache["a"] = "new"
+        return "old"
+
+    def forgotten() -> str:
+        cache.clear()
+        return "old"
+
+    assert cache.get_or_insert("a", outrun, ttl=ttl) == "old"
+    assert cache["a"] == "new"
+    assert cache.get_or_insert("b", forgotten, ttl=ttl) == "old"
+    assert "b" not in cache
+
+
+@pytest.mark.parametrize("ttl", [0, -1, "0s", timedelta(seconds=-1), math.nan])
+def test_no_time_to_live_is_refused(make: Make, ttl: Any) -> None:
+    cache = make()
+    cache["a"] = 1
+    for refused in (
+        lambda: cache.set("a", 2, ttl=ttl),
+        lambda: cache.add("b", 2, ttl=ttl),
+        lambda: cache.touch("a", ttl),
+        lambda: cache.get_or_insert("b", lambda: 2, ttl=ttl),
+    ):
+        with pytest.raises(ValueError, match="more than 0"):
+            refused()
+    assert cache.items() == [("a", 1)]
+
+
+@pytest.mark.parametrize("policy", ["lru", "sieve"])
+def test_a_bound_of_nothing_can_be_set(make: Make, policy: str) -> None:
+    for entries in (0, 2):
+        cache = make(memory=10, policy=policy, name=f"bound {entries}")
+        cache.update((x, x) for x in range(entries))
+        cache.set_maxsize(0)
+        assert [cache.get_or_insert(x, lambda: "made") for x in ("a", "b")] == ["made"] * 2
+        cache.set_maxsize(2)
+        cache["c"] = 1
+        assert cache["c"] == 1
+
+
 def raising() -> None:
     raise LookupError("planned")
 
@@ -268,6 +313,11 @@ def test_a_cache_in_a_cycle_is_collected() -> None:
     del cache
     gc.collect()
     assert gone() is None
+
+
+def test_a_bound_by_bytes_is_refused_in_memory() -> None:
+    with pytest.raises(ValueError, match="max_bytes"):
+        Cache(max_bytes="1KB")
 
 
 def test_unhashable_keys_are_refused_in_memory() -> None:

@@ -8,9 +8,11 @@ import functools
 import gc
 import inspect
 import pickle
+import subprocess
 import sys
 import weakref
 from typing import Any
+from unittest.mock import Mock
 
 import memolith
 import pytest
@@ -113,6 +115,13 @@ def test_any_callable_can_be_decorated() -> None:
         assert cached.cache_info().hits == 2
 
 
+def test_a_callable_that_has_every_attribute_is_called_as_it_is() -> None:
+    function = Mock(return_value=5)
+    cached = memolith.lru_cache()(function)
+    assert (cached(1), cached(1), cached.is_async) == (5, 5, False)
+    function.assert_called_once_with(1)
+
+
 def test_get_and_invalidate_know_one_call() -> None:
     cached = squares()
     assert cached.get(3) is None
@@ -199,6 +208,39 @@ def test_a_cache_that_refers_to_itself_is_collected() -> None:
     reference = make()
     gc.collect()
     assert reference() is None
+
+
+LATE = """
+from memolith import Cache, lru_cache
+
+
+class Last:
+    def __init__(self, name, function):
+        self.name, self.function = name, function
+
+    def __del__(self):
+        self.function(1)
+        print(self.name, self.function.cache_info().misses, self.function.get(1), flush=True)
+        self.function.cache_clear()
+
+
+def same(x):
+    return x
+
+
+plain = Last("plain", lru_cache(same))
+keyed = Last("keyed", lru_cache(key=lambda x: x)(same))
+cycle = lru_cache(same)
+cycle.itself = Last("cycle", cycle)
+kept = Cache()
+kept["last"] = Last("kept", lru_cache(skip=["x"])(same))
+"""
+
+
+def test_functions_work_while_the_interpreter_ends() -> None:
+    done = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(done.stdout.split("\n")) == ["", *(f"{name} 1 1" for name in ("cycle", "kept", "keyed", "plain"))]
 
 
 def test_a_function_may_forget_itself_while_it_runs() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
 import sys
 import textwrap
 import threading
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -119,6 +121,70 @@ def test_two_processes_share_a_space(place: str) -> None:
 def test_another_edition_of_a_function_has_other_results(place: str) -> None:
     assert lru_cache(backend=place, version="1")(lambda x: 1)(0) == 1
     assert lru_cache(backend=place, version="2")(lambda x: 2)(0) == 2
+
+
+def test_functions_of_one_name_and_version_do_not_answer_for_each_other(place: str) -> None:
+    told: list[Exception] = []
+    one = lru_cache(backend=place, version="1", on_error=told.append)(lambda x: "one")
+    other = lru_cache(backend=place, version="1", on_error=told.append)(lambda x: "other")
+    assert (one(0), other(0), one(0), other(0)) == ("one", "other", "one", "other")
+    assert ["give one of them another `name`" in str(error) for error in told] == [True]
+
+
+class Client:
+    """Nothing tells its instances apart but that they are others."""
+
+    def __init__(self, answer: int) -> None:
+        self.answer = answer
+
+
+def test_functions_that_one_has_made_do_not_answer_for_each_other(place: str) -> None:
+    def asking(client: Client) -> Any:
+        return lru_cache(backend=place, version="1", on_error=lambda error: None)(lambda: client.answer)
+
+    # Each is gone before the next is made, where it may come to lie at the same address.
+    assert [asking(Client(answer))() for answer in range(20)] == list(range(20))
+    client = Client(20)
+    assert [asking(client)() for _ in range(2)] == [20, 20]
+
+
+class Constant:
+    """A codec, which may refer to anything."""
+
+    def encode(self, value: object) -> bytes:
+        return b""
+
+    def decode(self, data: bytes) -> int:
+        return 1
+
+
+def test_cycles_through_defaults_and_codecs_are_collected(place: str) -> None:
+    def through_default() -> Any:
+        box: list[object] = []
+        f = lru_cache(backend=place, version="1", skip=["box"])(lambda x, box=box: x)
+        box.append(f)
+        return f
+
+    def through_codec() -> Any:
+        codec: Any = Constant()
+        codec.user = f = lru_cache(backend=place, version="2", codec=codec)(lambda x: 1)
+        return f
+
+    def through_codec_of_a_mapping() -> Any:
+        codec: Any = Constant()
+        codec.user = cache = memolith.Cache(backend=place, codec=codec)
+        return cache
+
+    for make in (through_default, through_codec):
+        function = make()
+        assert function(1) == 1
+        gone = weakref.ref(function)
+        del function
+        gc.collect()
+        assert gone() is None
+    gone = weakref.ref(through_codec_of_a_mapping())
+    gc.collect()
+    assert gone() is None
 
 
 def test_one_of_many_threads_computes(place: str) -> None:

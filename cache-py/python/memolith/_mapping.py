@@ -8,6 +8,7 @@ from types import GenericAlias, TracebackType
 from typing import Any
 
 from memolith._memolith import _Table
+from memolith._units import lifetime as _lifetime
 from memolith._units import seconds as _seconds
 from memolith._units import size as _bytes
 
@@ -20,8 +21,8 @@ class Cache(_Table):
     In memory any hashable object is a key, and the identical value comes back. With a backend a key needs a canonical
     form (plain data has one), and values are kept as `codec` says.
 
-    `add`, `setdefault`, `pop`, `touch` and `incr` are one step for the threads of a process; another process may come
-    between. The comparison of keys in memory is the only code of others that runs meanwhile.
+    `add`, `setdefault`, `pop`, `touch` and `incr` are one step for the threads of a process, by a lock of their own;
+    another process may come between. What code keys, values and codecs have runs under that lock, and may use the cache.
     """
 
     _lock: RLock
@@ -74,11 +75,11 @@ class Cache(_Table):
 
     def set(self, key: Hashable, value: Any, *, ttl: Any = None, tags: Iterable[str] = ()) -> None:
         """Stores a value, for `ttl` instead of the cache's own time to live, under any number of tags."""
-        self._set(key, value, _seconds(ttl), _texts(tags))
+        self._set(key, value, _lifetime(ttl), _texts(tags))
 
     def add(self, key: Hashable, value: Any, *, ttl: Any = None, tags: Iterable[str] = ()) -> bool:
         """Stores a value if the key has none, and says whether it did."""
-        seconds, texts = _seconds(ttl), _texts(tags)
+        seconds, texts = _lifetime(ttl), _texts(tags)
         with self._lock:
             if key in self:
                 return False
@@ -89,7 +90,7 @@ class Cache(_Table):
         self, key: Hashable, compute: Callable[[], Any], *, ttl: Any = None, tags: Iterable[str] = ()
     ) -> Any:
         """The value, or what `compute()` returns, which is kept. Whoever asks for the key meanwhile waits for it."""
-        return self._compute(key, compute, _seconds(ttl), _texts(tags))
+        return self._compute(key, compute, _lifetime(ttl), _texts(tags))
 
     def setdefault(self, key: Hashable, default: Any = None) -> Any:
         """The value, or `default`, which is kept then."""
@@ -118,7 +119,7 @@ class Cache(_Table):
 
     def touch(self, key: Hashable, ttl: Any = None) -> bool:
         """Has a value live for `ttl` from now on, or as long as the cache says. Whether there is one."""
-        seconds = _seconds(ttl)
+        seconds = _lifetime(ttl)
         with self._lock:
             found = self._entry(key)
             if found is None:

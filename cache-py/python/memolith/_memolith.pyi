@@ -21,7 +21,6 @@ from typing_extensions import Buffer, Self, TypeVar
 
 from ._decorator import CacheInfo
 from ._native import Native
-from ._native import Native
 
 __version__: str
 
@@ -49,9 +48,7 @@ class Codec(Protocol):
     def encode(self, value: Any, /) -> Buffer: ...
     def decode(self, data: bytes, /) -> Any: ...
 
-CodecLike: TypeAlias = (
-    Literal["native", "pickle", "unsigned-pickle", "messagepack", "json", "cbor"] | Native | Native | Codec
-)
+CodecLike: TypeAlias = Literal["native", "pickle", "unsigned-pickle", "messagepack", "json", "cbor"] | Native | Codec
 
 @type_check_only
 class CacheParameters(TypedDict):

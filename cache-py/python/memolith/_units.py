@@ -24,6 +24,17 @@ def seconds(duration: float | str | timedelta | None) -> float | None:
     return float(duration)
 
 
+def lifetime(duration: float | str | timedelta | None) -> float | None:
+    """As `seconds`, of which there are more than none; None for no end of its own.
+
+    Raises ValueError where there are not, and as `seconds` does.
+    """
+    life = seconds(duration)
+    if life is None or life > 0:
+        return life
+    raise ValueError(f"`ttl` must be more than 0 seconds, not {duration!r}")
+
+
 def size(bytes: int | str | None) -> int | None:
     """A size in bytes: a number of them, or text such as `"64MiB"` or `"2GB"`.
 

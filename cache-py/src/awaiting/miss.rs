@@ -18,6 +18,8 @@ pub(crate) struct Miss<'a, 'py> {
     pub(crate) key: Call<'a>,
     /// Whether a result is kept.
     pub(crate) cache_if: Option<&'a Bound<'py, PyAny>>,
+    /// Nanoseconds that it lives, if not as the cache says.
+    pub(crate) ttl: Option<u64>,
 }
 
 /// The same, after the call has returned an awaitable.
@@ -29,6 +31,7 @@ pub(super) struct KeptMiss {
     /// None if it is `call`.
     key: Option<OwnedCall>,
     cache_if: Option<Py<PyAny>>,
+    ttl: Option<u64>,
 }
 
 // SAFETY: the table behind the pointer lives as long as its owner, which is held; it is used by attached threads alone,
@@ -85,7 +88,7 @@ impl<'py> Miss<'_, 'py> {
             return Ok(());
         }
         // SAFETY: the owner is held, and the value is alive.
-        let kept = unsafe { Memory::insert(self.memory, self.key, value.as_ptr(), None) };
+        let kept = unsafe { Memory::insert(self.memory, self.key, value.as_ptr(), self.ttl) };
         kept.map_err(|()| PyErr::fetch(value.py()))
     }
 
@@ -99,6 +102,7 @@ impl<'py> Miss<'_, 'py> {
             call: self.call.keep(py),
             key: (!self.call.is(&self.key)).then(|| self.key.keep(py)),
             cache_if: self.cache_if.map(|cache_if| cache_if.clone().unbind()),
+            ttl: self.ttl,
         }
     }
 }
@@ -120,6 +124,7 @@ impl KeptMiss {
             call,
             key,
             cache_if: self.cache_if.as_ref().map(|cache_if| cache_if.bind(py)),
+            ttl: self.ttl,
         }
     }
 

@@ -1,5 +1,6 @@
 //! What decorated functions offer besides calls.
 
+use super::attached;
 use super::object::{CachedFunction, Kind};
 use super::route::keyed;
 use crate::call::Call;
@@ -208,11 +209,13 @@ pub(super) unsafe extern "C" fn bind(this: *mut PyObject, object: *mut PyObject,
 
 /// Runs a method's body with a token, and leaves its error where CPython looks for it.
 fn enter(body: impl FnOnce(Python<'_>) -> PyResult<Py<PyAny>>) -> *mut PyObject {
-    Python::attach(|py| match body(py) {
+    let run = |py: Python<'_>| match body(py) {
         Ok(value) => value.into_ptr(),
         Err(error) => {
             error.restore(py);
             ptr::null_mut()
         }
-    })
+    };
+    // SAFETY: methods are called by CPython.
+    unsafe { attached(run) }
 }

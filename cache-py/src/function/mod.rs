@@ -8,13 +8,16 @@
 //! | `route` | all other calls: tasks, flights, keys of their own, backends |
 //! | `methods` | `cache_info` and its like |
 //! | `class` | the type itself |
+//! | `attached` | tokens for CPython's own calls |
 
+mod attached;
 mod class;
 mod hot;
 mod methods;
 mod object;
 mod route;
 
+use attached::attached;
 use pyo3::prelude::*;
 
 /// Adds `CachedFunction(function, maxsize, typed, cache_info_type, options)`.

@@ -1,12 +1,12 @@
 //! What a decorated function holds, and how it begins and ends.
 
-use super::{hot, route};
+use super::{attached, hot, route};
 use crate::awaiting::{Flights, Waiting};
 use crate::keys::Binder;
 use crate::memory::Memory;
 use crate::options::Options;
 use crate::stored::Stored;
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::ffi::{self, PyObject, PyTypeObject};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFunction, PyTuple};
@@ -71,7 +71,7 @@ pub(super) unsafe extern "C" fn new(
     args: *mut PyObject,
     kwargs: *mut PyObject,
 ) -> *mut PyObject {
-    Python::attach(|py| {
+    let construct = |py: Python<'_>| {
         // SAFETY: `tp_new` is given a tuple, and a dict or null.
         let (args, kwargs) = unsafe {
             let args = Bound::from_borrowed_ptr(py, args).cast_into::<PyTuple>();
@@ -85,7 +85,9 @@ pub(super) unsafe extern "C" fn new(
             error.restore(py);
             ptr::null_mut()
         })
-    })
+    };
+    // SAFETY: CPython calls.
+    unsafe { attached(construct) }
 }
 
 type Given<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyDict>);
@@ -148,9 +150,7 @@ impl Parts {
             let stored = Some(Arc::new(Stored::new(function, maxsize, typed, std::mem::take(options))?));
             return Ok(Parts { memory, stored, maxsize, typed, kind, key: Key::Arguments, flights: None });
         }
-        if options.max_bytes.is_some() {
-            return Err(PyValueError::new_err("`max_bytes` counts stored bytes, give a `backend` or use `maxsize`"));
-        }
+        options.without_backend()?;
         let memory = Memory::new(maxsize, typed, options);
         let key = match (options.key.take(), options.skip.as_slice()) {
             (None, []) => Key::Arguments,
@@ -196,7 +196,11 @@ fn is_async(function: &Bound<'_, PyAny>) -> PyResult<bool> {
             return Ok(true);
         }
     }
-    if function.hasattr("_is_coroutine")? {
+    // As asyncio marks them: a mock has an attribute of any name.
+    if let Some(mark) = function.getattr_opt("_is_coroutine")?
+        && let Some(of_asyncio) = py.import("asyncio.coroutines")?.getattr_opt("_is_coroutine")?
+        && mark.is(&of_asyncio)
+    {
         return Ok(true);
     }
     if function.is_exact_instance_of::<PyFunction>() && !function.hasattr("_is_coroutine_marker")? {
@@ -248,7 +252,7 @@ pub(super) unsafe extern "C" fn clear(this: *mut PyObject) -> c_int {
 /// Called by CPython as `tp_dealloc`.
 pub(super) unsafe extern "C" fn dealloc(this: *mut PyObject) {
     let instance = this.cast::<CachedFunction>();
-    Python::attach(|_| {
+    let destroy = |_: Python<'_>| {
         // SAFETY: nobody else has a reference. The instance is whole: `make` cannot fail once there is one.
         unsafe {
             let class = ffi::Py_TYPE(this);
@@ -263,5 +267,7 @@ pub(super) unsafe extern "C" fn dealloc(this: *mut PyObject) {
             }
             ffi::Py_DECREF(class.cast());
         }
-    });
+    };
+    // SAFETY: CPython calls.
+    unsafe { attached(destroy) }
 }

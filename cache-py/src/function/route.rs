@@ -1,5 +1,6 @@
 //! Calls that need more than a look into memory.
 
+use super::attached;
 use super::object::{CachedFunction, Key, Kind};
 use crate::awaiting::{Miss, Waiting, ready};
 use crate::call::Call;
@@ -32,7 +33,7 @@ pub(super) unsafe extern "C" fn vectorcall(
             return ptr::null_mut();
         }
     }
-    Python::attach(|py| {
+    let run = |py: Python<'_>| {
         // SAFETY: the instance is alive.
         let owner = unsafe { Bound::from_borrowed_ptr(py, this) };
         // SAFETY: as above.
@@ -43,7 +44,9 @@ pub(super) unsafe extern "C" fn vectorcall(
                 ptr::null_mut()
             }
         }
-    })
+    };
+    // SAFETY: CPython calls.
+    unsafe { attached(run) }
 }
 
 /// # Safety
@@ -96,7 +99,7 @@ unsafe fn answer<'py>(
         if let Some(error) = PyErr::take(py) {
             return Err(error);
         }
-        let miss = Miss { owner, memory, function: &function, call, key, cache_if: cache_if.as_ref() };
+        let miss = Miss { owner, memory, function: &function, call, key, cache_if: cache_if.as_ref(), ttl: None };
         // SAFETY: the owner holds the memory.
         unsafe {
             match (instance.parts.kind, &instance.parts.flights) {

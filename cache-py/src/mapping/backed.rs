@@ -8,7 +8,7 @@ use crate::options::Options;
 use crate::stored::{Content, Faults, Held, Label, Plan, Room, Tier, place};
 use crate::values::Codec;
 use memolith::{CacheInfo, ErrorKind, Lookup};
-use memolith_core::__private::{PortableKey, PortableKeyRef, visit};
+use memolith_core::__private::{PortableKey, PortableKeyRef, fill_with_ttl, visit};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use std::sync::Arc;
@@ -100,11 +100,10 @@ impl Backed {
         let (ttl, held) = (extra.ttl, self.held((key, &room), &value, extra)?);
         py.detach(|| match (lease, ttl) {
             (Some(lease), None) => lease.fill(held).release(),
-            // With a life of its own it is put in place by hand, and those who wait get it from here.
-            (lease, ttl) => {
+            (Some(lease), Some(ttl)) => fill_with_ttl(lease, held, ttl).release(),
+            (None, ttl) => {
                 self.insert(&room, held.clone(), ttl);
                 held.release();
-                lease.map(|lease| lease.answer(held));
             }
         });
         Ok(value)
@@ -181,9 +180,9 @@ impl Backed {
         py.detach(|| self.tier.cache().flush()).map_err(|error| exception(py, &error))
     }
 
-    /// The Python object it holds, for the garbage collector.
-    pub(crate) fn object_held(&self) -> Option<&Py<PyAny>> {
-        self.faults.0.as_ref()
+    /// The Python objects it holds besides values, for the garbage collector.
+    pub(crate) fn objects(&self) -> impl Iterator<Item = &Py<PyAny>> {
+        self.faults.0.iter().chain(self.tier.codec_object())
     }
 
     fn insert(&self, key: &[u8], held: Held, ttl: Option<Duration>) {

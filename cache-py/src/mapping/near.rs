@@ -14,8 +14,7 @@ use pyo3::types::{PyCFunction, PyDict, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 use std::cell::UnsafeCell;
 use std::ffi::{c_int, c_void};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// Adds what entries with tags or a life of their own are kept in.
@@ -109,19 +108,16 @@ impl Near {
             self.set(key, &made, extra)?;
             return Ok(made);
         };
-        let (led, ttl) = (Arc::new(AtomicBool::new(false)), extra.ttl);
-        let leader = leader(owner, compute, extra, Arc::clone(&led))?;
+        let ttl = extra.ttl.map(nanoseconds);
+        let leader = leader(owner, compute, extra)?;
         // SAFETY: `owner` holds the memory.
         let kept = unsafe {
             let owner = owner.as_any();
             let key = pair(key);
             let (call, key) = (Call::positional(&[]), Call::positional(&key));
             let memory = self.memory.get();
-            flights.call(Miss { owner, memory, function: leader.as_any(), call, key, cache_if: None })
+            flights.call(Miss { owner, memory, function: leader.as_any(), call, key, cache_if: None, ttl })
         }?;
-        if ttl.is_some() && led.load(Relaxed) {
-            self.insert(key, &kept, ttl)?;
-        }
         Ok(value(&kept))
     }
 
@@ -219,7 +215,7 @@ impl Near {
         if self.is_off() {
             return Ok(());
         }
-        let ttl = ttl.map(|ttl| u64::try_from(ttl.as_nanos()).unwrap_or(u64::MAX));
+        let ttl = ttl.map(nanoseconds);
         // SAFETY: as in `contains`; `kept` is alive.
         let inserted = unsafe { Memory::insert(self.memory.get(), Call::positional(&pair(key)), kept.as_ptr(), ttl) };
         inserted.map_err(|()| PyErr::fetch(key.py()))
@@ -242,6 +238,11 @@ impl Near {
 /// none does, and no mapping.
 fn pair(key: &Bound<'_, PyAny>) -> [*mut PyObject; 2] {
     [key.as_ptr(), key.py().None().as_ptr()]
+}
+
+/// As the table counts time.
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// A walk of the garbage collector.
@@ -282,17 +283,15 @@ fn value<'py>(kept: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
     }
 }
 
-/// The function whose result is kept: what `compute` returns, with what is said of it. It notes that it has run.
+/// The function whose result is kept: what `compute` returns, with what is said of it.
 fn leader<'py>(
     owner: &Bound<'py, Table>,
     compute: &Bound<'py, PyAny>,
     extra: Extra,
-    led: Arc<AtomicBool>,
 ) -> PyResult<Bound<'py, PyCFunction>> {
     let compute = compute.clone().unbind();
     let ttl = owner.get().ttl();
     let run = move |args: &Bound<'_, PyTuple>, _: Option<&Bound<'_, PyDict>>| -> PyResult<Py<PyAny>> {
-        led.store(true, Relaxed);
         let made = compute.bind(args.py()).call0()?;
         labelled(&made, extra.clone(), ttl).map(Bound::unbind)
     };

@@ -45,7 +45,10 @@ impl Table {
         let ttl = options.ttl;
         let kind = match options.backend {
             Some(_) => Kind::Backed(Box::new(Backed::new(py, maxsize, &mut options)?)),
-            None => Kind::Near(Box::new(Near::new(py, maxsize, &options))),
+            None => {
+                options.without_backend()?;
+                Kind::Near(Box::new(Near::new(py, maxsize, &options)))
+            }
         };
         Ok(Table { kind, ttl, is_closed: AtomicBool::new(false) })
     }
@@ -225,7 +228,7 @@ impl Table {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         match &self.kind {
             Kind::Near(near) => near.traverse(&visit),
-            Kind::Backed(backed) => backed.object_held().map_or(Ok(()), |object| visit.call(object)),
+            Kind::Backed(backed) => backed.objects().try_for_each(|object| visit.call(object)),
         }
     }
 

@@ -40,7 +40,8 @@ impl Memory {
         let mode = memory.mode();
         let mut departed = Departed::none();
         let shrink = |table: &mut Table| {
-            table.maxsize = maxsize;
+            // Who has no room at all brings nothing: the table counts on room for one.
+            table.maxsize = maxsize.max(1);
             let mut left = table.index.len().saturating_sub(maxsize);
             while left > 0 {
                 table.evict(0, mode, &mut departed);

@@ -136,7 +136,7 @@ impl Memory {
 
     pub(crate) fn info(&self) -> CacheInfo {
         // SAFETY: numbers are read.
-        let (counts, currsize) = unsafe { self.table.with(|table| (table.counts, table.live().count())) };
+        let (counts, currsize) = unsafe { self.table.with(|table| (table.counts, table.len(self.mode()))) };
         let mut info = CacheInfo::default();
         info.hits = counts.hits;
         info.misses = counts.misses;

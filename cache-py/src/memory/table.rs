@@ -283,6 +283,11 @@ impl Table {
         self.slab.take()
     }
 
+    /// How many entries there are whose time is not over.
+    pub(super) fn len(&self, mode: Mode) -> usize {
+        if mode.timed { self.live().count() } else { self.index.len() }
+    }
+
     /// Entries whose time is not over.
     pub(super) fn live(&self) -> impl Iterator<Item = &Entry> {
         let now = if self.lifetimes_matter() { self.lifetimes.now() } else { 0 };

@@ -2,6 +2,7 @@
 
 use memolith::{Error, ErrorKind, Result};
 use pyo3::prelude::*;
+use pyo3::types::PyWeakrefReference;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::{Mutex, PoisonError};
@@ -13,9 +14,17 @@ static OWNERS: Mutex<BTreeMap<(String, String), Owner>> = Mutex::new(BTreeMap::n
 pub(crate) struct Owner {
     /// Module and name, which a new edition of the function keeps.
     path: String,
-    /// For one that is made anew again and again by another function: what it does, if that can be told, and the
-    /// addresses of what it closes over.
-    made: Option<(Option<String>, Vec<usize>)>,
+    /// For one that is made anew again and again by another function.
+    made: Option<Made>,
+}
+
+/// What tells those apart that one function has made.
+struct Made {
+    /// What it does, if that can be told.
+    does: Option<String>,
+    /// Its code and what it closes over: references that are the same for the same object as long as that is alive, and
+    /// never again; for objects that have none, those objects.
+    of: Vec<Py<PyAny>>,
 }
 
 impl Owner {
@@ -23,7 +32,7 @@ impl Owner {
         let part = |name| function.getattr(name).and_then(|part| part.extract::<String>()).unwrap_or_default();
         let (module, name) = (part("__module__"), part("__qualname__"));
         let is_made = name.is_empty() || name.contains("<locals>") || name.contains("<lambda>");
-        let made = is_made.then(|| (crate::keys::space(function, None, None).ok(), around(function)));
+        let made = is_made.then(|| Made { does: crate::keys::space(function, None, None).ok(), of: around(function) });
         let path = if name.is_empty() { function.get_type().to_string() } else { format!("{module}.{name}") };
         Owner { path, made }
     }
@@ -34,9 +43,16 @@ impl Owner {
             return false;
         }
         match (&self.made, &other.made) {
-            (Some((one, here)), Some((another, there))) => (one.is_some() && one == another) || here == there,
-            _ => true,
+            (Some(one), Some(another)) => (one.does.is_some() && one.does == another.does) || one.is_of(another),
+            (None, None) => true,
+            _ => false,
         }
+    }
+}
+
+impl Made {
+    fn is_of(&self, other: &Self) -> bool {
+        self.of.len() == other.of.len() && self.of.iter().zip(&other.of).all(|(one, another)| one.is(another))
     }
 }
 
@@ -65,10 +81,15 @@ pub(crate) fn claim(place: &str, space: &str, owner: Owner) -> Result<()> {
     Err(Error::new(ErrorKind::Config, message))
 }
 
-/// The addresses of what a function closes over; its own, if it is no function of Python's.
-fn around(function: &Bound<'_, PyAny>) -> Vec<usize> {
-    let address = |object: &Bound<'_, PyAny>| object.as_ptr() as usize;
-    let Ok(cells) = function.getattr("__closure__") else { return vec![address(function)] };
-    let Ok(cells) = cells.try_iter() else { return vec![] };
-    cells.flatten().map(|cell| cell.getattr("cell_contents").map_or(0, |content| address(&content))).collect()
+/// A function's code and what it closes over; the function, if it is none of Python's.
+fn around(function: &Bound<'_, PyAny>) -> Vec<Py<PyAny>> {
+    let Ok(code) = function.getattr("__code__") else { return vec![known(function)] };
+    let cells = function.getattr("__closure__").and_then(|cells| cells.try_iter());
+    let contents = cells.into_iter().flatten().flatten().filter_map(|cell| cell.getattr("cell_contents").ok());
+    std::iter::once(code).chain(contents).map(|object| known(&object)).collect()
+}
+
+/// An address would become that of another object. Python makes one plain weak reference for all who ask for it.
+fn known(object: &Bound<'_, PyAny>) -> Py<PyAny> {
+    PyWeakrefReference::new(object).map_or_else(|_| object.clone().unbind(), |weak| weak.into_any().unbind())
 }

@@ -150,7 +150,9 @@ impl Stored {
     pub(crate) fn objects(&self) -> Vec<&Py<PyAny>> {
         let options = &self.options;
         let held = [Some(&self.function), self.faults.0.as_ref(), options.key.as_ref(), options.cache_if.as_ref()];
-        let more = [options.backend.as_ref(), options.codec.as_ref(), Some(self.loops.object())];
-        held.into_iter().chain(more).flatten().chain([self.leading.as_any()]).collect()
+        let codec = [options.codec.as_ref(), self.codec.object()];
+        let more = [options.backend.as_ref(), Some(self.loops.object()), Some(self.leading.as_any())];
+        let defaults = self.binder.iter().flat_map(Binder::objects);
+        held.into_iter().chain(codec).chain(more).flatten().chain(defaults).collect()
     }
 }

@@ -81,6 +81,11 @@ impl Tier {
         &self.cache
     }
 
+    /// The Python object that its codec holds, for the garbage collector.
+    pub(crate) fn codec_object(&self) -> Option<&Py<PyAny>> {
+        self.codec.object()
+    }
+
     /// The object that memory has: the common case, in which nothing is copied. Else what [`lookup`](Self::lookup) needs.
     #[inline]
     pub(crate) fn glance<'py>(&self, py: Python<'py>, key: &[u8]) -> std::result::Result<Bound<'py, PyAny>, Glance> {

@@ -49,6 +49,15 @@ impl Codec {
         }
     }
 
+    /// The Python object it holds, for the garbage collector.
+    pub(crate) fn object(&self) -> Option<&Py<PyAny>> {
+        match &self.form {
+            Form::Native(native) => native.object(),
+            Form::Plain(_) => None,
+            Form::User(user) => Some(user.object()),
+        }
+    }
+
     /// Whether other languages read it: the bytes are those of the value and nothing else.
     pub(crate) fn is_interoperable(&self) -> bool {
         matches!(self.form, Form::Plain(_)) && self.signature.is_none()

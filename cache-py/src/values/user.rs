@@ -29,6 +29,10 @@ impl User {
         Ok(User { codec: codec.clone().unbind(), id })
     }
 
+    pub(super) fn object(&self) -> &Py<PyAny> {
+        &self.codec
+    }
+
     pub(super) fn id(&self) -> u8 {
         self.id
     }

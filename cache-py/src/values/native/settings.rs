@@ -46,6 +46,10 @@ impl Native {
         Native { pickle: Pickle::Unsigned, ..Native::default() }
     }
 
+    pub(in crate::values) fn object(&self) -> Option<&Py<PyAny>> {
+        self.object.as_ref()
+    }
+
     /// Whether a signature is needed.
     pub(in crate::values) fn is_unsafe(&self) -> bool {
         self.pickle == Pickle::Signed
