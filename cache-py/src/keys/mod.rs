@@ -26,7 +26,7 @@ mod write;
 pub(crate) use arguments::{Fit, write_call};
 pub(crate) use binder::Binder;
 pub(crate) use probe::register;
-pub(crate) use space::space;
+pub(crate) use space::{Said, space};
 
 use depth::Depth;
 use memolith_core::__private::portable as grammar;

@@ -1,5 +1,6 @@
 //! That no two functions of a process share a space: each would be answered with the other's results.
 
+use crate::keys::Said;
 use memolith::{Error, ErrorKind, Result};
 use pyo3::prelude::*;
 use std::collections::BTreeMap;
@@ -23,7 +24,7 @@ impl Owner {
         let part = |name| function.getattr(name).and_then(|part| part.extract::<String>()).unwrap_or_default();
         let (module, name) = (part("__module__"), part("__qualname__"));
         let is_made = name.is_empty() || name.contains("<locals>") || name.contains("<lambda>");
-        let made = is_made.then(|| (crate::keys::space(function, None, None).ok(), around(function)));
+        let made = is_made.then(|| (crate::keys::space(function, Said::default()).ok(), around(function)));
         let path = if name.is_empty() { function.get_type().to_string() } else { format!("{module}.{name}") };
         Owner { path, made }
     }
