@@ -3,6 +3,7 @@
 use crate::keys::Said;
 use memolith::{Error, ErrorKind, Result};
 use pyo3::prelude::*;
+use pyo3::types::PyFunction;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::{Mutex, PoisonError};
@@ -23,7 +24,9 @@ impl Owner {
     pub(crate) fn of(function: &Bound<'_, PyAny>) -> Self {
         let part = |name| function.getattr(name).and_then(|part| part.extract::<String>()).unwrap_or_default();
         let (module, name) = (part("__module__"), part("__qualname__"));
-        let is_made = name.is_empty() || name.contains("<locals>") || name.contains("<lambda>");
+        // A method of an object has the name of its function, whatever the object.
+        let is_made =
+            !function.is_instance_of::<PyFunction>() || name.contains("<locals>") || name.contains("<lambda>");
         let made = is_made.then(|| (crate::keys::space(function, Said::default()).ok(), around(function)));
         let path = if name.is_empty() { function.get_type().to_string() } else { format!("{module}.{name}") };
         Owner { path, made }
@@ -66,9 +69,12 @@ pub(crate) fn claim(place: &str, space: &str, owner: Owner) -> Result<()> {
     Err(Error::new(ErrorKind::Config, message))
 }
 
-/// The addresses of what a function closes over; its own, if it is no function of Python's.
+/// The addresses of what a function closes over; of the object of a method; its own, if it is another object.
 fn around(function: &Bound<'_, PyAny>) -> Vec<usize> {
     let address = |object: &Bound<'_, PyAny>| object.as_ptr() as usize;
+    if let Ok(of) = function.getattr("__self__") {
+        return vec![address(&of)];
+    }
     let Ok(cells) = function.getattr("__closure__") else { return vec![address(function)] };
     let Ok(cells) = cells.try_iter() else { return vec![] };
     cells.flatten().map(|cell| cell.getattr("cell_contents").map_or(0, |content| address(&content))).collect()
