@@ -17,7 +17,7 @@ pub(crate) use faults::Faults;
 pub(crate) use held::{Held, Label, Tags};
 pub(crate) use place::Place;
 pub(crate) use room::Room;
-pub(crate) use tier::{Plan, Shelf, Tier, place};
+pub(crate) use tier::{Plan, Shelf, Tier, place, told};
 pub(crate) use wire::Content;
 
 use crate::awaiting::Loops;
