@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import math
+import os
+import signal
 import sys
 import threading
 import time
@@ -385,3 +387,53 @@ def test_keys_come_back_from_what_names_them(place: str, codec: str, caplog: pyt
     assert len(cache) == len(keys) + 2
     assert set(cache) == set(keys), "what cannot be made again is left out"
     assert sorted(record.message.count("left out") for record in caplog.records[-2:]) == [1, 1]
+
+
+def test_what_was_set_is_there_whatever_others_change(make: Make) -> None:
+    for options in ({}, {"memory": 0}):
+        cache = make(**options)
+        cache["key"] = 0
+        ended = threading.Event()
+
+        def change(ended: threading.Event = ended, cache: Cache[str, int] = cache) -> None:
+            while not ended.is_set():
+                cache.touch("key")
+                cache.incr("key", 0)
+
+        threads = [threading.Thread(target=change) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        try:
+            for number in range(300):
+                cache["key"] = number
+                assert cache["key"] == number
+                cache.set("key", -number)
+                assert cache["key"] == -number
+        finally:
+            ended.set()
+            for thread in threads:
+                thread.join()
+
+
+if hasattr(os, "fork"):
+
+    def test_a_child_does_not_wait_for_the_threads_of_its_parent() -> None:
+        cache = Cache[str, int]()
+        held, ended = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            with cache._lock:
+                held.set()
+                ended.wait()
+
+        thread = threading.Thread(target=hold)
+        thread.start()
+        held.wait()
+        child = os.fork()
+        if child == 0:
+            signal.alarm(30)
+            cache["key"] = 1
+            os._exit(cache["key"])
+        ended.set()
+        thread.join()
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1

@@ -486,3 +486,10 @@ def test_many_classes_do_not_get_into_each_others_way() -> None:
         assert canonical(Text(number)) == canonical(str(number))
         with pytest.raises(TypeError, match="Loudly object has no canonical form"):
             canonical(Loudly(number))
+
+
+def test_instances_of_classes_of_one_name_are_refused() -> None:
+    for make in (lambda: dataclasses.make_dataclass("Made", ["x"])(1), lambda: enum.Enum("Made", "A", module="made").A):
+        assert make() != make()
+        with pytest.raises(TypeError, match="no canonical form"):
+            canonical(make())

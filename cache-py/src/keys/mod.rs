@@ -28,7 +28,7 @@ pub(crate) use arguments::{Fit, write_call};
 pub(crate) use binder::Binder;
 pub(crate) use probe::register;
 pub(crate) use read::read_object;
-pub(crate) use space::space;
+pub(crate) use space::{Said, space};
 
 use depth::Depth;
 use memolith_core::__private::portable as grammar;
