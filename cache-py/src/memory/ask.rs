@@ -64,7 +64,7 @@ fn candidates(table: &mut Table, call: &Call<'_>, hash: u32) -> Vec<Candidate> {
     let mut found = Vec::new();
     table.index.find(hash, |id| {
         let entry = table.slab.get(id);
-        if Shape::of(call) == Some(entry.shape) {
+        if entry.hash == hash && Shape::of(call) == Some(entry.shape) {
             let keys: Vec<_> = (0..call.len()).map(|at| entry.key(at)).collect();
             for &object in keys.iter().chain(&[entry.names]) {
                 // SAFETY: the entry keeps them alive, and the thread is attached.
@@ -74,6 +74,8 @@ fn candidates(table: &mut Table, call: &Call<'_>, hash: u32) -> Vec<Candidate> {
         }
         false
     });
+    // Mostly, who came earlier has the lower number.
+    found.sort_by_key(|candidate| candidate.id);
     found
 }
 

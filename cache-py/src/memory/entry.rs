@@ -181,6 +181,9 @@ fn release(entry: &Entry) {
     }
 }
 
+/// As many as an index has room for.
+const MOST: u32 = 1 << 30;
+
 /// Entries by number, from 1 on. Number 0 is free for ever, and what a table without entries points to.
 pub(super) struct Slab {
     entries: Vec<Entry>,
@@ -234,7 +237,7 @@ impl Slab {
         if self.entries.len() == self.entries.capacity() {
             self.grow();
         }
-        let id = u32::try_from(self.entries.len()).ok().filter(|&id| id < u32::MAX)?;
+        let id = u32::try_from(self.entries.len()).ok().filter(|&id| id < MOST)?;
         self.entries.push(entry);
         Some(id)
     }
@@ -258,6 +261,11 @@ impl Slab {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().filter(|entry| !entry.is_free())
+    }
+
+    /// The hashes of all entries, with their numbers.
+    pub(super) fn hashes(&self) -> impl Iterator<Item = (u32, u32)> {
+        (0..).zip(&self.entries).filter(|(_, entry)| !entry.is_free()).map(|(id, entry)| (entry.hash, id))
     }
 
     /// Takes all entries out.

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `hash`, `same`, `raw` | hashes and comparisons of common objects, without a call |
 //! | `matching` | entries and calls |
-//! | `index`, `entry`, `recency`, `front` | the parts of a table |
+//! | `index`, `chunk`, `entry`, `recency`, `front` | the parts of a table |
 //! | `table` | the table, in which no Python code runs |
 //! | `ask` | comparisons in Python, outside of it |
 //! | `look`, `keep` | from a call to its value, and back in |
@@ -12,6 +12,7 @@
 
 mod ask;
 mod bound;
+mod chunk;
 mod clock;
 mod entry;
 mod front;

@@ -153,8 +153,12 @@ impl Table {
     pub(super) unsafe fn seek(&self, call: &Call<'_>, hash: u32, mode: Mode) -> Sought {
         let mut is_asked = false;
         let found = self.index.find(hash, |id| {
+            let entry = self.slab.get(id);
+            if entry.hash != hash {
+                return false;
+            }
             // SAFETY: arguments and entries are alive.
-            let same = unsafe { same_call(self.slab.get(id), call, mode) };
+            let same = unsafe { same_call(entry, call, mode) };
             is_asked |= same == Same::Ask;
             same == Same::Yes
         });
@@ -222,6 +226,9 @@ impl Table {
         }
         if self.index.len() >= self.maxsize {
             self.evict(hash, mode, departed);
+        }
+        if self.index.is_full() {
+            self.index.grow(self.slab.hashes());
         }
         let Some(id) = self.slab.insert(entry) else {
             departed.push(entry);
