@@ -13,8 +13,8 @@ pub(super) struct Index {
     /// Invariant: `mask + 1` chunks, a power of two; a static one that stays empty until the first entry comes.
     base: *mut Chunk,
     mask: u32,
-    /// How many bits of a slot are the number.
-    bits: u32,
+    /// The bits of a slot that are the number: four more than those of `mask`.
+    ids: u32,
     len: usize,
 }
 
@@ -31,42 +31,37 @@ static EMPTY: Chunk = Chunk::EMPTY;
 
 impl Index {
     pub(super) fn new() -> Self {
-        Index { memory: Vec::new(), base: (&raw const EMPTY).cast_mut(), mask: 0, bits: 4, len: 0 }
+        Index { memory: Vec::new(), base: (&raw const EMPTY).cast_mut(), mask: 0, ids: 15, len: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
         self.len
     }
 
+    /// The entry where one of this hash likes to be, which is where most are; sometimes one of another hash.
+    #[inline(always)]
+    pub(super) fn guess(&self, hash: u32) -> Option<u32> {
+        let slot = self.chunk(self.path(hash).at).slot(self.favourite(hash));
+        (slot & !self.ids == self.tag(hash)).then_some(slot & self.ids)
+    }
+
     /// The first entry with this hash that `is_it`; it is asked about some others as well.
     #[inline(always)]
     pub(super) fn find(&self, hash: u32, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
-        let (tag, tags, favourite) = (self.tag(hash), u32::MAX << self.bits, self.favourite(hash));
-        let mut path = self.path(hash);
-        let mut chunk = self.chunk(path.at);
-        // Most entries are where they like to be.
-        let mut slots = u32::from(chunk.slot(favourite) & tags == tag) << favourite;
-        let mut others = !(1 << favourite);
+        let (tag, mut path) = (self.tag(hash), self.path(hash));
         loop {
+            let chunk = self.chunk(path.at);
+            let mut slots = chunk.matches(!self.ids, tag);
             while slots != 0 {
-                let id = chunk.slot(slots.trailing_zeros()) & !tags;
+                let id = chunk.slot(slots.trailing_zeros()) & self.ids;
                 if is_it(id) {
                     return Some(id);
                 }
                 slots &= slots - 1;
             }
-            if others != 0 {
-                slots = chunk.matches(tags, tag) & others;
-                others = 0;
-                if slots != 0 {
-                    continue;
-                }
-            }
             if chunk.passed() == 0 || !path.go_on(self.mask) {
                 return None;
             }
-            chunk = self.chunk(path.at);
-            slots = chunk.matches(tags, tag);
         }
     }
 
@@ -100,9 +95,7 @@ impl Index {
 
     /// Removes the entry, which is there.
     pub(super) fn remove(&mut self, hash: u32, id: u32) {
-        let ids = !(u32::MAX << self.bits);
-        let favourite = self.favourite(hash);
-        let mut path = self.path(hash);
+        let (ids, favourite, mut path) = (self.ids, self.favourite(hash), self.path(hash));
         self.len -= 1;
         let first = self.chunk_mut(path.at);
         if first.slot(favourite) & ids == id {
@@ -135,7 +128,7 @@ impl Index {
     pub(super) fn grow(&mut self, entries: impl Iterator<Item = (u32, u32)>) {
         let count = match self.mask as usize + 1 {
             1 => 8,
-            few if few < SMALL => few * 4,
+            few if few < SMALL / 2 => few * 4,
             many => (many * 2).min(MOST),
         };
         // Zeroed by the system where that is cheaper.
@@ -143,7 +136,7 @@ impl Index {
         let begin = self.memory.as_ptr().cast::<u8>().align_offset(align_of::<Chunk>()).min(align_of::<Chunk>());
         self.base = self.memory.as_mut_ptr().cast::<u8>().wrapping_add(begin).cast();
         self.mask = (count - 1) as u32;
-        self.bits = count.trailing_zeros() + 4;
+        self.ids = self.mask << 4 | 15;
         self.len = 0;
         for (hash, id) in entries {
             self.insert(hash, id);
@@ -153,13 +146,14 @@ impl Index {
     /// What a slot has of the hash, with a bit that no empty slot has.
     #[inline(always)]
     fn tag(&self, hash: u32) -> u32 {
-        (hash.wrapping_mul(0x9E37_79B1) >> self.bits | 1) << self.bits
+        (hash.wrapping_mul(0x9E37_79B1) | self.ids + 1) & !self.ids
     }
 
     /// The slot that entries of this hash are in if it is free: for eight ints in a row there are eight.
     #[inline(always)]
     fn favourite(&self, hash: u32) -> u32 {
-        let slot = hash & 7 | hash >> (self.bits - 4) & 8;
+        // The lowest bit that chose no chunk chooses a half of this one.
+        let slot = hash & 7 | u32::from(hash & (self.ids ^ self.ids >> 1) != 0) << 3;
         slot - (slot + 1) / (SLOTS as u32 + 1)
     }
 

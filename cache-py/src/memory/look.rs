@@ -2,7 +2,7 @@
 
 use super::Memory;
 use super::ask::{Answer, ask};
-use super::entry::Departed;
+use super::departed::Departed;
 use super::hash::{self, Raised};
 use super::mode::{Mode, Order};
 use super::table::{Found, Place};
