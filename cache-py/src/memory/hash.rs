@@ -74,7 +74,7 @@ unsafe fn is_quiet_item(object: *mut PyObject) -> bool {
 }
 
 /// How many bits of an int alone are kept as they are.
-const ROW: u32 = 20;
+const ROW: u32 = 24;
 
 const START: u64 = 0x1234_5678_9abc_def1;
 

@@ -41,7 +41,7 @@ impl Index {
     /// The entry where one of this hash likes to be, which is where most are; sometimes one of another hash.
     #[inline(always)]
     pub(super) fn guess(&self, hash: u32) -> Option<u32> {
-        let slot = self.chunk(self.path(hash).at).slot(self.favourite(hash));
+        let slot = self.chunk(self.path(hash).at).slot(Self::favourite(hash));
         (slot & !self.ids == self.tag(hash)).then_some(slot & self.ids)
     }
 
@@ -77,7 +77,7 @@ impl Index {
     #[inline]
     pub(super) fn insert(&mut self, hash: u32, id: u32) {
         let slot = self.tag(hash) | id;
-        let favourite = self.favourite(hash);
+        let favourite = Self::favourite(hash);
         let mut path = self.path(hash);
         let first = self.chunk_mut(path.at);
         if first.slot(favourite) == 0 {
@@ -95,7 +95,7 @@ impl Index {
 
     /// Removes the entry, which is there.
     pub(super) fn remove(&mut self, hash: u32, id: u32) {
-        let (ids, favourite, mut path) = (self.ids, self.favourite(hash), self.path(hash));
+        let (ids, favourite, mut path) = (self.ids, Self::favourite(hash), self.path(hash));
         self.len -= 1;
         let first = self.chunk_mut(path.at);
         if first.slot(favourite) & ids == id {
@@ -149,18 +149,16 @@ impl Index {
         (hash.wrapping_mul(0x9E37_79B1) | self.ids + 1) & !self.ids
     }
 
-    /// The slot that entries of this hash are in if it is free: for eight ints in a row there are eight.
+    /// The slot that entries of this hash are in if it is free.
     #[inline(always)]
-    fn favourite(&self, hash: u32) -> u32 {
-        // The lowest bit that chose no chunk chooses a half of this one.
-        let slot = hash & 7 | u32::from(hash & (self.ids ^ self.ids >> 1) != 0) << 3;
-        slot - (slot + 1) / (SLOTS as u32 + 1)
+    fn favourite(hash: u32) -> u32 {
+        hash % SLOTS as u32
     }
 
-    /// Eight ints in a row are in one chunk, and the next eight in the next.
+    /// Ints in a row fill one chunk and then the next.
     #[inline(always)]
     fn path(&self, hash: u32) -> Path {
-        Path { at: hash >> 3 & self.mask, hash, left: self.mask }
+        Path { at: hash / SLOTS as u32 & self.mask, hash, left: self.mask }
     }
 
     #[inline(always)]
