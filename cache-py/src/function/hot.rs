@@ -77,7 +77,7 @@ unsafe fn compute(this: *mut CachedFunction, call: &Call<'_>, ticket: Option<Tic
         ffi::Py_INCREF(this.cast());
         // The interpreter counts the calls of functions in Python itself.
         let value = if ptr::eq(ffi::Py_TYPE(function), &raw const ffi::PyFunction_Type) {
-            call.forward(function)
+            call.forward_straight(function)
         } else if ffi::Py_EnterRecursiveCall(c" while calling a cached function".as_ptr()) == 0 {
             let value = call.forward(function);
             ffi::Py_LeaveRecursiveCall();

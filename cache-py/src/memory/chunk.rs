@@ -37,8 +37,13 @@ impl Chunk {
         self.words[SLOTS] = self.words[SLOTS].saturating_sub(1);
     }
 
-    /// In any empty slot; else it is counted, and false.
-    pub(super) fn insert(&mut self, slot: u32) -> bool {
+    /// In its favourite slot if that is empty, else in any; false if there is none, which is counted.
+    #[inline(always)]
+    pub(super) fn insert(&mut self, slot: u32, favourite: u32) -> bool {
+        if self.slot(favourite) == 0 {
+            self.put(favourite, slot);
+            return true;
+        }
         let empty = self.matches(u32::MAX, 0);
         if empty == 0 {
             self.words[SLOTS] += 1;

@@ -30,8 +30,8 @@ impl Drop for Departed {
     fn drop(&mut self) {
         // SAFETY: they have left the slab, so nobody else drops them; see above for the rest.
         unsafe {
-            self.one.release();
-            self.more.iter().for_each(|entry| entry.release());
+            self.one.view().release();
+            self.more.iter().for_each(|entry| entry.view().release());
         }
     }
 }

@@ -109,52 +109,39 @@ impl Whole {
     /// `value` is alive, the thread attached, and `shape` is that of `call`.
     #[inline(always)]
     pub(super) unsafe fn new(call: &Call<'_>, shape: Shape, hash: u32, value: *mut PyObject) -> Whole {
-        let mut entry = Entry { value, hash, shape, ..Entry::FREE };
-        let mut rare = Rare { names: call.kwnames(), ..Rare::NONE };
-        for at in 0..call.len().min(2) {
-            entry.first[at] = call.arg(at);
-        }
-        if call.len() > 2 {
-            rare.rest = Box::into_raw((2..call.len()).map(|at| call.arg(at)).collect::<Box<[_]>>()).cast();
-        }
-        // SAFETY: arguments and names are alive, and so is the value.
-        unsafe {
-            for at in 0..call.len() {
-                ffi::Py_INCREF(call.arg(at));
+        let own = |at| {
+            if at >= call.len() {
+                return ptr::null_mut();
             }
-            ffi::Py_XINCREF(rare.names);
+            // SAFETY: arguments are alive.
+            unsafe { ffi::Py_INCREF(call.arg(at)) };
+            call.arg(at)
+        };
+        let first = [own(0), own(1)];
+        let rest = if call.len() > 2 { rest(call) } else { ptr::null_mut() };
+        // SAFETY: names are alive, and so is the value.
+        unsafe {
+            ffi::Py_XINCREF(call.kwnames());
             ffi::Py_INCREF(value);
         }
-        Whole { entry, rare }
+        Whole { entry: Entry { first, value, hash, shape }, rare: Rare { names: call.kwnames(), rest, ..Rare::NONE } }
     }
 
     #[inline(always)]
     pub(super) fn view(&self) -> View<'_> {
         View { entry: &self.entry, rare: &self.rare }
     }
+}
 
-    /// Drops the references, which may run Python code.
-    ///
-    /// # Safety
-    /// The thread is attached and in no table, and nobody uses this entry or a copy of it again.
-    #[inline]
-    pub(super) unsafe fn release(&self) {
-        if self.entry.is_free() {
-            return;
-        }
-        let view = self.view();
-        // SAFETY: the references are those of `new`, and see the invariant of `rest`.
-        unsafe {
-            for at in 0..view.len() {
-                ffi::Py_DECREF(view.key(at));
-            }
-            ffi::Py_XDECREF(self.rare.names);
-            ffi::Py_DECREF(self.entry.value);
-            if !self.rare.rest.is_null() {
-                drop(Box::from_raw(ptr::slice_from_raw_parts_mut(self.rare.rest, view.len() - 2)));
-            }
-        }
+/// New references to the third argument and those after it.
+#[inline(never)]
+fn rest(call: &Call<'_>) -> *mut *mut PyObject {
+    let rest: Box<[_]> = (2..call.len()).map(|at| call.arg(at)).collect();
+    for &object in &rest {
+        // SAFETY: arguments are alive, and the thread is attached.
+        unsafe { ffi::Py_INCREF(object) };
     }
+    Box::into_raw(rest).cast()
 }
 
 /// Both parts of an entry, wherever it is.
@@ -186,5 +173,24 @@ impl<'a> View<'a> {
     pub(super) fn objects(self) -> impl Iterator<Item = *mut PyObject> + use<'a> {
         let others = [self.rare.names, self.entry.value].into_iter().filter(|object| !object.is_null());
         (0..self.len()).map(move |at| self.key(at)).chain(others)
+    }
+
+    /// Drops the references, which may run Python code.
+    ///
+    /// # Safety
+    /// The thread is attached and in no table, and nobody uses this entry or a copy of it again.
+    #[inline]
+    pub(super) unsafe fn release(self) {
+        // SAFETY: the references are those of `Whole::new`, and see the invariant of `rest`.
+        unsafe {
+            for at in 0..self.len() {
+                ffi::Py_DECREF(self.key(at));
+            }
+            ffi::Py_XDECREF(self.rare.names);
+            ffi::Py_XDECREF(self.entry.value);
+            if !self.rare.rest.is_null() {
+                drop(Box::from_raw(ptr::slice_from_raw_parts_mut(self.rare.rest, self.len() - 2)));
+            }
+        }
     }
 }

@@ -20,7 +20,7 @@ pub(super) struct Index {
 
 /// Entries per chunk before there are more chunks: few in a small index, where memory is cheap and a second look is
 /// not; more in one that would not fit in the processor's caches otherwise.
-const FEW: usize = 4;
+const FEW: usize = 2;
 const MORE: usize = 8;
 /// How many chunks are a small index.
 const SMALL: usize = 1 << 8;
@@ -43,6 +43,13 @@ impl Index {
     pub(super) fn guess(&self, hash: u32) -> Option<u32> {
         let slot = self.chunk(self.path(hash).at).slot(Self::favourite(hash));
         (slot & !self.ids == self.tag(hash)).then_some(slot & self.ids)
+    }
+
+    /// Whether it is plain at first sight that there is no entry with this hash.
+    #[inline(always)]
+    pub(super) fn is_absent(&self, hash: u32) -> bool {
+        let chunk = self.chunk(self.path(hash).at);
+        chunk.passed() == 0 && chunk.matches(!self.ids, self.tag(hash)) == 0
     }
 
     /// The first entry with this hash that `is_it`; it is asked about some others as well.
@@ -77,17 +84,11 @@ impl Index {
     #[inline]
     pub(super) fn insert(&mut self, hash: u32, id: u32) {
         let slot = self.tag(hash) | id;
-        let favourite = Self::favourite(hash);
         let mut path = self.path(hash);
-        let first = self.chunk_mut(path.at);
-        if first.slot(favourite) == 0 {
-            first.put(favourite, slot);
-        } else {
-            while !self.chunk_mut(path.at).insert(slot) {
-                if !path.go_on(self.mask) {
-                    debug_assert!(false, "an index that grows in time has room");
-                    return;
-                }
+        while !self.chunk_mut(path.at).insert(slot, Self::favourite(hash)) {
+            if !path.go_on(self.mask) {
+                debug_assert!(false, "an index that grows in time has room");
+                return;
             }
         }
         self.len += 1;
@@ -95,13 +96,8 @@ impl Index {
 
     /// Removes the entry, which is there.
     pub(super) fn remove(&mut self, hash: u32, id: u32) {
-        let (ids, favourite, mut path) = (self.ids, Self::favourite(hash), self.path(hash));
+        let (ids, mut path) = (self.ids, self.path(hash));
         self.len -= 1;
-        let first = self.chunk_mut(path.at);
-        if first.slot(favourite) & ids == id {
-            first.put(favourite, 0);
-            return;
-        }
         loop {
             let chunk = self.chunk_mut(path.at);
             let slots = chunk.matches(ids, id);
@@ -128,7 +124,7 @@ impl Index {
     pub(super) fn grow(&mut self, entries: impl Iterator<Item = (u32, u32)>) {
         let count = match self.mask as usize + 1 {
             1 => 8,
-            few if few < SMALL / 2 => few * 4,
+            few if few < SMALL => few * 4,
             many => (many * 2).min(MOST),
         };
         // Zeroed by the system where that is cheaper.

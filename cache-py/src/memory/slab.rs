@@ -64,8 +64,8 @@ impl Slab {
     }
 
     /// The number of a new entry; `None` if there are no more.
-    #[inline]
-    pub(super) fn insert(&mut self, whole: &Whole) -> Option<u32> {
+    #[inline(always)]
+    pub(super) fn insert(&mut self, whole: Whole) -> Option<u32> {
         let id = if self.free != 0 {
             let id = self.free;
             self.free = self.get(id).hash;
@@ -80,7 +80,7 @@ impl Slab {
         Some(id)
     }
 
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, entry: Entry) -> Option<u32> {
         if self.entries.len() == self.entries.capacity() {
             self.grow();
@@ -100,6 +100,7 @@ impl Slab {
         }
     }
 
+    #[inline(never)]
     pub(super) fn set_rare(&mut self, id: u32, rare: Rare) {
         if self.rare.len() <= id as usize {
             self.rare.resize(self.entries.capacity(), Rare::NONE);
@@ -137,7 +138,7 @@ impl Drop for Slab {
     fn drop(&mut self) {
         for view in self.iter() {
             // SAFETY: those who drop a slab are attached and in no table, and what it holds is nobody else's.
-            unsafe { Whole { entry: *view.entry, rare: *view.rare }.release() };
+            unsafe { view.release() };
         }
     }
 }

@@ -160,6 +160,9 @@ impl Table {
                 return Sought::At(id);
             }
         }
+        if self.index.is_absent(hash) {
+            return Sought::Absent;
+        }
         // SAFETY: passed on.
         unsafe { self.seek_on(call, hash, mode) }
     }
@@ -235,6 +238,8 @@ impl Table {
 
     /// Adds an entry that is not there. Who has to leave for it goes to `departed`.
     /// `ttl` are nanoseconds to live, if not as the cache says.
+    // Inlined, so that the entry is written once, to where it stays: copies of what was just written are slow.
+    #[inline(always)]
     pub(super) fn add(&mut self, mut new: Whole, ttl: Option<u64>, mode: Mode, departed: &mut Departed) {
         let hash = new.entry.hash;
         self.version += 1;
@@ -249,7 +254,7 @@ impl Table {
         if self.index.is_full() {
             self.index.grow(self.slab.hashes());
         }
-        let Some(id) = self.slab.insert(&new) else {
+        let Some(id) = self.slab.insert(new) else {
             departed.push(new);
             return;
         };
