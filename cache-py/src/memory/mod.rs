@@ -86,10 +86,16 @@ impl Memory {
     pub(crate) unsafe fn get(memory: *mut Self, call: Call<'_>) -> *mut PyObject {
         // SAFETY: the caller keeps it alive, and all that changes in it is behind locks.
         let memory = unsafe { &*memory };
+        let mode = memory.mode();
         // SAFETY: passed on.
-        match unsafe { memory.look(&call, memory.mode()) } {
-            Look::Hit(value) => value,
-            Look::Miss(_) | Look::Raised => std::ptr::null_mut(),
+        unsafe {
+            if let Some(value) = memory.glance(&call, mode) {
+                return value;
+            }
+            match memory.look(&call, mode) {
+                Look::Hit(value) => value,
+                Look::Miss(_) | Look::Raised => std::ptr::null_mut(),
+            }
         }
     }
 
