@@ -42,7 +42,8 @@ fn read<'py>(py: Python<'py>, items: &mut Items<'_>, depth: Depth) -> PyResult<B
             dict.into_any()
         }
         Item::Extension(class) => {
-            let message = format!("a key of the class `{class}` cannot be made again from its bytes, so it is left out");
+            let message =
+                format!("a key of the class `{class}` cannot be made again from its bytes, so it is left out");
             return Err(PyTypeError::new_err(message));
         }
     })

@@ -236,7 +236,9 @@ impl Backed {
         value: &[u8],
     ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
         let Some(key) = key else {
-            return Err(PyTypeError::new_err("of a key of more than 128 bytes only a hash is stored, so it is left out"));
+            return Err(PyTypeError::new_err(
+                "of a key of more than 128 bytes only a hash is stored, so it is left out",
+            ));
         };
         let value = self.tier.decode(py, value, Some(key.bytes()))?;
         Ok((keys::read_object(py, key.bytes())?, value))
