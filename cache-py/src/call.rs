@@ -113,6 +113,22 @@ impl<'a> Call<'a> {
         unsafe { ffi::PyObject_Vectorcall(function, self.args, self.nargsf, self.kwnames) }
     }
 
+    /// As [`forward`](Self::forward), for a function in Python: without the questions that CPython has about others.
+    ///
+    /// # Safety
+    /// As [`forward`](Self::forward); `function` is an exact Python function.
+    #[inline(always)]
+    pub(crate) unsafe fn forward_straight(&self, function: *mut PyObject) -> *mut PyObject {
+        // SAFETY: the type says where its instances have the function that a vectorcall calls; null if it was taken away.
+        unsafe {
+            let offset = (*ffi::Py_TYPE(function)).tp_vectorcall_offset;
+            match *function.cast::<u8>().offset(offset).cast::<Option<ffi::vectorcallfunc>>() {
+                Some(entry) => entry(function, self.args, self.nargsf, self.kwnames),
+                None => self.forward(function),
+            }
+        }
+    }
+
     /// As `forward`, for those who hold objects of PyO3.
     pub(crate) fn run<'py>(&self, function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         // SAFETY: `function` is alive, and its token says that the thread is attached; a new reference or null returns.

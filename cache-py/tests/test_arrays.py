@@ -144,3 +144,9 @@ def test_a_dict_of_one_array_stays_a_dict() -> None:
     found = back({"only": np.arange(3)})
     assert list(found) == ["only"]
     equal_arrays(found["only"], np.arange(3))
+
+
+def test_a_type_without_size_takes_no_memory() -> None:
+    # More than there is: numpy alone would give each element a byte.
+    back_again = back(np.ndarray((1 << 50,), "S0", b""))
+    assert (back_again.shape, back_again.dtype.itemsize, back_again.nbytes) == ((1 << 50,), 0, 0)

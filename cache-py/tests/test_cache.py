@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gc
 import math
+import os
+import signal
 import sys
 import threading
 import time
 import weakref
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -367,3 +369,71 @@ def test_signed_entries(place: str) -> None:
     assert Cache(backend=place, sign=secret).items() == [("a", [1])]
     assert Cache(backend=place, sign=other, on_error=told.append).get("a") is None
     assert len(told) == 1
+
+
+@pytest.mark.parametrize("codec", ["json", "messagepack", "cbor"])
+def test_keys_come_back_from_what_names_them(place: str, codec: str, caplog: pytest.LogCaptureFixture) -> None:
+    cache: Cache[Any, Any] = Cache(backend=place, codec=codec, name="named")
+    keys = [
+        *(None, "text", "\ud800", b"\0\xff", 0, -1, 2**63, -(2**64) - 1, 2**200, 1.5, math.inf),
+        *((), ("a", (1, -2.5)), frozenset({"a", "b"})),
+    ]
+    for number, key in enumerate(keys):
+        cache[key] = number
+    assert dict(cache.items()) == dict(zip(keys, range(len(keys)), strict=True))
+    assert {type(key) for key in cache} == {type(key) for key in keys}
+    cache["long" * 100] = -1
+    cache[date(2026, 11, 21)] = -2
+    assert len(cache) == len(keys) + 2
+    assert set(cache) == set(keys), "what cannot be made again is left out"
+    assert sorted(record.message.count("left out") for record in caplog.records[-2:]) == [1, 1]
+
+
+def test_what_was_set_is_there_whatever_others_change(make: Make) -> None:
+    for options in ({}, {"memory": 0}):
+        cache = make(**options)
+        cache["key"] = 0
+        ended = threading.Event()
+
+        def change(ended: threading.Event = ended, cache: Cache[str, int] = cache) -> None:
+            while not ended.is_set():
+                cache.touch("key")
+                cache.incr("key", 0)
+
+        threads = [threading.Thread(target=change) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        try:
+            for number in range(300):
+                cache["key"] = number
+                assert cache["key"] == number
+                cache.set("key", -number)
+                assert cache["key"] == -number
+        finally:
+            ended.set()
+            for thread in threads:
+                thread.join()
+
+
+if hasattr(os, "fork"):
+
+    def test_a_child_does_not_wait_for_the_threads_of_its_parent() -> None:
+        cache = Cache[str, int]()
+        held, ended = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            with cache._lock:
+                held.set()
+                ended.wait()
+
+        thread = threading.Thread(target=hold)
+        thread.start()
+        held.wait()
+        child = os.fork()
+        if child == 0:
+            signal.alarm(30)
+            cache["key"] = 1
+            os._exit(cache["key"])
+        ended.set()
+        thread.join()
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1

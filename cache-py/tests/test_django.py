@@ -334,10 +334,20 @@ def test_another_secret_finds_nothing_and_can_plant_nothing(tmp_path: Path) -> N
     with override_settings(SECRET_KEY="another secret"):
         stranger = opened(location)
         assert stranger.get("ours") is None
+        assert "ours" not in stranger
+        assert stranger.add("ours", 1) and stranger.get("ours") == 1
         stranger.set("planted", Point(2))
         assert stranger.get("planted") == Point(2)
     assert ours.get("planted", "nothing") == "nothing"
     assert len(faults) == 1
+
+
+def test_every_number_can_be_added_to(location: str) -> None:
+    cache = opened(location)
+    cache.set_many({"float": 1.5, "bool": True, "text": "a"})
+    assert (cache.incr("float", 2), cache.decr("bool")) == (3.5, 0)
+    with pytest.raises(TypeError):
+        cache.incr("text")
 
 
 def test_plain_codecs_are_left_unsigned(location: str) -> None:

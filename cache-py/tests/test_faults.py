@@ -219,3 +219,60 @@ def test_a_signature_that_is_wrong_is_a_miss(tmp_path: Path) -> None:
         assert signed(1) == 1
     assert calls == [1, 1]
     assert told.kinds == ["codec"]
+
+
+def test_methods_of_two_objects_are_two_functions(tmp_path: Path) -> None:
+    class Scaled:
+        def __init__(self, factor: int) -> None:
+            self.factor = factor
+
+        def by(self, x: int) -> int:
+            return x * self.factor
+
+    faults: list[Exception] = []
+    options: dict[str, Any] = {"backend": f"sqlite:{tmp_path}/cache.db", "version": 1, "on_error": faults.append}
+    twice, thrice = (lru_cache(**options)(Scaled(factor).by) for factor in (2, 3))
+    assert (twice(5), thrice(5)) == (10, 15)
+    assert "give one of them another `name`" in str(faults[0])
+
+
+class Interrupted:
+    """Values whose handler is interrupted, as by Ctrl-C."""
+
+    name = "tests.Interrupted"
+    encoding: BaseException | None = None
+    decoding: BaseException | None = None
+
+    def handles(self, value: object) -> bool:
+        return isinstance(value, Interrupted)
+
+    def encode(self, value: Interrupted) -> bytes:
+        if self.encoding is not None:
+            raise self.encoding
+        return b""
+
+    def decode(self, data: bytes) -> Interrupted:
+        if self.decoding is not None:
+            raise self.decoding
+        return Interrupted()
+
+
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
+def test_who_interrupts_a_handler_ends_the_call(tmp_path: Path, interrupt: type[BaseException]) -> None:
+    handler = Interrupted()
+    memolith.register_handler(handler)
+    try:
+        function = lru_cache(backend=f"sqlite:{tmp_path}/cache.db", memory=0, version=1)(lambda x: Interrupted())
+        cache = memolith.Cache[int, Interrupted](backend=f"sqlite:{tmp_path}/cache.db", memory=0)
+        function(1)
+        cache[1] = Interrupted()
+        handler.encoding, handler.decoding = interrupt(), interrupt()
+        for call in (lambda: function(1), lambda: function(2), lambda: cache[1], lambda: cache.set(2, Interrupted())):
+            with pytest.raises(interrupt):
+                call()
+        with pytest.raises(interrupt):
+            cache.items()
+        handler.encoding = handler.decoding = None
+        assert isinstance(function(2), Interrupted)
+    finally:
+        memolith.unregister_handler(handler.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import operator
 import pathlib
 import subprocess
 import sys
@@ -11,8 +12,8 @@ import textwrap
 from collections.abc import Callable
 from typing import Any
 
+import memolith
 import pytest
-
 from memolith import _memolith
 
 space: Callable[..., str] = _memolith._space
@@ -230,15 +231,13 @@ def test_where_a_function_stands_and_what_is_said_about_it_changes_nothing(sourc
 
 
 def test_running_a_function_changes_nothing() -> None:
-    f = made(
-        """
+    f = made("""
         def f(x):
             total = 0
             for number in range(x):
                 total += number * 2
             return [total for _ in range(2)]
-        """
-    )
+        """)
     before = fingerprint(f)
     for _ in range(100):
         f(100)
@@ -348,6 +347,58 @@ def test_callable_objects_and_classes_ask_for_a_version() -> None:
     assert space(Power(1), version="1") == f"python:{__name__}.Power@v:1"
 
 
+def test_a_partial_in_the_name_of_its_function_is_the_partial() -> None:
+    def named(step: int) -> Any:
+        return functools.update_wrapper(functools.partial(pow, step), module_level)
+
+    assert fingerprint(named(1)) == fingerprint(named(1)) != fingerprint(named(2))
+
+
+def test_a_method_behind_a_wrapper_is_its_object_too() -> None:
+    class Wrapped(Power):
+        @functools.wraps(Power.__call__)
+        def method(self, x: int) -> int:
+            return super().method(x)
+
+    with pytest.raises(TypeError, match='give version=".."'):
+        fingerprint(Wrapped(1).method)
+
+
+def test_a_callable_object_is_not_what_it_wraps() -> None:
+    with pytest.raises(TypeError, match='give version=".."'):
+        fingerprint(functools.update_wrapper(Power(1), module_level))
+
+
+def test_classes_of_one_name_ask_for_a_version() -> None:
+    def outer(step: int) -> Any:
+        class Local:
+            def __call__(self) -> int:
+                return step
+
+        return lambda: Local()()
+
+    with pytest.raises(TypeError, match='give version=".."'):
+        fingerprint(outer(1))
+
+
+def test_how_keys_are_made_is_a_part_of_it(tmp_path: pathlib.Path) -> None:
+    def kept(**options: Any) -> Any:
+        return memolith.lru_cache(backend=f"sqlite:{tmp_path}/keys.db", memory=0, **options)(both)
+
+    tens, ones = kept(key=lambda a, b: a // 10), kept(key=lambda a, b: a % 10)
+    assert (tens(35, 0), ones(23, 0)) == ((35, 0), (23, 0))
+    assert (kept(skip="a")(1, 2), kept(skip="b")(2, 5)) == ((1, 2), (2, 5))
+
+
+def test_keys_of_the_standard_library_tell_what_they_do() -> None:
+    def by(key: Any) -> str:
+        return fingerprint(lambda: key)
+
+    keys = [operator.itemgetter(0), operator.itemgetter(1), operator.attrgetter("a"), str.lower, str.upper, str.__len__]
+    assert len({by(key) for key in keys}) == len(keys)
+    assert by(operator.itemgetter(0)) == by(operator.itemgetter(0))
+
+
 def test_a_closure_that_holds_itself_asks_for_a_version() -> None:
     ring: list[Any] = []
     ring.append(ring)
@@ -361,6 +412,10 @@ def test_a_closure_that_holds_itself_asks_for_a_version() -> None:
 
 def module_level() -> None:
     pass
+
+
+def both(a: int, b: int) -> tuple[int, int]:
+    return a, b
 
 
 def test_names_of_spaces() -> None:
@@ -380,7 +435,9 @@ def test_names_of_spaces() -> None:
 
 
 def run(command: list[str], **options: Any) -> list[str]:
-    shown: str = subprocess.run([sys.executable, *command], check=True, capture_output=True, text=True, **options).stdout
+    shown: str = subprocess.run(
+        [sys.executable, *command], check=True, capture_output=True, text=True, **options
+    ).stdout
     return shown.splitlines()
 
 
@@ -416,9 +473,7 @@ def test_hash_seeds_change_nothing(tmp_path: pathlib.Path) -> None:
 def test_children_of_multiprocessing_have_the_same_spaces(tmp_path: pathlib.Path) -> None:
     file = tmp_path / "spawning.py"
     file.write_text(
-        SCRIPT.replace("print(_memolith._space(f))", "")
-        + textwrap.dedent(
-            """
+        SCRIPT.replace("print(_memolith._space(f))", "") + textwrap.dedent("""
             import enum, multiprocessing
             class Color(enum.Enum):
                 RED = 1
@@ -428,8 +483,7 @@ def test_children_of_multiprocessing_have_the_same_spaces(tmp_path: pathlib.Path
                 with multiprocessing.get_context("spawn").Pool(1) as pool:
                     print(*pool.map(show, [0])[0])
                 print(*show(0))
-            """
-        ),
+            """),
         encoding="utf-8",
     )
     child, parent = run([str(file)])

@@ -29,7 +29,9 @@ def documented(first: int, second: int = 2) -> tuple[int, int]:
     return first, second
 
 
-@pytest.mark.parametrize("decorate", [memolith.lru_cache, memolith.lru_cache(), memolith.lru_cache(128), memolith.cache])
+@pytest.mark.parametrize(
+    "decorate", [memolith.lru_cache, memolith.lru_cache(), memolith.lru_cache(128), memolith.cache]
+)
 def test_every_spelling_keeps_the_identical_result(decorate: Any) -> None:
     cached = decorate(lambda value: [value])
     assert cached(1) is cached(1)

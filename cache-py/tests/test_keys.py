@@ -244,7 +244,10 @@ GOLDEN = [
     (pathlib.PurePosixPath("a"), "d81b8275" + b"pathlib.PurePosixPath".hex() + "6161"),
     (range(3), "d81b826572616e6765830002" + "01"),
     (Color.RED, "d81b82" + bytes([0x60 + len(__name__) + 6]).hex() + f"{__name__}.Color".encode().hex() + "63524544"),
-    (Spot(1, 2), "d81b82" + bytes([0x60 + len(__name__) + 5]).hex() + f"{__name__}.Spot".encode().hex() + "a2617801617902"),
+    (
+        Spot(1, 2),
+        "d81b82" + bytes([0x60 + len(__name__) + 5]).hex() + f"{__name__}.Spot".encode().hex() + "a2617801617902",
+    ),
     (int, "d81b82647479706563696e74"),
     (numpy.array([1, 2], dtype="<u2"), "d81b826d" + b"numpy.ndarray".hex() + "838102633c75324401000200"),
 ]
@@ -473,6 +476,7 @@ def test_a_class_that_changes_is_looked_at_again() -> None:
 
 def test_many_classes_do_not_get_into_each_others_way() -> None:
     for number in range(1000):
+
         class Text(str):
             pass
 
@@ -482,3 +486,10 @@ def test_many_classes_do_not_get_into_each_others_way() -> None:
         assert canonical(Text(number)) == canonical(str(number))
         with pytest.raises(TypeError, match="Loudly object has no canonical form"):
             canonical(Loudly(number))
+
+
+def test_instances_of_classes_of_one_name_are_refused() -> None:
+    for make in (lambda: dataclasses.make_dataclass("Made", ["x"])(1), lambda: enum.Enum("Made", "A", module="made").A):
+        assert make() != make()
+        with pytest.raises(TypeError, match="no canonical form"):
+            canonical(make())

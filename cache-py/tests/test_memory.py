@@ -198,7 +198,13 @@ def test_no_reference_is_leaked() -> None:
 
 def test_hits_allocate_nothing() -> None:
     cached = memolith.lru_cache(lambda *args, **kwargs: args)
-    calls = [lambda: cached(1), lambda: cached("a"), lambda: cached(1, 2), lambda: cached((1, 2)), lambda: cached(1, k=1)]
+    calls = [
+        lambda: cached(1),
+        lambda: cached("a"),
+        lambda: cached(1, 2),
+        lambda: cached((1, 2)),
+        lambda: cached(1, k=1),
+    ]
     for call in calls:
         call(), call()
         before = sys.getallocatedblocks()
@@ -207,7 +213,9 @@ def test_hits_allocate_nothing() -> None:
         assert sys.getallocatedblocks() - before < 10
 
 
-@pytest.mark.parametrize("policy", ["lru", "mru", "fifo", "lfu", "random", "sieve", "s3fifo", "tinylfu", "tenure", "auto"])
+@pytest.mark.parametrize(
+    "policy", ["lru", "mru", "fifo", "lfu", "random", "sieve", "s3fifo", "tinylfu", "tenure", "auto"]
+)
 def test_every_policy_holds_the_bound(policy: str) -> None:
     cached = memolith.lru_cache(10, policy=policy)(lambda number: [number])
     dice = random.Random(1)

@@ -82,9 +82,7 @@ def test_what_a_backend_had_is_one_object_too(place: str) -> None:
 
 def test_results_outlive_the_process(place: str, tmp_path: Path) -> None:
     script = tmp_path / "program.py"
-    script.write_text(
-        textwrap.dedent(
-            f"""
+    script.write_text(textwrap.dedent(f"""
             from memolith import lru_cache
 
             @lru_cache(backend={place!r})
@@ -93,9 +91,7 @@ def test_results_outlive_the_process(place: str, tmp_path: Path) -> None:
                 return {{"x": x, "all": (1, 2.5, None, b"bytes")}}
 
             print(f(7), f.cache_info().hits)
-            """
-        )
-    )
+            """))
     outputs = [subprocess.run([sys.executable, script], capture_output=True, text=True) for _ in range(2)]
     assert [done.stderr for done in outputs] == ["", ""]
     value = "{'x': 7, 'all': (1, 2.5, None, b'bytes')}"

@@ -84,18 +84,28 @@ async def in_backend(miss: StoredMiss, _is_outdated: Callable[[], bool]) -> Any:
             await _off_loop(miss.insert, value)
         return value
     finally:
-        miss.leading.pop(miss.key, None)
+        _leave(miss, mine)
         trip.close()
 
 
 async def apart(miss: StoredMiss, _is_outdated: Callable[[], bool]) -> Any:
-    """The same without a lease: whoever else is at it, nobody waits."""
-    found = await _off_loop(miss.get)
-    if found is not None:
-        return found[0]
-    value = await miss.compute()
-    await _off_loop(miss.insert, value)
-    return value
+    """The same without a lease: whoever else is at it, nobody waits.
+
+    Who began first keeps the value, unless it was invalidated meanwhile: of two that are written at once each takes the
+    other for outdated.
+    """
+    mine = object()
+    miss.leading.setdefault(miss.key, mine)
+    try:
+        found = await _off_loop(miss.get)
+        if found is not None:
+            return found[0]
+        value = await miss.compute()
+        if miss.leading.get(miss.key) is mine:
+            await _off_loop(miss.insert, value)
+        return value
+    finally:
+        _leave(miss, mine)
 
 
 def wake(future: asyncio.Future[None]) -> None:
@@ -108,6 +118,11 @@ def wake(future: asyncio.Future[None]) -> None:
 def _complete(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
+
+
+def _leave(miss: StoredMiss, mine: object) -> None:
+    if miss.leading.get(miss.key) is mine:
+        del miss.leading[miss.key]
 
 
 async def _arrival(trip: Trip) -> None:

@@ -50,9 +50,8 @@ class Arrays:
         dtype = _dtype(described)
         order: Literal["C", "F"] = "F" if fortran else "C"
         if 0 in shape or dtype.itemsize == 0:
-            array = numpy.empty(shape, dtype, order=order)
-            array.flags.writeable = isinstance(buffer, bytearray)
-            return array
+            # Over no memory at all: what claims to be empty and is not gets none.
+            return numpy.ndarray(shape, dtype, bytearray() if isinstance(buffer, bytearray) else b"", order=order)
         start = length + 4 + -(length + 4) % _ALIGNMENT
         return numpy.frombuffer(buffer, dtype, offset=start).reshape(shape, order=order)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from threading import RLock
 from types import GenericAlias, TracebackType
 from typing import Any
+from weakref import WeakSet
 
 from memolith._memolith import _Table
 from memolith._units import lifetime as _lifetime
@@ -21,8 +23,9 @@ class Cache(_Table):
     In memory any hashable object is a key, and the identical value comes back. With a backend a key needs a canonical
     form (plain data has one), and values are kept as `codec` says.
 
-    `add`, `setdefault`, `pop`, `touch` and `incr` are one step for the threads of a process, by a lock of their own;
-    another process may come between. What code keys, values and codecs have runs under that lock, and may use the cache.
+    Changes, among them `add`, `setdefault`, `pop`, `touch` and `incr`, come one after the other for the threads of a
+    process, by a lock of their own; another process may come between. What code keys, values and codecs have runs under
+    that lock, and may use the cache.
     """
 
     _lock: RLock
@@ -71,11 +74,22 @@ class Cache(_Table):
         }
         cache = super().__new__(cls, maxsize, options)
         cache._lock = RLock()
+        _caches.add(cache)
         return cache
+
+    def __setitem__(self, key: Hashable, value: Any) -> None:
+        with self._lock:
+            super().__setitem__(key, value)
+
+    def __delitem__(self, key: Hashable) -> None:
+        with self._lock:
+            super().__delitem__(key)
 
     def set(self, key: Hashable, value: Any, *, ttl: Any = None, tags: Iterable[str] = ()) -> None:
         """Stores a value, for `ttl` instead of the cache's own time to live, under any number of tags."""
-        self._set(key, value, _lifetime(ttl), _texts(tags))
+        seconds, texts = _lifetime(ttl), _texts(tags)
+        with self._lock:
+            self._set(key, value, seconds, texts)
 
     def add(self, key: Hashable, value: Any, *, ttl: Any = None, tags: Iterable[str] = ()) -> bool:
         """Stores a value if the key has none, and says whether it did."""
@@ -195,3 +209,14 @@ def _texts(tags: Iterable[str]) -> list[str]:
     if isinstance(tags, str):
         raise TypeError(f"`tags` is a list of texts, write [{tags!r}]")
     return list(tags)
+
+
+def _renew_locks() -> None:
+    """After a fork nobody is there to release what other threads held."""
+    for cache in list(_caches):
+        cache._lock = RLock()
+
+
+_caches: WeakSet[Cache] = WeakSet()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)

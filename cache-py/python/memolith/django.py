@@ -129,9 +129,13 @@ class MemolithCache(BaseCache):  # type: ignore[misc, unused-ignore]
         """
         name = self.make_and_validate_key(key, version=version)
         with self._cache._lock:
-            if name not in self._cache:
+            found = self._cache._entry(name)
+            if found is None:
                 raise ValueError(f"Key '{name}' not found")
-            return self._cache.incr(name, delta)
+            value, left, tags = found
+            total: int = value + delta
+            self._cache._set(name, total, left, tags)
+            return total
 
     def clear(self) -> None:
         """Removes everything of this cache; others in the same place stay."""

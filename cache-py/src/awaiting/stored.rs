@@ -30,7 +30,7 @@ impl Stored {
         let py = owner.py();
         let key = self.key(py, call)?;
         let near = self.tier(py).near(key.bytes());
-        if let Some(object) = near.and_then(|held| self.object(py, key.bytes(), held)) {
+        if let Some(object) = near.map_or(Ok(None), |held| self.object(py, key.bytes(), held))? {
             return ready(object);
         }
         let name = PyBytes::new(py, key.bytes());
@@ -76,7 +76,7 @@ impl StoredMiss {
     /// What there is by now, as far as nobody has to wait for it.
     fn find<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
         let near = self.stored.tier(py).near(self.key.bytes());
-        let object = near.and_then(|held| self.stored.object(py, self.key.bytes(), held));
+        let object = near.map_or(Ok(None), |held| self.stored.object(py, self.key.bytes(), held))?;
         object.map(|object| PyTuple::new(py, [object])).transpose()
     }
 
@@ -98,7 +98,7 @@ impl StoredMiss {
     /// What the backend has, after which the thread has waited. Counts a hit or a miss.
     fn get<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
         let held = self.stored.tier(py).get(py, self.key.bytes());
-        let object = held.and_then(|held| self.stored.object(py, self.key.bytes(), held));
+        let object = held.map_or(Ok(None), |held| self.stored.object(py, self.key.bytes(), held))?;
         object.map(|object| PyTuple::new(py, [object])).transpose()
     }
 
@@ -106,7 +106,7 @@ impl StoredMiss {
     fn insert(&self, value: Bound<'_, PyAny>) -> PyResult<()> {
         let py = value.py();
         if self.stored.is_kept(&value)? {
-            let held = self.stored.held(self.key.bytes(), &value);
+            let held = self.stored.held(self.key.bytes(), &value)?;
             let cache = self.stored.cache(py);
             py.detach(|| {
                 cache.insert(self.key.clone(), held.clone());

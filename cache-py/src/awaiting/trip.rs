@@ -101,14 +101,14 @@ impl Trip {
             Stop::Found(held) => held.clone(),
             _ => return Ok(None),
         };
-        let object = self.stored.object(py, self.key.bytes(), found);
+        let object = self.stored.object(py, self.key.bytes(), found)?;
         PyTuple::new(py, object).map(Some)
     }
 
     /// Hands over what was computed.
     fn fill(&self, value: Bound<'_, PyAny>) -> PyResult<()> {
         let filled = match self.stored.is_kept(&value)? {
-            true => Stop::Filled(self.stored.held(self.key.bytes(), &value)),
+            true => Stop::Filled(self.stored.held(self.key.bytes(), &value)?),
             false => Stop::Declined,
         };
         let before = std::mem::replace(&mut *lock(&self.stop), filled);

@@ -23,13 +23,32 @@ unsafe extern "C" fn call<const MODE: u8>(
     nargsf: usize,
     kwnames: *mut PyObject,
 ) -> *mut PyObject {
-    // SAFETY: vectorcall gives what `Call` asks for.
+    // SAFETY: vectorcall gives what `Call` asks for, and the caller keeps the instance alive.
     unsafe {
         if kwnames.is_null() && ffi::PyVectorcall_NARGS(nargsf) == 1 {
-            return answer::<MODE>(this.cast(), Call::new(args, nargsf, ptr::null_mut()));
+            let call = Call::new(args, nargsf, ptr::null_mut());
+            return match (*this.cast::<CachedFunction>()).parts.memory.glance(&call, Mode::from_bits(MODE)) {
+                Some(value) => value,
+                None => search_one::<MODE>(this, args, nargsf, kwnames),
+            };
         }
         call_many::<MODE>(this, args, nargsf, kwnames)
     }
+}
+
+/// The rest for one argument. Not inlined: what a glance finds does not pay for the room that this needs.
+///
+/// # Safety
+/// As [`call`].
+#[inline(never)]
+unsafe extern "C" fn search_one<const MODE: u8>(
+    this: *mut PyObject,
+    args: *const *mut PyObject,
+    nargsf: usize,
+    _kwnames: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: vectorcall gives what `Call` asks for.
+    unsafe { search::<MODE>(this.cast(), Call::new(args, nargsf, ptr::null_mut())) }
 }
 
 /// The same for any number of arguments, apart from the short code for one.
@@ -43,14 +62,20 @@ unsafe extern "C" fn call_many<const MODE: u8>(
     nargsf: usize,
     kwnames: *mut PyObject,
 ) -> *mut PyObject {
-    // SAFETY: vectorcall gives what `Call` asks for.
-    unsafe { answer::<MODE>(this.cast(), Call::new(args, nargsf, kwnames)) }
+    // SAFETY: vectorcall gives what `Call` asks for, and the caller keeps the instance alive.
+    unsafe {
+        let call = Call::new(args, nargsf, kwnames);
+        match (*this.cast::<CachedFunction>()).parts.memory.glance(&call, Mode::from_bits(MODE)) {
+            Some(value) => value,
+            None => search::<MODE>(this.cast(), call),
+        }
+    }
 }
 
 /// # Safety
 /// `this` is an instance, kept alive by the caller, and the thread is attached.
 #[inline(always)]
-unsafe fn answer<const MODE: u8>(this: *mut CachedFunction, call: Call<'_>) -> *mut PyObject {
+unsafe fn search<const MODE: u8>(this: *mut CachedFunction, call: Call<'_>) -> *mut PyObject {
     let mode = Mode::from_bits(MODE);
     // SAFETY: passed on.
     match unsafe { (*this).parts.memory.look(&call, mode) } {
@@ -64,7 +89,7 @@ unsafe fn answer<const MODE: u8>(this: *mut CachedFunction, call: Call<'_>) -> *
 /// Calls the function and keeps what it returns.
 ///
 /// # Safety
-/// As [`answer`].
+/// As [`search`].
 #[inline(never)]
 unsafe fn compute(this: *mut CachedFunction, call: &Call<'_>, ticket: Option<Ticket>, mode: Mode) -> *mut PyObject {
     // SAFETY: callers of a vectorcall hold what they call; held once more, it outlives whatever the function does.
@@ -79,7 +104,7 @@ unsafe fn compute(this: *mut CachedFunction, call: &Call<'_>, ticket: Option<Tic
         ffi::Py_INCREF(this.cast());
         // The interpreter counts the calls of functions in Python itself.
         let value = if ptr::eq(ffi::Py_TYPE(function), &raw const ffi::PyFunction_Type) {
-            call.forward(function)
+            call.forward_straight(function)
         } else if ffi::Py_EnterRecursiveCall(c" while calling a cached function".as_ptr()) == 0 {
             let value = call.forward(function);
             ffi::Py_LeaveRecursiveCall();

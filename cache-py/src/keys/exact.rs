@@ -4,10 +4,10 @@ use super::code::write_code;
 use super::depth::Depth;
 use super::fingerprint::{Seen, write_function};
 use super::grammar;
-use super::other::optional;
-use super::place::path;
+use super::place::{is_found, path};
 use super::write::{pairs, write as write_canonical};
 use pyo3::exceptions::PyTypeError;
+use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{
@@ -35,12 +35,11 @@ pub(super) fn write_exact(object: &Bound<'_, PyAny>, seen: &mut Seen, out: &mut 
     if write_container(object, seen, out)? {
         return Ok(());
     }
-    if object.is_instance_of::<PyType>() || object.is_instance_of::<PyModule>() || is_native(object)? {
-        return write_name(object, out);
+    if let Ok(class) = object.cast::<PyType>() {
+        return write_class(class, out);
     }
-    if let Some(wrapped) = optional(object, intern!(object.py(), "__wrapped__"))? {
-        grammar::extension(out, "wrapped");
-        return write_exact(&wrapped, seen, out);
+    if object.is_instance_of::<PyModule>() || is_native(object)? {
+        return write_name(object, out);
     }
     write_callable(object, seen, out)
 }
@@ -105,7 +104,22 @@ fn is_native(object: &Bound<'_, PyAny>) -> PyResult<bool> {
     Ok(of.is_none() || of.is_instance_of::<PyModule>())
 }
 
-/// A class, a module or a built-in function is its name: what it does is not looked at.
+/// A class is its name where that leads to it: those that a function makes have one name, and do different things.
+fn write_class(class: &Bound<'_, PyType>, out: &mut Vec<u8>) -> PyResult<()> {
+    // SAFETY: a live class.
+    let is_made = unsafe { ffi::PyType_GetFlags(class.as_type_ptr()) } & ffi::Py_TPFLAGS_HEAPTYPE != 0;
+    if is_made && !is_found(class.as_any().as_borrowed()).unwrap_or(false) {
+        let message = format!(
+            "a function that holds the class {}, which is not found by that name, has no fingerprint: \
+                               give version=\"..\"",
+            path(class.as_any())?
+        );
+        return Err(PyTypeError::new_err(message));
+    }
+    write_name(class.as_any(), out)
+}
+
+/// A module, a built-in function, or a class of a known name: what it does is not looked at.
 fn write_name(object: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
     let name = match object.cast::<PyModule>() {
         Ok(module) => module.name()?.extract()?,
@@ -122,11 +136,17 @@ fn write_callable(object: &Bound<'_, PyAny>, seen: &mut Seen, out: &mut Vec<u8>)
     let class = path(object.get_type().as_any())?;
     let parts: &[&str] = match class.as_str() {
         "method" => &["__func__", "__self__"],
+        "method_descriptor" | "wrapper_descriptor" => &["__objclass__", "__name__"],
         "functools.partial" => &["func", "args", "keywords"],
         "builtin_function_or_method" => &["__name__", "__self__"],
+        // Of other objects, what they wrap says not what they make of it.
+        "staticmethod" | "classmethod" | "functools._lru_cache_wrapper" | "memolith.CachedFunction" => &["__wrapped__"],
         _ => &[],
     };
     grammar::extension(out, &class);
+    if matches!(class.as_str(), "operator.itemgetter" | "operator.attrgetter" | "operator.methodcaller") {
+        return write_exact(&object.call_method0(intern!(py, "__reduce__"))?, seen, out);
+    }
     if parts.is_empty() {
         return match write_canonical(object.as_borrowed(), Depth::TOP, out) {
             Err(error) if error.is_instance_of::<PyTypeError>(py) => Err(unknown(&class, error, py)),

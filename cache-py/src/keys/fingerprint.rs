@@ -5,6 +5,7 @@ use super::depth::Depth;
 use super::exact::write_exact;
 use super::grammar;
 use super::place::path;
+use super::space::Said;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::ffi::PyObject;
 use pyo3::intern;
@@ -19,12 +20,12 @@ pub(super) struct Seen {
     pub(super) depth: Depth,
 }
 
-/// The fingerprint of `function`: its code and constants, its defaults, the values and functions in its closure, and the
-/// version of the interpreter. Functions and values that it finds by a global name count with that name.
+/// The fingerprint of `function`: its code and constants, its defaults, the values and functions in its closure, how the
+/// keys of its calls are made, and the version of the interpreter. Functions and values that it finds by a global name count with that name.
 ///
 /// # Errors
 /// `TypeError` for a function that holds an object without a canonical form, and for callable objects.
-pub(super) fn fingerprint(function: &Bound<'_, PyAny>) -> PyResult<u64> {
+pub(super) fn fingerprint(function: &Bound<'_, PyAny>, said: Said<'_, '_>) -> PyResult<u64> {
     let py = function.py();
     if function.is_instance_of::<PyType>() {
         let message = format!("the class {} has no fingerprint: give version=\"..\"", path(function)?);
@@ -34,7 +35,8 @@ pub(super) fn fingerprint(function: &Bound<'_, PyAny>) -> PyResult<u64> {
     let tag: String = py.import("sys")?.getattr("implementation")?.getattr("cache_tag")?.str()?.extract()?;
     grammar::text(&mut out, &tag);
     let mut seen = Seen { functions: Vec::new(), depth: Depth::TOP };
-    match write_exact(function, &mut seen, &mut out) {
+    let written = write_exact(function, &mut seen, &mut out).and_then(|()| write_keys(said, &mut seen, &mut out));
+    match written {
         Ok(()) => Ok(xxh3_64(&out)),
         Err(error) if error.is_instance_of::<PyValueError>(py) => {
             let message =
@@ -43,6 +45,17 @@ pub(super) fn fingerprint(function: &Bound<'_, PyAny>) -> PyResult<u64> {
         }
         Err(error) => Err(error),
     }
+}
+
+fn write_keys(said: Said<'_, '_>, seen: &mut Seen, out: &mut Vec<u8>) -> PyResult<()> {
+    if let Some(key) = said.key {
+        grammar::extension(out, "key");
+        write_exact(key, seen, out)?;
+    }
+    let mut skip = said.skip.to_vec();
+    skip.sort_unstable();
+    skip.iter().for_each(|name| grammar::text(out, name));
+    Ok(())
 }
 
 /// Appends a function that is written in Python.

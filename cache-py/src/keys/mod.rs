@@ -17,6 +17,7 @@ mod numpy;
 mod other;
 mod place;
 mod probe;
+mod read;
 mod records;
 mod rules;
 mod space;
@@ -26,7 +27,8 @@ mod write;
 pub(crate) use arguments::{Fit, write_call};
 pub(crate) use binder::Binder;
 pub(crate) use probe::register;
-pub(crate) use space::space;
+pub(crate) use read::read_object;
+pub(crate) use space::{Said, space};
 
 use depth::Depth;
 use memolith_core::__private::portable as grammar;

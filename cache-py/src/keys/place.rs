@@ -24,10 +24,12 @@ pub(super) fn path(object: &Bound<'_, PyAny>) -> PyResult<String> {
 /// The path of a class whose instances are told by it.
 ///
 /// # Errors
-/// `TypeError`, about `object`, for a class made by a function: each call makes another, of the same path.
+/// `TypeError`, about `object`, for a class that is not found by it, such as one made by a function: another may have the
+/// same path.
 pub(super) fn class_path(object: Borrowed<'_, '_, PyAny>) -> PyResult<String> {
-    let path = path(object.get_type().as_any())?;
-    if path.contains("<locals>") { Err(refuse(object)) } else { Ok(path) }
+    let class = object.get_type();
+    let Ok(true) = is_found(class.as_any().as_borrowed()) else { return Err(refuse(object)) };
+    path(class.as_any())
 }
 
 /// The path of a class or function that is found by it.
@@ -39,7 +41,8 @@ pub(super) fn own_path(object: Borrowed<'_, '_, PyAny>) -> PyResult<String> {
     path(&object)
 }
 
-fn is_found(object: Borrowed<'_, '_, PyAny>) -> PyResult<bool> {
+/// Whether this is what its module has under its name.
+pub(super) fn is_found(object: Borrowed<'_, '_, PyAny>) -> PyResult<bool> {
     let py = object.py();
     let module = object.getattr(intern!(py, "__module__"))?;
     let module = if module.is_none() { intern!(py, "builtins").clone().into_any() } else { module };

@@ -1,6 +1,6 @@
 //! What the tests look at.
 
-use super::{Binder, Fit, arguments, space, write_object};
+use super::{Binder, Fit, Said, arguments, space, write_object};
 use crate::call::Call;
 use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
@@ -69,7 +69,7 @@ fn _bound<'py>(
 #[pyfunction]
 #[pyo3(signature = (function, name=None, version=None))]
 fn _space(function: &Bound<'_, PyAny>, name: Option<&str>, version: Option<&str>) -> PyResult<String> {
-    space(function, name, version)
+    space(function, Said { name, version, ..Said::default() })
 }
 
 /// Hands over the arguments as vectorcall would.

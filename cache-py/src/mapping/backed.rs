@@ -5,11 +5,11 @@ use super::entry::{self, Entry};
 use crate::errors::{exception, wrong};
 use crate::keys;
 use crate::options::Options;
-use crate::stored::{Content, Faults, Held, Label, Plan, Room, Tier, place};
+use crate::stored::{Content, Faults, Held, Label, Plan, Room, Tier, place, told};
 use crate::values::Codec;
 use memolith::{CacheInfo, ErrorKind, Lookup};
 use memolith_core::__private::{PortableKey, PortableKeyRef, fill_with_ttl, visit};
-use pyo3::exceptions::{PyNotImplementedError, PyTypeError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +20,7 @@ pub(crate) struct Backed {
     faults: Arc<Faults>,
     content: Content,
     ttl: Option<Duration>,
+    is_signed: bool,
     is_single_flight: bool,
 }
 
@@ -40,19 +41,21 @@ impl Backed {
         let plan = Plan { space, backend: place.backend(py), codec: &codec, content };
         let tier = Tier::new(py, plan, (maxsize, options), &faults);
         let is_single_flight = options.single_flight.unwrap_or(true);
-        Ok(Backed { tier, faults, content, ttl: options.ttl, is_single_flight })
+        Ok(Backed { tier, faults, content, ttl: options.ttl, is_signed: options.sign.is_some(), is_single_flight })
     }
 
     pub(crate) fn get<'py>(&self, key: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let room = canonical(key)?;
         let py = key.py();
-        Ok(self.tier.get(py, &room).and_then(|held| self.object(py, &room, held)))
+        self.tier.get(py, &room).map_or(Ok(None), |held| self.object(py, &room, held))
     }
 
     pub(crate) fn contains(&self, key: &Bound<'_, PyAny>) -> PyResult<bool> {
         let room = canonical(key)?;
         let (cache, view) = (self.tier.cache(), PortableKeyRef(&room));
-        Ok(key.py().detach(|| cache.contains(&view)))
+        let found = key.py().detach(|| cache.contains(&view));
+        // What was signed with another secret is not there. To see that it has to be looked up.
+        Ok(found && (!self.is_signed || self.get(key)?.is_some()))
     }
 
     pub(crate) fn set(&self, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>, extra: Extra) -> PyResult<()> {
@@ -83,14 +86,14 @@ impl Backed {
         let room = canonical(key)?;
         let lease = if !self.is_single_flight {
             let found = self.tier.get(py, &room);
-            match found.and_then(|held| self.object(py, &room, held)) {
+            match found.map_or(Ok(None), |held| self.object(py, &room, held))? {
                 Some(value) => return Ok(value),
                 None => None,
             }
         } else {
             match self.tier.lookup(py, &room)? {
                 Lookup::Miss(lease) => Some(lease),
-                Lookup::Hit(held) => match self.object(py, &room, held) {
+                Lookup::Hit(held) => match self.object(py, &room, held)? {
                     Some(value) => return Ok(value),
                     None => None,
                 },
@@ -116,7 +119,7 @@ impl Backed {
         let Some(held) = self.tier.get(py, &room) else { return Ok(None) };
         let Label { ends, tags } = held.label().clone();
         let extra = Extra { ttl: entry::left(ends), tags };
-        Ok(self.object(py, &room, held).map(|value| (value, extra)))
+        Ok(self.object(py, &room, held)?.map(|value| (value, extra)))
     }
 
     /// All keys, and their values where these are wanted.
@@ -125,16 +128,13 @@ impl Backed {
         let cache = self.tier.cache();
         py.detach(|| {
             cache.flush()?;
-            visit(cache, &mut |_, held| found.extend(held.text()))
+            visit(cache, &mut |key, held| found.extend(held.text().map(|text| (key.cloned(), text))))
         })
         .map_err(|error| exception(py, &error))?;
-        if self.is_bare() {
-            let message = "a codec that other languages read keeps values alone, so there are no keys to go through";
-            return Err(PyNotImplementedError::new_err(message));
-        }
         let mut entries = Vec::with_capacity(found.len());
-        for bytes in found {
-            match self.read(py, &bytes) {
+        for (key, bytes) in found {
+            let entry = if self.is_bare() { self.read_bare(py, key, &bytes) } else { self.read(py, &bytes) };
+            match told(py, entry)? {
                 Ok(entry) => entries.push(entry),
                 Err(reason) => self.tier.fault(reason),
             }
@@ -202,17 +202,17 @@ impl Backed {
             if !extra.tags.is_empty() {
                 self.bare_has_no_tags()?;
             }
-            return Ok(self.tier.held(canonical, value));
+            return self.tier.held(canonical, value);
         }
         let mut key = Vec::new();
-        if self.tier.encode(object, None, &mut key).is_err() {
+        if told(object.py(), self.tier.encode(object, None, &mut key))?.is_err() {
             // Such a key is not shown by those who go through all of them.
             key.clear();
         }
         let label = Label { ends: entry::ends(extra.ttl.or(self.ttl)), tags: extra.tags };
         let mut bytes = Vec::new();
         Entry { label: label.clone(), key: &key, value: &[] }.write_head(&mut bytes);
-        let encoded = self.tier.encode(value, Some(canonical), &mut bytes);
+        let encoded = told(value.py(), self.tier.encode(value, Some(canonical), &mut bytes))?;
         Ok(Held::computed(value.clone().unbind(), encoded.map(|()| bytes.as_slice().into()), label))
     }
 
@@ -228,6 +228,22 @@ impl Backed {
         Ok((key, value))
     }
 
+    /// The same where only the value is stored, and the key is known by what names it.
+    fn read_bare<'py>(
+        &self,
+        py: Python<'py>,
+        key: Option<PortableKey>,
+        value: &[u8],
+    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+        let Some(key) = key else {
+            return Err(PyTypeError::new_err(
+                "of a key of more than 128 bytes only a hash is stored, so it is left out",
+            ));
+        };
+        let value = self.tier.decode(py, value, Some(key.bytes()))?;
+        Ok((keys::read_object(py, key.bytes())?, value))
+    }
+
     fn is_bare(&self) -> bool {
         matches!(self.content, Content::Value)
     }
@@ -239,7 +255,7 @@ impl Backed {
         Err(PyTypeError::new_err("a codec that other languages read has no room for tags, leave out `codec`"))
     }
 
-    fn object<'py>(&self, py: Python<'py>, key: &[u8], held: Held) -> Option<Bound<'py, PyAny>> {
+    fn object<'py>(&self, py: Python<'py>, key: &[u8], held: Held) -> PyResult<Option<Bound<'py, PyAny>>> {
         let decoded = held.object(py, |bytes| {
             if self.is_bare() {
                 return self.tier.decode(py, bytes, Some(key));
@@ -247,7 +263,7 @@ impl Backed {
             let entry = Entry::read(bytes).map_err(|error| exception(py, &error))?;
             self.tier.decode(py, entry.value, Some(key))
         });
-        decoded.map_err(|reason| self.tier.fault(reason)).ok()
+        self.tier.usable(py, decoded)
     }
 }
 

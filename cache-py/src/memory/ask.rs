@@ -63,17 +63,20 @@ struct Candidate {
 fn candidates(table: &mut Table, call: &Call<'_>, hash: u32) -> Vec<Candidate> {
     let mut found = Vec::new();
     table.index.find(hash, |id| {
-        let entry = table.slab.get(id);
-        if Shape::of(call) == Some(entry.shape) {
-            let keys: Vec<_> = (0..call.len()).map(|at| entry.key(at)).collect();
-            for &object in keys.iter().chain(&[entry.names]) {
+        let view = table.slab.view(id);
+        let (entry, names) = (view.entry, view.rare.names);
+        if entry.hash == hash && Shape::of(call) == Some(entry.shape) {
+            let keys: Vec<_> = (0..call.len()).map(|at| view.key(at)).collect();
+            for &object in keys.iter().chain(&[names]) {
                 // SAFETY: the entry keeps them alive, and the thread is attached.
                 unsafe { ffi::Py_XINCREF(object) };
             }
-            found.push(Candidate { id, names: entry.names, keys });
+            found.push(Candidate { id, names, keys });
         }
         false
     });
+    // Mostly, who came earlier has the lower number.
+    found.sort_by_key(|candidate| candidate.id);
     found
 }
 

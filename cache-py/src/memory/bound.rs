@@ -1,7 +1,7 @@
 //! What a mapping asks of the table, and a function does not.
 
 use super::Memory;
-use super::entry::Departed;
+use super::departed::Departed;
 use super::hash::{self, Raised};
 use super::mode::Order;
 use super::table::Table;

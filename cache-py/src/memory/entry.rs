@@ -1,7 +1,6 @@
-//! One entry, and the slab of all.
+//! One entry.
 
 use super::clock::NEVER;
-use super::index::prefetch;
 use crate::call::Call;
 use pyo3::ffi::{self, PyObject};
 use std::ptr;
@@ -11,9 +10,11 @@ use std::ptr;
 pub(super) struct Shape(u32);
 
 impl Shape {
-    const FREE: Shape = Shape(u32::MAX);
+    pub(super) const FREE: Shape = Shape(u32::MAX);
     /// One positional argument.
     pub(super) const ONE: Shape = Shape(1 << 12);
+    /// Two.
+    pub(super) const TWO: Shape = Shape(2 << 12);
 
     /// `None` for calls with so many arguments that they are not kept: from a million positional or 4096 keyword
     /// arguments on.
@@ -34,78 +35,32 @@ impl Shape {
     }
 
     #[inline(always)]
-    fn len(self) -> usize {
+    pub(super) fn len(self) -> usize {
         self.nargs() + self.nkw()
     }
 }
 
-/// The arguments of a call and its value, all of them references of its own. One cache line.
-#[repr(C, align(64))]
+/// What every entry has: two of them are one cache line. References are its own.
+#[repr(C, align(32))]
 #[derive(Clone, Copy)]
 pub(super) struct Entry {
     /// The first two arguments; null where there are fewer.
     first: [*mut PyObject; 2],
     pub(super) value: *mut PyObject,
-    /// The tuple of names; null without keyword arguments.
-    pub(super) names: *mut PyObject,
-    /// The other arguments. Invariant: from `Box<[_]>` of as many as the shape has beyond two; null if there are none.
-    rest: *mut *mut PyObject,
-    /// When it is over, in nanoseconds of the clock.
-    pub(super) deadline: u64,
-    /// When it is over however much it is used.
-    pub(super) limit: u64,
     /// Of a free entry: the number of the next free one.
     pub(super) hash: u32,
     pub(super) shape: Shape,
 }
 
-const _: () = assert!(size_of::<Entry>() == 64);
+const _: () = assert!(size_of::<Entry>() == 32 || size_of::<usize>() < 8);
 
 impl Entry {
-    const FREE: Entry = Entry {
-        first: [ptr::null_mut(); 2],
-        value: ptr::null_mut(),
-        names: ptr::null_mut(),
-        rest: ptr::null_mut(),
-        deadline: NEVER,
-        limit: NEVER,
-        hash: 0,
-        shape: Shape::FREE,
-    };
-
-    /// New references to the arguments of `call` and to `value`.
-    ///
-    /// # Safety
-    /// `value` is alive, the thread attached, and `shape` is that of `call`.
-    #[inline(always)]
-    pub(super) unsafe fn new(call: &Call<'_>, shape: Shape, hash: u32, value: *mut PyObject) -> Entry {
-        let mut entry = Entry { value, names: call.kwnames(), hash, shape, ..Entry::FREE };
-        for at in 0..call.len().min(2) {
-            entry.first[at] = call.arg(at);
-        }
-        if call.len() > 2 {
-            entry.rest = Box::into_raw((2..call.len()).map(|at| call.arg(at)).collect::<Box<[_]>>()).cast();
-        }
-        // SAFETY: arguments and names are alive, and so is the value.
-        unsafe {
-            for at in 0..call.len() {
-                ffi::Py_INCREF(call.arg(at));
-            }
-            ffi::Py_XINCREF(entry.names);
-            ffi::Py_INCREF(value);
-        }
-        entry
-    }
+    pub(super) const FREE: Entry =
+        Entry { first: [ptr::null_mut(); 2], value: ptr::null_mut(), hash: 0, shape: Shape::FREE };
 
     #[inline(always)]
     pub(super) fn is_free(&self) -> bool {
         self.shape == Shape::FREE
-    }
-
-    /// Arguments.
-    #[inline(always)]
-    pub(super) fn len(&self) -> usize {
-        if self.is_free() { 0 } else { self.shape.len() }
     }
 
     /// The first argument, null if there is none.
@@ -113,156 +68,130 @@ impl Entry {
     pub(super) fn only(&self) -> *mut PyObject {
         self.first[0]
     }
+}
+
+/// What few entries have. References are its own.
+#[derive(Clone, Copy)]
+pub(super) struct Rare {
+    /// The tuple of names; null without keyword arguments.
+    pub(super) names: *mut PyObject,
+    /// The third argument and those after it. Invariant: from `Box<[_]>` of as many as the shape has beyond two; null if
+    /// there are none.
+    pub(super) rest: *mut *mut PyObject,
+    /// When it is over, in nanoseconds of the clock.
+    pub(super) deadline: u64,
+    /// When it is over however much it is used.
+    pub(super) limit: u64,
+}
+
+impl Rare {
+    pub(super) const NONE: Rare = Rare { names: ptr::null_mut(), rest: ptr::null_mut(), deadline: NEVER, limit: NEVER };
+
+    /// Whether there is anything in it.
+    #[inline(always)]
+    pub(super) fn is_none(&self) -> bool {
+        self.names.is_null() && self.rest.is_null() && self.deadline == NEVER
+    }
+}
+
+/// Both parts of an entry that is not in a slab.
+#[derive(Clone, Copy)]
+pub(super) struct Whole {
+    pub(super) entry: Entry,
+    pub(super) rare: Rare,
+}
+
+impl Whole {
+    pub(super) const FREE: Whole = Whole { entry: Entry::FREE, rare: Rare::NONE };
+
+    /// New references to the arguments of `call` and to `value`.
+    ///
+    /// # Safety
+    /// `value` is alive, the thread attached, and `shape` is that of `call`.
+    #[inline(always)]
+    pub(super) unsafe fn new(call: &Call<'_>, shape: Shape, hash: u32, value: *mut PyObject) -> Whole {
+        let own = |at| {
+            if at >= call.len() {
+                return ptr::null_mut();
+            }
+            // SAFETY: arguments are alive.
+            unsafe { ffi::Py_INCREF(call.arg(at)) };
+            call.arg(at)
+        };
+        let first = [own(0), own(1)];
+        let rest = if call.len() > 2 { rest(call) } else { ptr::null_mut() };
+        // SAFETY: names are alive, and so is the value.
+        unsafe {
+            ffi::Py_XINCREF(call.kwnames());
+            ffi::Py_INCREF(value);
+        }
+        Whole { entry: Entry { first, value, hash, shape }, rare: Rare { names: call.kwnames(), rest, ..Rare::NONE } }
+    }
+
+    #[inline(always)]
+    pub(super) fn view(&self) -> View<'_> {
+        View { entry: &self.entry, rare: &self.rare }
+    }
+}
+
+/// New references to the third argument and those after it.
+#[inline(never)]
+fn rest(call: &Call<'_>) -> *mut *mut PyObject {
+    let rest: Box<[_]> = (2..call.len()).map(|at| call.arg(at)).collect();
+    for &object in &rest {
+        // SAFETY: arguments are alive, and the thread is attached.
+        unsafe { ffi::Py_INCREF(object) };
+    }
+    Box::into_raw(rest).cast()
+}
+
+/// Both parts of an entry, wherever it is.
+#[derive(Clone, Copy)]
+pub(super) struct View<'a> {
+    pub(super) entry: &'a Entry,
+    pub(super) rare: &'a Rare,
+}
+
+impl<'a> View<'a> {
+    /// Arguments.
+    #[inline(always)]
+    pub(super) fn len(self) -> usize {
+        if self.entry.is_free() { 0 } else { self.entry.shape.len() }
+    }
 
     /// Argument `at`, borrowed.
     #[inline(always)]
-    pub(super) fn key(&self, at: usize) -> *mut PyObject {
-        debug_assert!(at < self.shape.len());
+    pub(super) fn key(self, at: usize) -> *mut PyObject {
+        debug_assert!(at < self.entry.shape.len());
         if at < 2 {
-            return self.first[at];
+            return self.entry.first[at];
         }
         // SAFETY: see the invariant of `rest`.
-        unsafe { *self.rest.add(at - 2) }
+        unsafe { *self.rare.rest.add(at - 2) }
     }
 
     /// Everything it holds, borrowed.
-    pub(super) fn objects(&self) -> impl Iterator<Item = *mut PyObject> {
-        let others = [self.names, self.value].into_iter().filter(|object| !object.is_null());
-        (0..self.len()).map(|at| self.key(at)).chain(others)
-    }
-}
-
-/// Entries that have left a table. Their references are dropped with it, which may run Python code.
-pub(super) struct Departed {
-    /// Mostly there is one at most, and no need for memory.
-    one: Entry,
-    more: Vec<Entry>,
-}
-
-impl Departed {
-    pub(super) const fn none() -> Self {
-        Departed { one: Entry::FREE, more: Vec::new() }
+    pub(super) fn objects(self) -> impl Iterator<Item = *mut PyObject> + use<'a> {
+        let others = [self.rare.names, self.entry.value].into_iter().filter(|object| !object.is_null());
+        (0..self.len()).map(move |at| self.key(at)).chain(others)
     }
 
-    pub(super) fn push(&mut self, entry: Entry) {
-        if self.one.is_free() {
-            self.one = entry;
-        } else {
-            self.more.push(entry);
-        }
-    }
-}
-
-impl Drop for Departed {
+    /// Drops the references, which may run Python code.
+    ///
+    /// # Safety
+    /// The thread is attached and in no table, and nobody uses this entry or a copy of it again.
     #[inline]
-    fn drop(&mut self) {
-        release(&self.one);
-        self.more.iter().for_each(release);
-    }
-}
-
-/// Drops what an entry holds, which has left the slab: nobody else drops it.
-#[inline]
-fn release(entry: &Entry) {
-    if entry.is_free() {
-        return;
-    }
-    // SAFETY: the references are those of `Entry::new`, and see the invariant of `rest`. Those who have a `Departed` are
-    // attached and hold no table.
-    unsafe {
-        for at in 0..entry.len() {
-            ffi::Py_DECREF(entry.key(at));
+    pub(super) unsafe fn release(self) {
+        // SAFETY: the references are those of `Whole::new`, and see the invariant of `rest`.
+        unsafe {
+            for at in 0..self.len() {
+                ffi::Py_DECREF(self.key(at));
+            }
+            ffi::Py_XDECREF(self.rare.names);
+            ffi::Py_XDECREF(self.entry.value);
+            if !self.rare.rest.is_null() {
+                drop(Box::from_raw(ptr::slice_from_raw_parts_mut(self.rare.rest, self.len() - 2)));
+            }
         }
-        ffi::Py_XDECREF(entry.names);
-        ffi::Py_DECREF(entry.value);
-        if !entry.rest.is_null() {
-            drop(Box::from_raw(ptr::slice_from_raw_parts_mut(entry.rest, entry.shape.len() - 2)));
-        }
-    }
-}
-
-/// Entries by number, from 1 on. Number 0 is free for ever, and what a table without entries points to.
-pub(super) struct Slab {
-    entries: Vec<Entry>,
-    /// The first of a chain of free entries; 0 ends it.
-    free: u32,
-}
-
-impl Slab {
-    pub(super) fn new() -> Self {
-        Slab { entries: Vec::new(), free: 0 }
-    }
-
-    /// One more than the highest number there is.
-    pub(super) fn end(&self) -> u32 {
-        self.entries.len() as u32
-    }
-
-    #[inline(always)]
-    pub(super) fn get(&self, id: u32) -> &Entry {
-        debug_assert!(id < self.end());
-        // SAFETY: numbers come from `insert`, and the slab shrinks only when all of them are forgotten.
-        unsafe { self.entries.get_unchecked(id as usize) }
-    }
-
-    #[inline(always)]
-    pub(super) fn get_mut(&mut self, id: u32) -> &mut Entry {
-        debug_assert!(id < self.end());
-        // SAFETY: as in `get`.
-        unsafe { self.entries.get_unchecked_mut(id as usize) }
-    }
-
-    #[inline(always)]
-    pub(super) fn prefetch(&self, id: u32) {
-        prefetch(self.entries.as_ptr().wrapping_add(id as usize));
-    }
-
-    /// The number of a new entry; `None` if there are no more.
-    #[inline]
-    pub(super) fn insert(&mut self, entry: Entry) -> Option<u32> {
-        if self.free != 0 {
-            let id = self.free;
-            self.free = self.get(id).hash;
-            *self.get_mut(id) = entry;
-            return Some(id);
-        }
-        self.push(entry)
-    }
-
-    #[inline]
-    fn push(&mut self, entry: Entry) -> Option<u32> {
-        if self.entries.len() == self.entries.capacity() {
-            self.grow();
-        }
-        let id = u32::try_from(self.entries.len()).ok().filter(|&id| id < u32::MAX)?;
-        self.entries.push(entry);
-        Some(id)
-    }
-
-    /// Four times the room while that is little, else twice.
-    #[cold]
-    fn grow(&mut self) {
-        let len = self.entries.len();
-        self.entries.reserve_exact(if len < 1 << 12 { len * 3 + 16 } else { len });
-        if len == 0 {
-            self.entries.push(Entry::FREE);
-        }
-    }
-
-    /// Takes an entry out.
-    pub(super) fn remove(&mut self, id: u32) -> Entry {
-        let next = self.free;
-        self.free = id;
-        std::mem::replace(self.get_mut(id), Entry { hash: next, ..Entry::FREE })
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter().filter(|entry| !entry.is_free())
-    }
-
-    /// Takes all entries out.
-    pub(super) fn take(&mut self) -> Departed {
-        self.free = 0;
-        Departed { one: Entry::FREE, more: std::mem::take(&mut self.entries) }
     }
 }

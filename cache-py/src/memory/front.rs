@@ -1,6 +1,6 @@
 //! A short way to the entries whose arguments are the very objects of the call.
 
-use super::entry::{Entry, Shape};
+use super::entry::{Shape, View};
 use crate::call::Call;
 use pyo3::ffi::PyObject;
 
@@ -43,9 +43,9 @@ impl Turn {
     }
 }
 
-const SLOTS: usize = 256;
+const SLOTS: usize = 1024;
 /// In a cache with more entries than this, the front misses so often that it costs more than it saves.
-pub(super) const MOST: usize = 4 * SLOTS;
+pub(super) const MOST: usize = SLOTS;
 
 impl Front {
     pub(super) fn new() -> Self {
@@ -64,27 +64,34 @@ impl Front {
     }
 
     /// The entry leaves: its number will be that of another.
-    pub(super) fn forget(&mut self, entry: &Entry, id: u32) {
-        let slot = slot_of(entry.shape.nargs(), (0..entry.len()).map(|at| entry.key(at)));
+    pub(super) fn forget(&mut self, view: View<'_>, id: u32) {
+        let slot = slot_of(view.entry.shape.nargs(), (0..view.len()).map(|at| view.key(at)));
         if self.ids[slot] == id {
             self.ids[slot] = 0;
         }
     }
 }
 
-/// Whether `entry` is that of `call`, by addresses alone.
+/// Whether an entry is that of `call`, by addresses alone.
 #[inline(always)]
-pub(super) fn is_identical(entry: &Entry, call: &Call<'_>) -> bool {
+pub(super) fn is_identical(view: View<'_>, call: &Call<'_>) -> bool {
+    let entry = view.entry;
     if call.len() == 1 && call.nkw() == 0 {
         return entry.only() == call.arg(0) && entry.shape == Shape::ONE;
     }
+    if call.len() == 2 && call.nkw() == 0 {
+        return entry.shape == Shape::TWO && view.key(0) == call.arg(0) && view.key(1) == call.arg(1);
+    }
     Shape::of(call) == Some(entry.shape)
-        && entry.names == call.kwnames()
-        && (0..call.len()).all(|at| entry.key(at) == call.arg(at))
+        && (call.nkw() == 0 || view.rare.names == call.kwnames())
+        && (0..call.len()).all(|at| view.key(at) == call.arg(at))
 }
 
 #[inline(always)]
 fn slot(call: &Call<'_>) -> usize {
+    if call.len() == 2 {
+        return slot_of(call.nargs(), [call.arg(0), call.arg(1)].into_iter());
+    }
     slot_of(call.nargs(), (0..call.len()).map(|at| call.arg(at)))
 }
 
@@ -92,5 +99,5 @@ fn slot(call: &Call<'_>) -> usize {
 fn slot_of(nargs: usize, arguments: impl Iterator<Item = *mut PyObject>) -> usize {
     // Objects lie at multiples of 16.
     let bits = arguments.fold(0u64, |bits, object| bits.wrapping_mul(31) ^ (object as u64) >> 4);
-    (bits.wrapping_add(nargs as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as usize
+    (bits.wrapping_add(nargs as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 54) as usize
 }

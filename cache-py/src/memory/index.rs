@@ -1,146 +1,195 @@
-//! From hashes to the numbers of entries: open addressing with linear probing and deletion that shifts back, so that no
-//! tombstones pile up under churn.
+//! From hashes to the numbers of entries: chunks of one cache line, each of which counts who passed it by. So there are
+//! no tombstones that pile up under churn, and nothing moves when an entry leaves.
+
+use super::chunk::{Chunk, SLOTS};
 
 /// Numbers of entries, from 1 on, by 32 bits of hash.
 ///
-/// A slot holds the hash and the number: what is not equal is seldom looked at, and growing reads nothing but the slots.
+/// A slot of 32 bits holds the number in its lower bits and a part of the hash above: with 100,000 entries, one in a
+/// few thousand looks at an entry is in vain.
 pub(super) struct Index {
     /// What `base` points into, with room for it to begin at a cache line.
-    slots: Vec<u64>,
-    /// Invariant: `mask + 1` slots, a power of two, at least one of them empty; those of a static line until the first
-    /// entry comes.
-    base: *mut u64,
-    mask: usize,
+    memory: Vec<[u32; SLOTS + 1]>,
+    /// Invariant: `mask + 1` chunks, a power of two; a static one that stays empty until the first entry comes.
+    base: *mut Chunk,
+    mask: u32,
+    /// The bits of a slot that are the number: four more than those of `mask`.
+    ids: u32,
     len: usize,
 }
 
-/// Slots of an index that has room for few entries are filled to a quarter: a miss there takes one look. Above this
-/// many, to a half: what does not fit in the caches costs more than a second look.
-const SPARSE: usize = 1 << 11;
-/// Slots that share a cache line.
-const LINE: usize = 8;
+/// Entries per chunk before there are more chunks: few in a small index, where memory is cheap and a second look is
+/// not; more in one that would not fit in the processor's caches otherwise.
+const FEW: usize = 2;
+const MORE: usize = 8;
+/// How many chunks are a small index.
+const SMALL: usize = 1 << 8;
+/// As many chunks as leave a bit of each slot for the hash.
+const MOST: usize = 1 << 27;
 
-static EMPTY: [u64; 1] = [0];
+static EMPTY: Chunk = Chunk::EMPTY;
 
 impl Index {
     pub(super) fn new() -> Self {
-        Index { slots: Vec::new(), base: (&raw const EMPTY).cast_mut().cast(), mask: 0, len: 0 }
+        Index { memory: Vec::new(), base: (&raw const EMPTY).cast_mut(), mask: 0, ids: 15, len: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
         self.len
     }
 
-    /// The first entry with this hash that `is_it`.
+    /// The entry where one of this hash likes to be, which is where most are; sometimes one of another hash.
+    #[inline(always)]
+    pub(super) fn guess(&self, hash: u32) -> Option<u32> {
+        let slot = self.chunk(self.path(hash).at).slot(Self::favourite(hash));
+        (slot & !self.ids == self.tag(hash)).then_some(slot & self.ids)
+    }
+
+    /// Whether it is plain at first sight that there is no entry with this hash.
+    #[inline(always)]
+    pub(super) fn is_absent(&self, hash: u32) -> bool {
+        let chunk = self.chunk(self.path(hash).at);
+        chunk.passed() == 0 && chunk.matches(!self.ids, self.tag(hash)) == 0
+    }
+
+    /// The first entry with this hash that `is_it`; it is asked about some others as well.
     #[inline(always)]
     pub(super) fn find(&self, hash: u32, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
-        let mut at = hash as usize & self.mask;
+        let (tag, mut path) = (self.tag(hash), self.path(hash));
         loop {
-            let slot = self.slot(at);
-            if slot == 0 {
+            let chunk = self.chunk(path.at);
+            let mut slots = chunk.matches(!self.ids, tag);
+            while slots != 0 {
+                let id = chunk.slot(slots.trailing_zeros()) & self.ids;
+                if is_it(id) {
+                    return Some(id);
+                }
+                slots &= slots - 1;
+            }
+            if chunk.passed() == 0 || !path.go_on(self.mask) {
                 return None;
             }
-            if (slot >> 32) as u32 == hash && is_it(slot as u32) {
-                return Some(slot as u32);
-            }
-            at = (at + 1) & self.mask;
         }
     }
 
-    /// Adds an entry, whatever others have the same hash.
+    /// Whether it has to [`grow`](Self::grow) before the next insertion.
+    #[inline(always)]
+    pub(super) fn is_full(&self) -> bool {
+        let chunks = self.mask as usize + 1;
+        self.len >= chunks * if chunks <= SMALL { FEW } else { MORE } || self.memory.is_empty()
+    }
+
+    /// Adds an entry, whatever others have the same hash. Not done if there are as many as can be: one in two chunks
+    /// has room always.
     #[inline]
     pub(super) fn insert(&mut self, hash: u32, id: u32) {
-        let slots = self.mask + 1;
-        let most = if slots <= SPARSE { slots / 4 } else { slots / 2 };
-        if self.len >= most {
-            self.grow();
+        let slot = self.tag(hash) | id;
+        let mut path = self.path(hash);
+        while !self.chunk_mut(path.at).insert(slot, Self::favourite(hash)) {
+            if !path.go_on(self.mask) {
+                debug_assert!(false, "an index that grows in time has room");
+                return;
+            }
         }
-        self.place(u64::from(hash) << 32 | u64::from(id));
         self.len += 1;
     }
 
-    /// Removes the entry, which is there, and moves those back that were in its way.
+    /// Removes the entry, which is there.
     pub(super) fn remove(&mut self, hash: u32, id: u32) {
-        let mut hole = hash as usize & self.mask;
-        while self.slot(hole) as u32 != id {
-            if self.slot(hole) == 0 {
+        let (ids, mut path) = (self.ids, self.path(hash));
+        self.len -= 1;
+        loop {
+            let chunk = self.chunk_mut(path.at);
+            let slots = chunk.matches(ids, id);
+            if slots != 0 {
+                chunk.put(slots.trailing_zeros(), 0);
+                return;
+            }
+            chunk.unpass();
+            if !path.go_on(self.mask) {
                 debug_assert!(false, "an entry is removed once");
                 return;
             }
-            hole = (hole + 1) & self.mask;
         }
-        let mut at = hole;
-        loop {
-            at = (at + 1) & self.mask;
-            let slot = self.slot(at);
-            if slot == 0 {
-                break;
-            }
-            let home = (slot >> 32) as usize & self.mask;
-            // It may move to the hole if that is not before its home.
-            if (at.wrapping_sub(home) & self.mask) >= (at.wrapping_sub(hole) & self.mask) {
-                self.put(hole, slot);
-                hole = at;
-            }
-        }
-        self.put(hole, 0);
-        self.len -= 1;
     }
 
     /// Has the processor fetch where `hash` would be.
     #[inline(always)]
     pub(super) fn prefetch(&self, hash: u32) {
-        prefetch(self.base.wrapping_add(hash as usize & self.mask));
+        prefetch(self.base.wrapping_add(self.path(hash).at as usize));
     }
 
-    #[inline(always)]
-    fn slot(&self, at: usize) -> u64 {
-        debug_assert!(at <= self.mask);
-        // SAFETY: `at` was masked, and there are so many slots.
-        unsafe { *self.base.add(at) }
-    }
-
-    #[inline(always)]
-    fn put(&mut self, at: usize, slot: u64) {
-        debug_assert!(at <= self.mask && !self.slots.is_empty());
-        // SAFETY: as in `slot`; callers have found an entry or made room, so these are slots of our own.
-        unsafe { *self.base.add(at) = slot }
-    }
-
-    /// In the first empty slot from its home on.
-    fn place(&mut self, slot: u64) {
-        let mut at = (slot >> 32) as usize & self.mask;
-        while self.slot(at) != 0 {
-            at = (at + 1) & self.mask;
-        }
-        self.put(at, slot);
-    }
-
-    /// Twice the slots, or four times while they are few. The old ones are read in order, and written to so many places in
-    /// order.
+    /// Makes room for twice as many, or four times while they are few. `entries` are all hashes and numbers.
     #[cold]
-    fn grow(&mut self) {
-        let count = match self.mask + 1 {
-            1 => 8 * LINE,
-            few if few <= SPARSE => few * 4,
-            many => many * 2,
+    pub(super) fn grow(&mut self, entries: impl Iterator<Item = (u32, u32)>) {
+        let count = match self.mask as usize + 1 {
+            1 => 8,
+            few if few < SMALL => few * 4,
+            many => (many * 2).min(MOST),
         };
-        let (old, base, last) = (std::mem::take(&mut self.slots), self.base, self.mask);
         // Zeroed by the system where that is cheaper.
-        self.slots = vec![0; count + LINE];
-        let begin = self.slots.as_ptr().align_offset(LINE * size_of::<u64>()).min(LINE);
-        self.base = self.slots.as_mut_ptr().wrapping_add(begin);
-        self.mask = count - 1;
-        if old.is_empty() {
-            return;
+        self.memory = vec![[0; SLOTS + 1]; count + 1];
+        let begin = self.memory.as_ptr().cast::<u8>().align_offset(align_of::<Chunk>()).min(align_of::<Chunk>());
+        self.base = self.memory.as_mut_ptr().cast::<u8>().wrapping_add(begin).cast();
+        self.mask = (count - 1) as u32;
+        self.ids = self.mask << 4 | 15;
+        self.len = 0;
+        for (hash, id) in entries {
+            self.insert(hash, id);
         }
-        for at in 0..=last {
-            // SAFETY: `old` is alive, and `base` was its first slot.
-            let slot = unsafe { *base.add(at) };
-            if slot != 0 {
-                self.place(slot);
-            }
+    }
+
+    /// What a slot has of the hash, with a bit that no empty slot has.
+    #[inline(always)]
+    fn tag(&self, hash: u32) -> u32 {
+        (hash.wrapping_mul(0x9E37_79B1) | (self.ids + 1)) & !self.ids
+    }
+
+    /// The slot that entries of this hash are in if it is free.
+    #[inline(always)]
+    fn favourite(hash: u32) -> u32 {
+        hash % SLOTS as u32
+    }
+
+    /// Ints in a row fill one chunk and then the next.
+    #[inline(always)]
+    fn path(&self, hash: u32) -> Path {
+        Path { at: (hash / SLOTS as u32) & self.mask, hash, left: self.mask }
+    }
+
+    #[inline(always)]
+    fn chunk(&self, at: u32) -> &Chunk {
+        debug_assert!(at <= self.mask);
+        // SAFETY: `at` was masked, and there are so many chunks.
+        unsafe { &*self.base.add(at as usize) }
+    }
+
+    #[inline(always)]
+    fn chunk_mut(&mut self, at: u32) -> &mut Chunk {
+        debug_assert!(at <= self.mask && !self.memory.is_empty());
+        // SAFETY: as in `chunk`; callers have found an entry or made room, so these are chunks of our own.
+        unsafe { &mut *self.base.add(at as usize) }
+    }
+}
+
+/// Which chunks a hash is looked for in, until nobody has passed one: all of them if need be.
+struct Path {
+    at: u32,
+    hash: u32,
+    left: u32,
+}
+
+impl Path {
+    /// False when all were visited.
+    #[inline(always)]
+    fn go_on(&mut self, mask: u32) -> bool {
+        if self.left == 0 {
+            return false;
         }
+        self.left -= 1;
+        // An odd step gets around a power of two.
+        self.at = self.at.wrapping_add(self.hash.wrapping_mul(0x85EB_CA6B) >> 4 | 1) & mask;
+        true
     }
 }
 

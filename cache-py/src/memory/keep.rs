@@ -2,7 +2,8 @@
 
 use super::Memory;
 use super::ask::{Answer, ask};
-use super::entry::{Departed, Entry, Shape};
+use super::departed::Departed;
+use super::entry::{Shape, Whole};
 use super::hash::{self, Raised};
 use super::look::Ticket;
 use super::mode::{Mode, Order};
@@ -42,7 +43,7 @@ impl Memory {
             self.table.with(|table| {
                 let is_still_absent = table.version == ticket.version;
                 if is_still_absent {
-                    let entry = Entry::new(call, shape, ticket.hash, value);
+                    let entry = Whole::new(call, shape, ticket.hash, value);
                     table.add(entry, None, mode, &mut departed);
                 }
                 is_still_absent
@@ -107,7 +108,7 @@ impl Memory {
                 return;
             }
             // SAFETY: the value is alive and the thread attached, as callers vouch.
-            let entry = unsafe { Entry::new(call, shape, adding.hash, adding.value) };
+            let entry = unsafe { Whole::new(call, shape, adding.hash, adding.value) };
             match id {
                 Some(id) => table.renew(id, entry, adding.ttl, &mut departed),
                 None => table.add(entry, adding.ttl, mode, &mut departed),

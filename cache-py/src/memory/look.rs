@@ -2,7 +2,7 @@
 
 use super::Memory;
 use super::ask::{Answer, ask};
-use super::entry::Departed;
+use super::departed::Departed;
 use super::hash::{self, Raised};
 use super::mode::{Mode, Order};
 use super::table::{Found, Place};
@@ -28,7 +28,22 @@ pub(crate) struct Ticket {
 }
 
 impl Memory {
-    /// Looks a call up. `mode` is that of the cache, a constant where the code is that of one kind.
+    /// The value, a new reference and counted, if the arguments are the very objects that came last time: most hits of a
+    /// small cache end here.
+    ///
+    /// # Safety
+    /// As [`look`](Self::look).
+    #[inline(always)]
+    pub(crate) unsafe fn glance(&self, call: &Call<'_>, mode: Mode) -> Option<*mut PyObject> {
+        // Where there is a lock it is not worth taking it twice.
+        if cfg!(Py_GIL_DISABLED) || mode.order == Order::Off || call.len() == 0 {
+            return None;
+        }
+        // SAFETY: a glance compares addresses.
+        unsafe { self.table.with(|table| table.glance(call, mode)) }
+    }
+
+    /// Looks a call up that a [`glance`](Self::glance) did not find. `mode` is that of the cache, a constant where the code is that of one kind.
     ///
     /// # Safety
     /// The cache is alive until this returns, and the thread is attached.
@@ -36,13 +51,6 @@ impl Memory {
     pub(crate) unsafe fn look(&self, call: &Call<'_>, mode: Mode) -> Look {
         if mode.order == Order::Off {
             return Look::Miss(None);
-        }
-        // Where there is a lock it is not worth taking it twice.
-        if cfg!(not(Py_GIL_DISABLED)) && call.len() != 0 {
-            // SAFETY: a glance compares addresses.
-            if let Some(value) = unsafe { self.table.with(|table| table.glance(call, mode)) } {
-                return Look::Hit(value);
-            }
         }
         // SAFETY: no reference into the table is alive.
         let Ok(hash) = (unsafe { hash::of_call(call) }) else { return Look::Raised };

@@ -1,34 +1,34 @@
 //! Whether an entry is that of a call, where it can be told without running Python code.
 
-use super::entry::{Entry, Shape};
+use super::entry::{Entry, Shape, View};
 use super::mode::Mode;
 use super::raw::{class, is_exactly, is_plain};
 use super::same::{Same, same};
 use crate::call::Call;
 use pyo3::ffi::{self, PyObject};
 
-/// Whether `entry` is that of `call`.
+/// Whether an entry is that of `call`.
 ///
 /// # Safety
 /// The thread is attached.
 #[inline(always)]
-pub(super) unsafe fn same_call(entry: &Entry, call: &Call<'_>, mode: Mode) -> Same {
+pub(super) unsafe fn same_call(view: View<'_>, call: &Call<'_>, mode: Mode) -> Same {
     if call.len() == 1 && call.nkw() == 0 {
         // SAFETY: passed on.
-        return unsafe { same_only(entry, call.arg(0), mode) };
+        return unsafe { same_only(view.entry, call.arg(0), mode) };
     }
-    if Shape::of(call) != Some(entry.shape) {
+    if Shape::of(call) != Some(view.entry.shape) {
         return Same::No;
     }
     if call.nkw() != 0 {
         // SAFETY: both are tuples of as many names, and alive.
-        match unsafe { same_names(entry.names, call) } {
+        match unsafe { same_names(view.rare.names, call) } {
             Same::Yes => {}
             other => return other,
         }
     }
     for at in 0..call.len() {
-        let (kept, given) = (entry.key(at), call.arg(at));
+        let (kept, given) = (view.key(at), call.arg(at));
         // SAFETY: entries and arguments are alive.
         unsafe {
             if mode.typed && class(kept) != class(given) {

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `hash`, `same`, `raw` | hashes and comparisons of common objects, without a call |
 //! | `matching` | entries and calls |
-//! | `index`, `entry`, `recency`, `front` | the parts of a table |
+//! | `index`, `chunk`, `entry`, `slab`, `departed`, `recency`, `front` | the parts of a table |
 //! | `table` | the table, in which no Python code runs |
 //! | `ask` | comparisons in Python, outside of it |
 //! | `look`, `keep` | from a call to its value, and back in |
@@ -12,7 +12,9 @@
 
 mod ask;
 mod bound;
+mod chunk;
 mod clock;
+mod departed;
 mod entry;
 mod front;
 mod hash;
@@ -25,6 +27,7 @@ mod mode;
 mod raw;
 mod recency;
 mod same;
+mod slab;
 mod table;
 
 pub(crate) use hash::Raised;
@@ -83,10 +86,16 @@ impl Memory {
     pub(crate) unsafe fn get(memory: *mut Self, call: Call<'_>) -> *mut PyObject {
         // SAFETY: the caller keeps it alive, and all that changes in it is behind locks.
         let memory = unsafe { &*memory };
+        let mode = memory.mode();
         // SAFETY: passed on.
-        match unsafe { memory.look(&call, memory.mode()) } {
-            Look::Hit(value) => value,
-            Look::Miss(_) | Look::Raised => std::ptr::null_mut(),
+        unsafe {
+            if let Some(value) = memory.glance(&call, mode) {
+                return value;
+            }
+            match memory.look(&call, mode) {
+                Look::Hit(value) => value,
+                Look::Miss(_) | Look::Raised => std::ptr::null_mut(),
+            }
         }
     }
 
@@ -136,7 +145,7 @@ impl Memory {
 
     pub(crate) fn info(&self) -> CacheInfo {
         // SAFETY: numbers are read.
-        let (counts, currsize) = unsafe { self.table.with(|table| (table.counts, table.len(self.mode()))) };
+        let (counts, currsize) = unsafe { self.table.with(|table| (table.counts, table.len())) };
         let mut info = CacheInfo::default();
         info.hits = counts.hits;
         info.misses = counts.misses;
@@ -174,7 +183,7 @@ impl Memory {
     pub(crate) unsafe fn traverse(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
         // SAFETY: no thread is in a table while the collector looks at objects.
         let table = unsafe { self.table.in_peace() };
-        for object in table.slab.iter().flat_map(entry::Entry::objects) {
+        for object in table.slab.iter().flat_map(entry::View::objects) {
             // SAFETY: entries keep their objects alive.
             let stop = unsafe { visit(object, arg) };
             if stop != 0 {
@@ -189,7 +198,7 @@ impl Memory {
         // SAFETY: entries keep their objects alive.
         let owned = |object| unsafe { Bound::from_borrowed_ptr(py, object).unbind() };
         let pairs = |table: &mut Table| {
-            let entries = table.live().filter(|entry| !entry.only().is_null());
+            let entries = table.live().map(|view| view.entry).filter(|entry| !entry.only().is_null());
             entries.map(|entry| (owned(entry.only()), owned(entry.value))).collect()
         };
         // SAFETY: references are taken in there, none dropped.

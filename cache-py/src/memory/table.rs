@@ -1,7 +1,8 @@
 //! The table of one cache. Nothing in this file runs Python code.
 
 use super::clock::{Lifetimes, NEVER};
-use super::entry::{Departed, Entry, Slab};
+use super::departed::Departed;
+use super::entry::{Rare, View, Whole};
 use super::front::{self, Front, Turn};
 use super::hash;
 use super::index::{Index, prefetch};
@@ -9,6 +10,7 @@ use super::matching::same_call;
 use super::mode::{Mode, Order};
 use super::recency::Recency;
 use super::same::Same;
+use super::slab::Slab;
 use crate::call::Call;
 use memolith_core::__private::Evictor;
 use pyo3::ffi::{self, PyObject};
@@ -92,7 +94,7 @@ impl Table {
     #[inline(always)]
     pub(super) unsafe fn glance(&mut self, call: &Call<'_>, mode: Mode) -> Option<*mut PyObject> {
         let id = self.front.as_ref()?.get(call);
-        if !front::is_identical(self.slab.get(id), call) {
+        if !front::is_identical(self.slab.view(id), call) {
             return None;
         }
         // SAFETY: passed on.
@@ -148,10 +150,34 @@ impl Table {
     /// The thread is attached, and `hash` is that of `call`.
     #[inline(always)]
     pub(super) unsafe fn seek(&self, call: &Call<'_>, hash: u32, mode: Mode) -> Sought {
+        if let Some(id) = self.index.guess(hash) {
+            let view = self.slab.view(id);
+            // SAFETY: arguments and entries are alive.
+            if view.entry.hash == hash && unsafe { same_call(view, call, mode) } == Same::Yes {
+                return Sought::At(id);
+            }
+        }
+        if self.index.is_absent(hash) {
+            return Sought::Absent;
+        }
+        // SAFETY: passed on.
+        unsafe { self.seek_on(call, hash, mode) }
+    }
+
+    /// The same for entries that are not where they like to be, and those that are not there.
+    ///
+    /// # Safety
+    /// As [`seek`](Self::seek).
+    #[inline(never)]
+    unsafe fn seek_on(&self, call: &Call<'_>, hash: u32, mode: Mode) -> Sought {
         let mut is_asked = false;
         let found = self.index.find(hash, |id| {
+            let view = self.slab.view(id);
+            if view.entry.hash != hash {
+                return false;
+            }
             // SAFETY: arguments and entries are alive.
-            let same = unsafe { same_call(self.slab.get(id), call, mode) };
+            let same = unsafe { same_call(view, call, mode) };
             is_asked |= same == Same::Ask;
             same == Same::Yes
         });
@@ -168,15 +194,15 @@ impl Table {
     /// The thread is attached.
     #[inline(always)]
     pub(super) unsafe fn hit(&mut self, id: u32, mode: Mode) -> Found {
-        if mode.timed {
-            let entry = self.slab.get_mut(id);
-            if entry.deadline != NEVER {
-                let now = self.lifetimes.now();
-                if now >= entry.deadline {
-                    return Found::Over(Place { id, version: self.version });
-                }
-                entry.deadline = self.lifetimes.extend(now, entry.limit);
+        if mode.timed
+            && let Some(rare) = self.slab.rare_mut(id)
+            && rare.deadline != NEVER
+        {
+            let now = self.lifetimes.now();
+            if now >= rare.deadline {
+                return Found::Over(Place { id, version: self.version });
             }
+            rare.deadline = self.lifetimes.extend(now, rare.limit);
         }
         self.counts.hits += 1;
         match mode.order {
@@ -209,19 +235,24 @@ impl Table {
 
     /// Adds an entry that is not there. Who has to leave for it goes to `departed`.
     /// `ttl` are nanoseconds to live, if not as the cache says.
-    pub(super) fn add(&mut self, mut entry: Entry, ttl: Option<u64>, mode: Mode, departed: &mut Departed) {
-        let hash = entry.hash;
+    // Inlined, so that the entry is written once, to where it stays: copies of what was just written are slow.
+    #[inline(always)]
+    pub(super) fn add(&mut self, mut new: Whole, ttl: Option<u64>, mode: Mode, departed: &mut Departed) {
+        let hash = new.entry.hash;
         self.version += 1;
         if mode.timed {
             let now = self.lifetimes.now();
-            (entry.deadline, entry.limit) = self.lifetimes.begin(now, ttl);
+            (new.rare.deadline, new.rare.limit) = self.lifetimes.begin(now, ttl);
             self.sweep(now, mode, departed);
         }
         if self.index.len() >= self.maxsize {
             self.evict(hash, mode, departed);
         }
-        let Some(id) = self.slab.insert(entry) else {
-            departed.push(entry);
+        if self.index.is_full() {
+            self.index.grow(self.slab.hashes());
+        }
+        let Some(id) = self.slab.insert(new) else {
+            departed.push(new);
             return;
         };
         self.index.insert(hash, id);
@@ -240,21 +271,23 @@ impl Table {
     }
 
     /// Gives the entry a new value, and a new life. The old one goes to `departed`.
-    pub(super) fn renew(&mut self, id: u32, mut entry: Entry, ttl: Option<u64>, departed: &mut Departed) {
+    pub(super) fn renew(&mut self, id: u32, mut new: Whole, ttl: Option<u64>, departed: &mut Departed) {
         if ttl.is_some() || self.lifetimes.are_bounded() {
             let now = self.lifetimes.now();
-            (entry.deadline, entry.limit) = self.lifetimes.begin(now, ttl);
+            let (deadline, limit) = self.lifetimes.begin(now, ttl);
+            let rare = *self.slab.rare(id);
+            self.slab.set_rare(id, Rare { deadline, limit, ..rare });
+        } else if let Some(rare) = self.slab.rare_mut(id) {
+            (rare.deadline, rare.limit) = (NEVER, NEVER);
         }
         // The arguments that came first stay, as in a dict.
-        let kept = self.slab.get_mut(id);
-        std::mem::swap(&mut kept.value, &mut entry.value);
-        (kept.deadline, kept.limit) = (entry.deadline, entry.limit);
-        departed.push(entry);
+        std::mem::swap(&mut self.slab.get_mut(id).value, &mut new.entry.value);
+        departed.push(new);
     }
 
     /// Whether the time of an entry is over.
     pub(super) fn is_over(&self, id: u32) -> bool {
-        let deadline = self.slab.get(id).deadline;
+        let deadline = self.slab.rare(id).deadline;
         deadline != NEVER && self.lifetimes.now() >= deadline
     }
 
@@ -273,29 +306,25 @@ impl Table {
     }
 
     /// Takes everything out.
-    pub(super) fn clear(&mut self) -> Departed {
+    pub(super) fn clear(&mut self) -> Slab {
         self.version += 1;
         self.index = Index::new();
         self.recency.clear();
         self.front = None;
         self.hand = 1;
         self.counts = Counts::default();
-        self.slab.take()
+        std::mem::replace(&mut self.slab, Slab::new())
     }
 
     /// How many entries there are whose time is not over.
-    pub(super) fn len(&self, mode: Mode) -> usize {
-        if mode.timed { self.live().count() } else { self.index.len() }
+    pub(super) fn len(&self) -> usize {
+        if self.slab.is_timed() { self.live().count() } else { self.index.len() }
     }
 
     /// Entries whose time is not over.
-    pub(super) fn live(&self) -> impl Iterator<Item = &Entry> {
-        let now = if self.lifetimes_matter() { self.lifetimes.now() } else { 0 };
-        self.slab.iter().filter(move |entry| entry.deadline > now)
-    }
-
-    fn lifetimes_matter(&self) -> bool {
-        self.slab.iter().any(|entry| entry.deadline != NEVER)
+    pub(super) fn live(&self) -> impl Iterator<Item = View<'_>> {
+        let now = if self.slab.is_timed() { self.lifetimes.now() } else { 0 };
+        self.slab.iter().filter(move |view| view.rare.deadline > now)
     }
 
     /// Takes out who leaves next.
@@ -319,12 +348,12 @@ impl Table {
 
     fn take(&mut self, id: u32, departed: &mut Departed) {
         self.version += 1;
-        let entry = self.slab.remove(id);
-        self.index.remove(entry.hash, id);
+        let gone = self.slab.remove(id);
+        self.index.remove(gone.entry.hash, id);
         if let Some(front) = &mut self.front {
-            front.forget(&entry, id);
+            front.forget(gone.view(), id);
         }
-        departed.push(entry);
+        departed.push(gone);
     }
 
     /// Looks at the next two entries, so that those which nobody asks for any more do not stay for ever.
@@ -334,9 +363,9 @@ impl Table {
                 self.hand = 1;
                 return;
             }
-            let (id, entry) = (self.hand, self.slab.get(self.hand));
+            let id = self.hand;
             self.hand += 1;
-            if !entry.is_free() && entry.deadline <= now {
+            if !self.slab.get(id).is_free() && self.slab.rare(id).deadline <= now {
                 self.counts.expired += 1;
                 self.remove(id, mode, departed);
             }

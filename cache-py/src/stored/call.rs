@@ -36,7 +36,7 @@ impl Stored {
                     // What is raised passes the lease on.
                     let value = call.run(function)?;
                     if self.is_kept(&value)? {
-                        let held = tier.held(&key, &value);
+                        let held = tier.held(&key, &value)?;
                         py.detach(|| lease.fill(held).release());
                     } else {
                         lease.answer(Held::bare(value.clone().unbind()));
@@ -47,10 +47,8 @@ impl Stored {
         } else {
             tier.get(py, &key)
         };
-        match found.and_then(|held| self.object(py, &key, held)) {
-            Some(object) => Ok(object),
-            None => self.renew(function, call, &key),
-        }
+        let object = found.map_or(Ok(None), |held| self.object(py, &key, held))?;
+        object.map_or_else(|| self.renew(function, call, &key), Ok)
     }
 
     /// Computes, and puts the result in place of what is there.
@@ -59,7 +57,7 @@ impl Stored {
         let value = call.run(function)?;
         if self.is_kept(&value)? {
             let tier = self.tier(py);
-            let held = tier.held(key, &value);
+            let held = tier.held(key, &value)?;
             py.detach(|| {
                 tier.cache().insert(PortableKey::new(key), held.clone());
                 held.release();
@@ -75,7 +73,7 @@ impl Stored {
     pub(crate) fn get<'py>(&self, py: Python<'py>, call: Call<'_>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let key = self.room(py, call)?;
         let held = self.tier(py).get(py, &key);
-        Ok(held.and_then(|held| self.object(py, &key, held)))
+        held.map_or(Ok(None), |held| self.object(py, &key, held))
     }
 
     /// Removes the value of a call. Whether there was one.
@@ -86,6 +84,10 @@ impl Stored {
         let key = self.room(py, call)?;
         if !self.loops.is_empty(py) {
             self.loops.forget(PyBytes::new(py, &key).as_any())?;
+        }
+        let leading = self.leading.bind(py);
+        if !leading.is_empty() {
+            leading.call_method1("pop", (PyBytes::new(py, &key), py.None()))?;
         }
         let (cache, key) = (self.tier(py).cache(), PortableKeyRef(&key));
         py.detach(|| cache.remove(&key)).map_err(|error| exception(py, &error))
@@ -138,16 +140,22 @@ impl Stored {
 
     /// `value` as the cache keeps it, with its bytes, to be given to `Lease::fill` or `Cache::insert`. A value without
     /// a form in bytes is told by the core when it wants them, and kept in memory.
-    pub(crate) fn held(&self, key: &[u8], value: &Bound<'_, PyAny>) -> Held {
+    ///
+    /// # Errors
+    /// Who interrupts the codec.
+    pub(crate) fn held(&self, key: &[u8], value: &Bound<'_, PyAny>) -> PyResult<Held> {
         self.tier(value.py()).held(key, value)
     }
 
     /// The object of a value that was found. `None`, which has been reported: it does not decode, so compute it anew
     /// and `Cache::insert` it.
+    ///
+    /// # Errors
+    /// Who interrupts the codec.
     #[inline]
-    pub(crate) fn object<'py>(&self, py: Python<'py>, key: &[u8], held: Held) -> Option<Bound<'py, PyAny>> {
+    pub(crate) fn object<'py>(&self, py: Python<'py>, key: &[u8], held: Held) -> PyResult<Option<Bound<'py, PyAny>>> {
         let tier = self.tier(py);
-        tier.object(py, key, held).map_err(|reason| tier.fault(reason)).ok()
+        tier.usable(py, tier.object(py, key, held))
     }
 
     /// Whether `cache_if` keeps `value`; one that is not kept goes to those who wait by `Lease::answer`.

@@ -1,8 +1,9 @@
 //! That no two functions of a process share a space: each would be answered with the other's results.
 
+use crate::keys::Said;
 use memolith::{Error, ErrorKind, Result};
 use pyo3::prelude::*;
-use pyo3::types::PyWeakrefReference;
+use pyo3::types::{PyFunction, PyWeakrefReference};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::{Mutex, PoisonError};
@@ -31,8 +32,11 @@ impl Owner {
     pub(crate) fn of(function: &Bound<'_, PyAny>) -> Self {
         let part = |name| function.getattr(name).and_then(|part| part.extract::<String>()).unwrap_or_default();
         let (module, name) = (part("__module__"), part("__qualname__"));
-        let is_made = name.is_empty() || name.contains("<locals>") || name.contains("<lambda>");
-        let made = is_made.then(|| Made { does: crate::keys::space(function, None, None).ok(), of: around(function) });
+        // A method of an object has the name of its function, whatever the object.
+        let is_made =
+            !function.is_instance_of::<PyFunction>() || name.contains("<locals>") || name.contains("<lambda>");
+        let does = || crate::keys::space(function, Said::default()).ok();
+        let made = is_made.then(|| Made { does: does(), of: around(function) });
         let path = if name.is_empty() { function.get_type().to_string() } else { format!("{module}.{name}") };
         Owner { path, made }
     }
@@ -81,8 +85,11 @@ pub(crate) fn claim(place: &str, space: &str, owner: Owner) -> Result<()> {
     Err(Error::new(ErrorKind::Config, message))
 }
 
-/// A function's code and what it closes over; the function, if it is none of Python's.
+/// A function's code and what it closes over; the object of a method; the function, if it is none of Python's.
 fn around(function: &Bound<'_, PyAny>) -> Vec<Py<PyAny>> {
+    if let Ok(of) = function.getattr("__self__") {
+        return vec![known(&of)];
+    }
     let Ok(code) = function.getattr("__code__") else { return vec![known(function)] };
     let cells = function.getattr("__closure__").and_then(|cells| cells.try_iter());
     let contents = cells.into_iter().flatten().flatten().filter_map(|cell| cell.getattr("cell_contents").ok());

@@ -18,12 +18,12 @@ pub(crate) use faults::Faults;
 pub(crate) use held::{Held, Label, Tags};
 pub(crate) use place::Place;
 pub(crate) use room::Room;
-pub(crate) use tier::{Plan, Shelf, Tier, place};
+pub(crate) use tier::{Plan, Shelf, Tier, place, told};
 pub(crate) use wire::Content;
 
 use crate::awaiting::Loops;
 use crate::errors::exception;
-use crate::keys::{self, Binder};
+use crate::keys::{self, Binder, Said};
 use crate::options::Options;
 use crate::values;
 use memolith::{CacheInfo, Error, ErrorKind};
@@ -98,9 +98,14 @@ impl Stored {
     /// No lock is held meanwhile, as the fingerprint may ask objects. Of two threads the first to end wins.
     #[cold]
     fn open(&self, py: Python<'_>) -> &Tier {
-        let (name, version) = (self.options.name.as_deref(), self.options.version.as_deref());
-        let function = self.function.bind(py);
-        let (space, backend) = match keys::space(function, name, version) {
+        let (function, options) = (self.function.bind(py), &self.options);
+        let said = Said {
+            name: options.name.as_deref(),
+            version: options.version.as_deref(),
+            key: options.key.as_ref().map(|key| key.bind(py)),
+            skip: &options.skip,
+        };
+        let (space, backend) = match keys::space(function, said) {
             Ok(space) => {
                 let place = self.place.as_ref().map(Place::name).unwrap_or_default();
                 let claimed = claim::claim(&place, &space, claim::Owner::of(function));
@@ -133,6 +138,7 @@ impl Stored {
     /// `CacheError` where the backend could not be cleared; this process does not serve what is there.
     pub(crate) fn clear(&self, py: Python<'_>) -> PyResult<()> {
         self.loops.forget_all(py);
+        self.leading.bind(py).clear();
         let cache = self.tier(py).cache();
         py.detach(|| cache.clear()).map_err(|error| exception(py, &error))
     }

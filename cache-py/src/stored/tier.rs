@@ -7,6 +7,7 @@ use crate::options::Options;
 use crate::values;
 use memolith::{Backend, Cache, Error, ErrorKind, Lookup, Result, Writes};
 use memolith_core::__private::{PortableKey, PortableKeyRef, fault, look, look_near, look_on_asking};
+use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use std::sync::Arc;
 
@@ -150,14 +151,17 @@ impl Tier {
     }
 
     /// `value` with its bytes under `key`.
-    pub(crate) fn held(&self, key: &[u8], value: &Bound<'_, PyAny>) -> Held {
+    ///
+    /// # Errors
+    /// Those of [`told`].
+    pub(crate) fn held(&self, key: &[u8], value: &Bound<'_, PyAny>) -> PyResult<Held> {
         let object = value.clone().unbind();
         if !self.is_backed {
-            return Held::bare(object);
+            return Ok(Held::bare(object));
         }
         let mut bytes = Vec::new();
-        let encoded = self.encode(value, Some(key), &mut bytes);
-        Held::computed(object, encoded.map(|()| bytes.as_slice().into()), Label::default())
+        let encoded = told(value.py(), self.encode(value, Some(key), &mut bytes))?;
+        Ok(Held::computed(object, encoded.map(|()| bytes.as_slice().into()), Label::default()))
     }
 
     /// The object of a value that was found.
@@ -193,10 +197,33 @@ impl Tier {
         }
     }
 
+    /// What was decoded. `None`, which has been reported, for bytes that are of no use.
+    ///
+    /// # Errors
+    /// Those of [`told`].
+    pub(crate) fn usable<'py>(
+        &self,
+        py: Python<'py>,
+        decoded: PyResult<Bound<'py, PyAny>>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        Ok(told(py, decoded)?.map_err(|reason| self.fault(reason)).ok())
+    }
+
     /// Counts and tells that a value was found and is of no use.
     pub(crate) fn fault(&self, reason: PyErr) {
         let error = Error::new(ErrorKind::Codec, "a stored value cannot be read, it is made anew").with_source(reason);
         fault(&self.cache, &error);
+    }
+}
+
+/// What a codec made, or a reason that is told and not raised.
+///
+/// # Errors
+/// What is no `Exception`: who interrupts a codec, or ends the process there, ends the call.
+pub(crate) fn told<T>(py: Python<'_>, made: PyResult<T>) -> PyResult<PyResult<T>> {
+    match made {
+        Err(raised) if !raised.is_instance_of::<PyException>(py) => Err(raised),
+        made => Ok(made),
     }
 }
 

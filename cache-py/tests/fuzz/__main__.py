@@ -1,6 +1,6 @@
 """Random programs over caches, compared with models.
 
-    python -m fuzz [CALLS] [--seed N] [--kind KIND] [--subject memolith|functools]
+python -m fuzz [CALLS] [--seed N] [--kind KIND] [--subject memolith|functools]
 """
 
 from __future__ import annotations
