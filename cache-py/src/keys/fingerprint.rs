@@ -21,7 +21,8 @@ pub(super) struct Seen {
 }
 
 /// The fingerprint of `function`: its code and constants, its defaults, the values and functions in its closure, how the
-/// keys of its calls are made, and the version of the interpreter. Functions and values that it finds by a global name count with that name.
+/// keys of its calls are made, and the version of the interpreter. Functions and values that it finds by a global name
+/// count with that name.
 ///
 /// # Errors
 /// `TypeError` for a function that holds an object without a canonical form, and for callable objects.
