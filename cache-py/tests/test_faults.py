@@ -276,3 +276,17 @@ def test_who_interrupts_a_handler_ends_the_call(tmp_path: Path, interrupt: type[
         assert isinstance(function(2), Interrupted)
     finally:
         memolith.unregister_handler(handler.name)
+
+
+def test_a_library_that_panics_in_a_handler_is_a_fault_like_others(tmp_path: Path) -> None:
+    handler = Interrupted()
+    faults: list[Exception] = []
+    memolith.register_handler(handler)
+    try:
+        options: dict[str, Any] = {"backend": f"sqlite:{tmp_path}/cache.db", "version": 1, "on_error": faults.append}
+        function = lru_cache(memory=0, **options)(lambda x: Interrupted())
+        handler.encoding = type("PanicException", (BaseException,), {})()
+        assert isinstance(function(1), Interrupted)
+        assert len(faults) == 1
+    finally:
+        memolith.unregister_handler(handler.name)

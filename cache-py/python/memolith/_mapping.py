@@ -165,8 +165,12 @@ class Cache(_Table):
         return self.incr(key, -delta, default)
 
     def invalidate_tag(self, tag: str) -> int:
-        """Removes all entries that were stored under a tag, and returns how many."""
-        return self._evict(tag)
+        """Removes all entries that were stored under a tag, and returns how many.
+
+        A backend has the keys that take more than 128 bytes as hashes alone: entries of such keys go with every tag.
+        """
+        with self._lock:
+            return self._evict(tag)
 
     evict = invalidate_tag
 

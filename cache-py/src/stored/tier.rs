@@ -222,9 +222,14 @@ impl Tier {
 /// What is no `Exception`: who interrupts a codec, or ends the process there, ends the call.
 pub(crate) fn told<T>(py: Python<'_>, made: PyResult<T>) -> PyResult<PyResult<T>> {
     match made {
-        Err(raised) if !raised.is_instance_of::<PyException>(py) => Err(raised),
+        Err(raised) if !raised.is_instance_of::<PyException>(py) && !is_panic(py, &raised) => Err(raised),
         made => Ok(made),
     }
+}
+
+/// Whether a library in Rust gave up, which is a failure like others. Each has a class of its own for that.
+fn is_panic(py: Python<'_>, raised: &PyErr) -> bool {
+    raised.get_type(py).name().is_ok_and(|name| name.to_string_lossy() == "PanicException")
 }
 
 /// The backend of `options`, if they name one.
