@@ -12,6 +12,7 @@ mod mapping;
 mod memory;
 mod options;
 mod outside;
+mod standing;
 mod stored;
 mod values;
 
