@@ -9,6 +9,7 @@ import gc
 import inspect
 import pickle
 import sys
+import unittest.mock
 import weakref
 from typing import Any
 
@@ -245,3 +246,31 @@ def test_deep_recursion_raises_and_does_not_crash() -> None:
 def test_options_that_mean_nothing_are_refused(option: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error):
         memolith.lru_cache(**option)(lambda value: value)
+
+
+def test_a_mock_is_no_coroutine_function() -> None:
+    mock = unittest.mock.Mock(return_value=3)
+    cached = memolith.lru_cache(mock)
+    assert (cached(1), cached(1)) == (3, 3)
+    mock.assert_called_once_with(1)
+    awaited = unittest.mock.AsyncMock(return_value=3)
+    cached = memolith.lru_cache(awaited)
+
+    async def main() -> None:
+        assert (await cached(1), await cached(1)) == (3, 3)
+
+    asyncio.run(main())
+    awaited.assert_awaited_once_with(1)
+
+
+def test_a_static_method_may_be_awaited() -> None:
+    class Class:
+        @memolith.lru_cache
+        @staticmethod
+        async def method(value: int) -> list[int]:
+            return [value]
+
+    async def main() -> None:
+        assert await Class.method(1) is await Class.method(1)
+
+    asyncio.run(main())

@@ -196,7 +196,15 @@ fn is_async(function: &Bound<'_, PyAny>) -> PyResult<bool> {
             return Ok(true);
         }
     }
-    if function.hasattr("_is_coroutine")? {
+    // SAFETY: the object is alive.
+    if unsafe { ffi::Py_TYPE(function.as_ptr()) } == &raw mut ffi::PyStaticMethod_Type {
+        return is_async(&function.getattr("__func__")?);
+    }
+    // Mocks have every attribute, so it counts what it is.
+    if let Some(mark) = function.getattr_opt("_is_coroutine")?
+        && let Some(true_mark) = py.import("asyncio")?.getattr("coroutines")?.getattr_opt("_is_coroutine")?
+        && mark.is(&true_mark)
+    {
         return Ok(true);
     }
     if function.is_exact_instance_of::<PyFunction>() && !function.hasattr("_is_coroutine_marker")? {
