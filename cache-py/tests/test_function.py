@@ -274,3 +274,19 @@ def test_a_static_method_may_be_awaited() -> None:
         assert await Class.method(1) is await Class.method(1)
 
     asyncio.run(main())
+
+
+def test_a_made_key_is_hashed_once() -> None:
+    hashed = []
+
+    class Key:
+        def __hash__(self) -> int:
+            hashed.append(self)
+            return 1
+
+        def __eq__(self, other: object) -> bool:
+            return isinstance(other, Key)
+
+    cached = memolith.lru_cache(key=lambda value: Key())(lambda value: [value])
+    assert cached(1) is cached(2)
+    assert len(hashed) == 3
