@@ -290,3 +290,35 @@ def test_a_made_key_is_hashed_once() -> None:
     cached = memolith.lru_cache(key=lambda value: Key())(lambda value: [value])
     assert cached(1) is cached(2)
     assert len(hashed) == 3
+
+
+def test_a_function_that_was_collected_says_so() -> None:
+    said: list[str] = []
+
+    class Late:
+        def __init__(self, reference: weakref.ref[Any]) -> None:
+            self.reference = reference
+
+        def __del__(self) -> None:
+            try:
+                self.reference()(1)
+            except RuntimeError as error:
+                said.append(str(error))
+
+    class Once:
+        late: Any = None
+
+        def __init__(self) -> None:
+            # Goes before the function does.
+            self.late = None
+
+        def __del__(self) -> None:
+            # Made after the collector has looked for weak references and finalizers.
+            self.late = Late(weakref.ref(self.function))
+
+    function: Any = memolith.lru_cache(lambda value: value)
+    once: Any = Once()
+    once.function, function.once, once.itself = function, once, [once]
+    del function, once
+    gc.collect()
+    assert said == ["this function was collected as garbage"]

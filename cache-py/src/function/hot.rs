@@ -72,6 +72,8 @@ unsafe fn compute(this: *mut CachedFunction, call: &Call<'_>, ticket: Option<Tic
         (*this).parts.memory.count_miss();
         let function = (*this).function;
         if function.is_null() {
+            let message = c"this function was collected as garbage";
+            ffi::PyErr_SetString(ffi::PyExc_RuntimeError, message.as_ptr());
             return ptr::null_mut();
         }
         ffi::Py_INCREF(this.cast());
