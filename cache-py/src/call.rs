@@ -1,5 +1,6 @@
 //! The arguments of one call, where vectorcall has them.
 
+use crate::standing;
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -110,7 +111,7 @@ impl<'a> Call<'a> {
     #[inline]
     pub(crate) unsafe fn forward(&self, function: *mut PyObject) -> *mut PyObject {
         // SAFETY: the arguments are as vectorcall wants them, see `new`.
-        unsafe { ffi::PyObject_Vectorcall(function, self.args, self.nargsf, self.kwnames) }
+        unsafe { standing::call(function, self.args, self.nargsf, self.kwnames) }
     }
 
     /// As [`forward`](Self::forward), for a function in Python: without the questions that CPython has about others.

@@ -670,3 +670,36 @@ def test_threads_with_loops_and_many_tasks() -> None:
     assert not wrong
     info = f.cache_info()
     assert info.hits + info.misses == 4 * 20 * 50
+
+
+def test_tasks_that_begin_each_other_do_not_pile_up() -> None:
+    class Key:
+        pass
+
+    alive: weakref.WeakSet[Key] = weakref.WeakSet()
+
+    async def main() -> None:
+        over = asyncio.Event()
+        tasks: set[asyncio.Task[None]] = set()
+
+        def begin(left: int) -> None:
+            task = asyncio.create_task(ask(left))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+
+        @lru_cache(maxsize=1)
+        async def f(_key: Key, left: int) -> None:
+            begin(left - 1) if left else over.set()
+            # The next one begins inside of this one, and outlives it.
+            await settle()
+
+        async def ask(left: int) -> None:
+            key = Key()
+            alive.add(key)
+            await f(key, left)
+
+        begin(100)
+        await over.wait()
+        assert len(alive) < 50
+
+    asyncio.run(main())

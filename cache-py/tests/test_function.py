@@ -10,6 +10,7 @@ import inspect
 import pickle
 import subprocess
 import sys
+import unittest.mock
 import weakref
 from typing import Any
 from unittest.mock import Mock
@@ -289,3 +290,79 @@ def test_deep_recursion_raises_and_does_not_crash() -> None:
 def test_options_that_mean_nothing_are_refused(option: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error):
         memolith.lru_cache(**option)(lambda value: value)
+
+
+def test_a_mock_is_no_coroutine_function() -> None:
+    mock = unittest.mock.Mock(return_value=3)
+    cached = memolith.lru_cache(mock)
+    assert (cached(1), cached(1)) == (3, 3)
+    mock.assert_called_once_with(1)
+    awaited = unittest.mock.AsyncMock(return_value=3)
+    cached = memolith.lru_cache(awaited)
+
+    async def main() -> None:
+        assert (await cached(1), await cached(1)) == (3, 3)
+
+    asyncio.run(main())
+    awaited.assert_awaited_once_with(1)
+
+
+def test_a_static_method_may_be_awaited() -> None:
+    class Class:
+        @memolith.lru_cache
+        @staticmethod
+        async def method(value: int) -> list[int]:
+            return [value]
+
+    async def main() -> None:
+        assert await Class.method(1) is await Class.method(1)
+
+    asyncio.run(main())
+
+
+def test_a_made_key_is_hashed_once() -> None:
+    hashed = []
+
+    class Key:
+        def __hash__(self) -> int:
+            hashed.append(self)
+            return 1
+
+        def __eq__(self, other: object) -> bool:
+            return isinstance(other, Key)
+
+    cached = memolith.lru_cache(key=lambda value: Key())(lambda value: [value])
+    assert cached(1) is cached(2)
+    assert len(hashed) == 3
+
+
+def test_a_function_that_was_collected_says_so() -> None:
+    said: list[str] = []
+
+    class Late:
+        def __init__(self, reference: weakref.ref[Any]) -> None:
+            self.reference = reference
+
+        def __del__(self) -> None:
+            try:
+                self.reference()(1)
+            except RuntimeError as error:
+                said.append(str(error))
+
+    class Once:
+        late: Any = None
+
+        def __init__(self) -> None:
+            # Goes before the function does.
+            self.late = None
+
+        def __del__(self) -> None:
+            # Made after the collector has looked for weak references and finalizers.
+            self.late = Late(weakref.ref(self.function))
+
+    function: Any = memolith.lru_cache(lambda value: value)
+    once: Any = Once()
+    once.function, function.once, once.itself = function, once, [once]
+    del function, once
+    gc.collect()
+    assert said == ["this function was collected as garbage"]

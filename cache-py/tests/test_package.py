@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import memolith
+import pytest
 
 OPTIONAL = ["numpy", "pandas", "polars", "pyarrow", "django", "asyncio", "pickle", "sqlite3"]
 """What nobody pays for who does not use it."""
@@ -38,3 +39,27 @@ def test_an_import_brings_no_other_library_along() -> None:
 def test_names_of_types_may_have_parameters() -> None:
     assert str(memolith.CachedFunction[[int], str]).startswith("memolith.CachedFunction[")
     assert "Cache[str, int]" in str(memolith.Cache[str, int])
+
+
+@pytest.mark.parametrize("first", ["", "import memolith"])
+def test_a_subinterpreter_is_refused(first: str) -> None:
+    program = f"""
+{first}
+try:
+    import _interpreters as interpreters
+except ImportError:
+    import _xxsubinterpreters as interpreters
+other = interpreters.create()
+run = getattr(interpreters, "run_string", None) or interpreters.exec
+print(run(other, '''
+try:
+    import memolith
+except ImportError as error:
+    print("subinterpreters" in str(error))
+'''))
+"""
+    environment = {"PYTHONPATH": str(Path(memolith.__file__).parents[1])}
+    command = [sys.executable, "-c", program]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    # Each interpreter has a buffer of its own.
+    assert (ran.returncode, sorted(ran.stdout.split())) == (0, ["None", "True"]), ran.stderr

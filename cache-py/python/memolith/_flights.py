@@ -74,7 +74,8 @@ class Flight:
     async def lead(self, miss: Miss, produce: Produce) -> Any:
         """Produces the value for those who wait. If that fails or is cancelled, one of them leads."""
         # Tasks begun in here inherit the variable: they are inside of the flight too.
-        self._around = _around.get()
+        around = list(_chain(_around.get()))
+        self._around = around[0] if around else None
         token = _around.set(self)
         try:
             value = await produce(miss, self._is_outdated)
@@ -168,11 +169,18 @@ _around: ContextVar[Flight | None] = ContextVar("memolith_flight", default=None)
 
 
 def _chain(flight: Flight | None) -> Iterator[Flight]:
-    """The flight and those around it that are not over."""
+    """The flight and those around it that are not over.
+
+    Those that are over are let go of: tasks that begin tasks would hold a longer and longer chain of them.
+    """
     while flight is not None:
         if not flight.is_over:
             yield flight
-        flight = flight._around
+        outer = flight._around
+        while outer is not None and outer.is_over:
+            outer = outer._around
+        flight._around = outer
+        flight = outer
 
 
 def running_loop() -> asyncio.AbstractEventLoop | None:

@@ -196,6 +196,10 @@ fn is_async(function: &Bound<'_, PyAny>) -> PyResult<bool> {
             return Ok(true);
         }
     }
+    // SAFETY: the object is alive.
+    if unsafe { ffi::Py_TYPE(function.as_ptr()) } == &raw mut ffi::PyStaticMethod_Type {
+        return is_async(&function.getattr("__func__")?);
+    }
     // As asyncio marks them: a mock has an attribute of any name.
     if let Some(mark) = function.getattr_opt("_is_coroutine")?
         && let Some(of_asyncio) = py.import("asyncio.coroutines")?.getattr_opt("_is_coroutine")?

@@ -125,8 +125,9 @@ pub(super) fn keyed<'py, T>(
         Key::Arguments => use_it(call),
         Key::Made(make) => {
             let made = call.run(make.bind(py))?;
-            // An argument by itself may be equal to less than a part of a key is.
-            use_it(Call::positional(&[made.as_ptr(), made.as_ptr()]))
+            // An argument by itself may be equal to less than a part of a key is, so there is a second, which is cheap.
+            let none = py.None();
+            use_it(Call::positional(&[made.as_ptr(), none.as_ptr()]))
         }
         Key::Bound(binder) => match binder.bind(py, call)? {
             Some(arguments) => use_it(arguments.call()),

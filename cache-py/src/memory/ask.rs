@@ -7,6 +7,7 @@ use super::mode::Mode;
 use super::raw::{class, is_plain};
 use super::table::{Place, Table};
 use crate::call::Call;
+use crate::standing;
 use pyo3::ffi::{self, PyObject};
 
 /// What Python says.
@@ -123,7 +124,7 @@ impl Drop for Candidate {
 /// Both are alive, and the thread is attached.
 unsafe fn equal(kept: *mut PyObject, given: *mut PyObject) -> Result<bool, Raised> {
     // SAFETY: passed on.
-    match unsafe { ffi::PyObject_RichCompareBool(kept, given, ffi::Py_EQ) } {
+    match unsafe { standing::is_equal(kept, given) } {
         -1 => Err(Raised),
         truth => Ok(truth != 0),
     }
