@@ -101,10 +101,6 @@ unsafe fn of_item(object: *mut PyObject) -> isize {
             if kept != -1 {
                 return kept;
             }
-            // What CPython's own function for all objects would call.
-            if let Some(hash) = (*(&raw const ffi::PyUnicode_Type)).tp_hash {
-                return hash(object);
-            }
         } else if is_exactly(object, &raw mut ffi::PyLong_Type) {
             match compact(object) {
                 Some(-1) => return -2,
