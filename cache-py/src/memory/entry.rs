@@ -83,8 +83,7 @@ pub(super) struct Rare {
 }
 
 impl Rare {
-    pub(super) const NONE: Rare =
-        Rare { names: ptr::null_mut(), rest: ptr::null_mut(), deadline: NEVER, limit: NEVER };
+    pub(super) const NONE: Rare = Rare { names: ptr::null_mut(), rest: ptr::null_mut(), deadline: NEVER, limit: NEVER };
 
     /// Whether there is anything in it.
     #[inline(always)]

@@ -18,7 +18,7 @@ pub(super) unsafe fn of_call(call: &Call<'_>) -> Result<u32, Raised> {
         // SAFETY: arguments are alive.
         let hash = unsafe { of_object(call.arg(0)) }?;
         // Ints in a row stay in a row, as in a dict: the processor has the next ones at hand.
-        return Ok((hash as u32 & (1 << ROW) - 1).wrapping_add(mix(hash >> ROW) as u32));
+        return Ok((hash as u32 & ((1 << ROW) - 1)).wrapping_add(mix(hash >> ROW) as u32));
     }
     let mut all = ((call.nargs() as u64) << 32 | call.nkw() as u64) ^ START;
     for at in 0..call.nargs() {
@@ -73,7 +73,7 @@ unsafe fn is_quiet_item(object: *mut PyObject) -> bool {
     }
 }
 
-/// How many bits of an int alone are kept as they are.
+/// How many bits of an int alone are kept as they are: rows of so many ints are in order.
 const ROW: u32 = 24;
 
 const START: u64 = 0x1234_5678_9abc_def1;
