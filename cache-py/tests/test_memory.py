@@ -319,3 +319,31 @@ def test_calls_with_very_many_arguments() -> None:
     names = {f"n{number}": number for number in range(300)}
     assert cached(*range(1_000), **names) is cached(*range(1_000), **names)
     assert cached(*range(2_000_000)) == [2_000_000, 0]
+
+
+STRIDES = [1, -1, 8, 15, 64, 1024, 7919, 2**14, 15 * 2**14, 2**20, 2**24, 2**32, 2**55 + 1, 0.5, 2.0**30]
+
+
+@pytest.mark.parametrize("stride", STRIDES)
+@pytest.mark.parametrize("maxsize", [None, 100, 3000])
+def test_keys_at_any_distance_come_and_go(stride: float, maxsize: int | None) -> None:
+    ours, theirs = (cached(maxsize)(lambda key: [key]) for cached in (memolith.lru_cache, functools.lru_cache))
+    numbers = random.Random(stride)
+    for start in (0, 2**24 - 2000):
+        for at in range(4000):
+            for key in ((start + at) * stride, (start + numbers.randrange(at + 1)) * stride):
+                assert ours(key) == theirs(key) == [key]
+    assert ours.cache_info() == theirs.cache_info()
+
+
+def test_many_keys_of_one_hash_come_and_go() -> None:
+    keys = [Clash(value, 5) for value in range(120)]
+    ours, theirs = (cached(50)(lambda key: key.value) for cached in (memolith.lru_cache, functools.lru_cache))
+    numbers = random.Random(6)
+    for at in range(1500):
+        key = keys[numbers.randrange(1 + at % 120)]
+        assert ours(key) == theirs(key) == key.value
+    assert ours.cache_info() == theirs.cache_info()
+    ours.cache_clear()
+    assert ours(keys[0]) == 0
+    assert ours.cache_info()[:4] == (0, 1, 50, 1)

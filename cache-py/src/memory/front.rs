@@ -43,7 +43,9 @@ impl Turn {
     }
 }
 
-const SLOTS: usize = 1024;
+/// Eight times as many as the entries of a cache of the usual size: few share a slot.
+const SLOTS: usize = 1 << BITS;
+const BITS: u32 = 10;
 /// In a cache with more entries than this, the front misses so often that it costs more than it saves.
 pub(super) const MOST: usize = SLOTS;
 
@@ -99,5 +101,5 @@ fn slot(call: &Call<'_>) -> usize {
 fn slot_of(nargs: usize, arguments: impl Iterator<Item = *mut PyObject>) -> usize {
     // Objects lie at multiples of 16.
     let bits = arguments.fold(0u64, |bits, object| bits.wrapping_mul(31) ^ (object as u64) >> 4);
-    (bits.wrapping_add(nargs as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 54) as usize
+    (bits.wrapping_add(nargs as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (u64::BITS - BITS)) as usize
 }

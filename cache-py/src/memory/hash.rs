@@ -73,7 +73,7 @@ unsafe fn is_quiet_item(object: *mut PyObject) -> bool {
     }
 }
 
-/// How many bits of an int alone are kept as they are.
+/// How many bits of an int alone are kept as they are: rows of so many ints are in order.
 const ROW: u32 = 24;
 
 const START: u64 = 0x1234_5678_9abc_def1;
@@ -100,10 +100,6 @@ unsafe fn of_item(object: *mut PyObject) -> isize {
             let kept = kept_hash(object);
             if kept != -1 {
                 return kept;
-            }
-            // What CPython's own function for all objects would call.
-            if let Some(hash) = ffi::PyUnicode_Type.tp_hash {
-                return hash(object);
             }
         } else if is_exactly(object, &raw mut ffi::PyLong_Type) {
             match compact(object) {

@@ -79,8 +79,7 @@ impl Index {
         self.len >= chunks * if chunks <= SMALL { FEW } else { MORE } || self.memory.is_empty()
     }
 
-    /// Adds an entry, whatever others have the same hash. Not done if there are as many as can be: one in two chunks
-    /// has room always.
+    /// Adds an entry, whatever others have the same hash. There is room, see [`is_full`](Self::is_full).
     #[inline]
     pub(super) fn insert(&mut self, hash: u32, id: u32) {
         let slot = self.tag(hash) | id;
@@ -145,7 +144,7 @@ impl Index {
         (hash.wrapping_mul(0x9E37_79B1) | (self.ids + 1)) & !self.ids
     }
 
-    /// The slot that entries of this hash are in if it is free.
+    /// The slot that entries of this hash are in if it was free when they came.
     #[inline(always)]
     fn favourite(hash: u32) -> u32 {
         hash % SLOTS as u32
@@ -188,7 +187,7 @@ impl Path {
         }
         self.left -= 1;
         // An odd step gets around a power of two.
-        self.at = self.at.wrapping_add(self.hash.wrapping_mul(0x85EB_CA6B) >> 4 | 1) & mask;
+        self.at = self.at.wrapping_add((self.hash.wrapping_mul(0x85EB_CA6B) >> 4) | 1) & mask;
         true
     }
 }

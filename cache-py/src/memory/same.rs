@@ -100,24 +100,9 @@ unsafe fn same_texts(kept: *mut PyObject, given: *mut PyObject) -> Same {
             return Same::No;
         }
         match (characters(kept), characters(given)) {
-            (Some((kind, kept)), Some(given)) => Same::from(kind == given.0 && same_bytes(kept, given.1)),
+            (Some(kept), Some(given)) => Same::from(kept == given),
             _ => compared(kept, given),
         }
-    }
-}
-
-/// As `==`, without a call for the short ones, which most are.
-#[inline(always)]
-fn same_bytes(kept: &[u8], given: &[u8]) -> bool {
-    if kept.len() != given.len() {
-        return false;
-    }
-    match (kept.first_chunk::<8>(), given.first_chunk::<8>(), kept.last_chunk::<8>(), given.last_chunk::<8>()) {
-        // Both ends are all of it.
-        (Some(begin), Some(other), Some(end), Some(other_end)) if kept.len() <= 16 => {
-            begin == other && end == other_end
-        }
-        _ => kept == given,
     }
 }
 
