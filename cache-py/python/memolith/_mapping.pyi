@@ -17,11 +17,10 @@ _T = TypeVar("_T")
 class Cache(Generic[_K, _V]):
     """Values by key, in memory or in front of a backend."""
 
-    # What makes two steps one for the threads of the process, and those steps; for `memolith.django`.
+    # What makes two steps one for the threads of the process, and the steps; for `memolith.django`.
     _lock: RLock
     def _entry(self, key: _K) -> tuple[_V, float | None, list[str]] | None: ...
     def _set(self, key: _K, value: _V, ttl: float | None, tags: list[str]) -> None: ...
-
     def __new__(
         cls,
         maxsize: int | None = None,
