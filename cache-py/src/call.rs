@@ -124,7 +124,7 @@ impl<'a> Call<'a> {
         unsafe {
             let offset = (*ffi::Py_TYPE(function)).tp_vectorcall_offset;
             match *function.cast::<u8>().offset(offset).cast::<Option<ffi::vectorcallfunc>>() {
-                Some(entry) => entry(function, self.args, self.nargsf, self.kwnames),
+                Some(entry) => standing::enter(entry, function, self.args, (self.nargsf, self.kwnames)),
                 None => self.forward(function),
             }
         }

@@ -7,8 +7,10 @@
 use pyo3::ffi::{self, PyObject};
 use std::ffi::c_int;
 
-#[cfg(all(Py_3_11, not(Py_3_14)))]
+#[cfg(not(Py_3_14))]
 type Call = unsafe extern "C-unwind" fn(*mut PyObject, *const *mut PyObject, usize, *mut PyObject) -> *mut PyObject;
+#[cfg(not(Py_3_14))]
+type Hash = unsafe extern "C-unwind" fn(*mut PyObject) -> ffi::Py_hash_t;
 #[cfg(not(Py_3_14))]
 type Compare = unsafe extern "C-unwind" fn(*mut PyObject, *mut PyObject, c_int) -> c_int;
 
@@ -31,6 +33,38 @@ pub(crate) unsafe fn call(
     let call = ffi::PyObject_Vectorcall;
     // SAFETY: passed on.
     standing(|| unsafe { call(function, args, nargsf, kwnames) })
+}
+
+/// Calls what the vectorcall of `function` is.
+///
+/// # Safety
+/// `entry` is that of `function`, and the arguments are as it wants them.
+#[inline(always)]
+pub(crate) unsafe fn enter(
+    entry: ffi::vectorcallfunc,
+    function: *mut PyObject,
+    args: *const *mut PyObject,
+    (nargsf, kwnames): (usize, *mut PyObject),
+) -> *mut PyObject {
+    #[cfg(not(Py_3_14))]
+    // SAFETY: as in `call`.
+    let entry = unsafe { may_unwind::<_, Call>(entry) };
+    // SAFETY: passed on.
+    standing(|| unsafe { entry(function, args, nargsf, kwnames) })
+}
+
+/// As `PyObject_Hash`.
+///
+/// # Safety
+/// As there.
+pub(crate) unsafe fn hash(object: *mut PyObject) -> ffi::Py_hash_t {
+    #[cfg(not(Py_3_14))]
+    // SAFETY: as in `call`.
+    let hash = unsafe { may_unwind::<_, Hash>(ffi::PyObject_Hash as unsafe extern "C" fn(_) -> _) };
+    #[cfg(Py_3_14)]
+    let hash = ffi::PyObject_Hash;
+    // SAFETY: passed on.
+    standing(|| unsafe { hash(object) })
 }
 
 /// As `PyObject_RichCompareBool` with `Py_EQ`.

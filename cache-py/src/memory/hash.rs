@@ -2,6 +2,7 @@
 
 use super::raw::{compact, is_exactly, is_hashed_by_identity, is_plain, kept_hash};
 use crate::call::Call;
+use crate::standing;
 use pyo3::ffi::{self, PyObject};
 
 /// An exception is set.
@@ -108,7 +109,7 @@ unsafe fn of_item(object: *mut PyObject) -> isize {
                 None => {}
             }
         }
-        ffi::PyObject_Hash(object)
+        standing::hash(object)
     }
 }
 
@@ -121,7 +122,7 @@ unsafe fn of_item(object: *mut PyObject) -> isize {
 unsafe fn of_tuple(tuple: *mut PyObject) -> isize {
     if cfg!(not(target_pointer_width = "64")) {
         // SAFETY: the caller vouches for the object.
-        return unsafe { ffi::PyObject_Hash(tuple) };
+        return unsafe { standing::hash(tuple) };
     }
     const PRIMES: [u64; 3] = [11_400_714_785_074_694_791, 14_029_467_366_897_019_727, 2_870_177_450_012_600_261];
     // SAFETY: a live tuple has as many items as it says.
