@@ -2,7 +2,7 @@
 
 use crate::backend::{Backend, Record, Space, Watch};
 use crate::behind::Writes;
-use crate::bytes::{KeyBytes, Stamp, Wire};
+use crate::bytes::{KeyBytes, Scanned, Stamp, Wire};
 use crate::cache::Cache;
 use crate::error::Result;
 use crate::orders::{check, threads};
@@ -92,7 +92,7 @@ impl Wire<u64, u64> for Plain {
         Ok(value.ok().map(|value| (value, stamp(now, None, Duration::ZERO))))
     }
 
-    fn open_scanned(&self, _: u64, _: &[u8], _: &[u8], _: Timestamp) -> Result<Option<(Option<u64>, u64)>> {
+    fn open_scanned(&self, _: u64, _: &[u8], _: &[u8], _: Timestamp) -> Result<Option<Scanned<u64, u64>>> {
         Ok(None)
     }
 }

@@ -32,8 +32,8 @@ fn one_of_three_leads_and_the_others_are_told() {
                         10 + thread
                     }
                     Join::Follow(flight) => match flight.follow().expect("nobody waits in a circle").wait(&Never) {
-                        Outcome::Landed(value) => value,
-                        Outcome::GivenUp => panic!("nobody gave up"),
+                        Ok(Outcome::Landed(value)) => value,
+                        Ok(Outcome::GivenUp) => panic!("nobody gave up"),
                     },
                 }
             });
@@ -63,8 +63,8 @@ fn who_gives_up_hands_over() {
                             return Some((thread, computed.load(SeqCst)));
                         }
                         Join::Follow(flight) => match flight.follow().expect("nobody waits in a circle").wait(&Never) {
-                            Outcome::Landed(value) => return Some((value, computed.load(SeqCst))),
-                            Outcome::GivenUp => {}
+                            Ok(Outcome::Landed(value)) => return Some((value, computed.load(SeqCst))),
+                            Ok(Outcome::GivenUp) => {}
                         },
                     }
                 }
