@@ -1,6 +1,6 @@
 //! Where the callers of one function meet.
 
-use super::loops::Loops;
+use super::loops::{Loops, empty};
 use super::miss::key;
 use super::threads::Flight;
 use crate::call::Call;
@@ -44,7 +44,7 @@ impl Flights {
 
     /// As [`forget`](Self::forget) for every key.
     pub(crate) fn forget_all(&self, py: Python<'_>) {
-        self.threads.bind(py).clear();
+        empty(self.threads.bind(py));
         self.tasks.forget_all(py);
     }
 
@@ -68,7 +68,7 @@ impl Flights {
         // A fork inherits no threads: nobody would land what they have posted.
         let process = process::id();
         if self.process.swap(process, Relaxed) != process {
-            threads.clear();
+            empty(threads);
         }
         let flight = threads.call_method1(pyo3::intern!(py, "setdefault"), (key, Flight::new()))?;
         Ok(flight.cast_into::<Flight>()?)

@@ -22,7 +22,7 @@ impl Loops {
 
     /// As [`forget`](Self::forget) for every key.
     pub(crate) fn forget_all(&self, py: Python<'_>) {
-        self.boards(py).for_each(|board| board.clear());
+        self.boards(py).for_each(|board| empty(&board));
     }
 
     /// Whether no task computes anything.
@@ -43,5 +43,17 @@ impl Loops {
         // A list of them, because comparisons of keys may run anything.
         let boards: Vec<_> = self.0.bind(py).values().iter().filter_map(|board| board.cast_into().ok()).collect();
         boards.into_iter()
+    }
+}
+
+/// Takes everything out of a dictionary that may be searched at this moment.
+///
+/// One by one: a dictionary that is cleared while a key is compared for `setdefault` is one for strings afterwards, and
+/// CPython 3.11 puts the key into it whatever it is.
+pub(super) fn empty(dict: &Bound<'_, PyDict>) {
+    for _ in 0..dict.len() {
+        if dict.call_method0("popitem").is_err() {
+            return;
+        }
     }
 }
