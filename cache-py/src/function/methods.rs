@@ -104,7 +104,7 @@ pub(super) unsafe extern "C" fn invalidate(
             }
             // SAFETY: the caller holds the instance.
             let removed = unsafe { Memory::remove((&raw const parts.memory).cast_mut(), key) };
-            removed.map_err(|()| PyErr::fetch(py))
+            removed.map(Option::unwrap_or_default).map_err(|()| PyErr::fetch(py))
         })?;
         Ok(PyBool::new(py, removed).to_owned().into_any().unbind())
     })

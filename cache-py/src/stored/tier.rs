@@ -2,7 +2,7 @@
 
 use super::away::Away;
 use super::wire::{Content, Wire};
-use super::{Faults, Held, Label, Place, exit};
+use super::{Faults, Held, Label, Place, Reason, exit};
 use crate::options::Options;
 use crate::values;
 use memolith::{Backend, Cache, Error, ErrorKind, Lookup, Result, Writes};
@@ -211,7 +211,8 @@ impl Tier {
 
     /// Counts and tells that a value was found and is of no use.
     pub(crate) fn fault(&self, reason: PyErr) {
-        let error = Error::new(ErrorKind::Codec, "a stored value cannot be read, it is made anew").with_source(reason);
+        let error = Error::new(ErrorKind::Codec, "a stored value cannot be read, it is made anew")
+            .with_source(Reason::from(reason));
         fault(&self.cache, &error);
     }
 }
