@@ -19,8 +19,8 @@ use std::sync::Arc;
 pub(super) struct CachedFunction {
     header: PyObject,
     pub(super) vectorcall: Option<ffi::vectorcallfunc>,
-    /// Invariant: this and the other references are null only after the garbage collector has cleared the instance, when
-    /// nobody calls it any more, unless they say that they may be.
+    /// Invariant: this and the other references are null only after the garbage collector has cleared the instance,
+    /// when nobody calls it any more, unless they say that they may be.
     pub(super) function: *mut PyObject,
     /// Null until somebody asks for `__dict__`.
     pub(super) dict: *mut PyObject,
@@ -236,8 +236,9 @@ pub(super) unsafe extern "C" fn traverse(this: *mut PyObject, visit: ffi::visitp
 /// Called by CPython as `tp_clear`, and by [`dealloc`].
 pub(super) unsafe extern "C" fn clear(this: *mut PyObject) -> c_int {
     let instance = this.cast::<CachedFunction>();
-    // SAFETY: whoever calls this keeps the instance alive meanwhile. Each field is null before its object is dropped, so
-    // that code which is run thereby finds it so. The dict comes last: chains of wrappers end one after the other then.
+    // SAFETY: whoever calls this keeps the instance alive meanwhile. Each field is null before its object is dropped,
+    // so that code which is run thereby finds it so. The dict comes last: chains of wrappers end one after the other
+    // then.
     unsafe {
         Memory::clear(&raw mut (*instance).parts.memory);
         for field in [

@@ -74,8 +74,8 @@ impl Backed {
         Ok(())
     }
 
-    /// Stores a value, or removes the one that is there, if nobody has changed it since [`entry`](Self::entry) gave `seen`.
-    /// Whether it did; if not, somebody else has succeeded.
+    /// Stores a value, or removes the one that is there, if nobody has changed it since [`entry`](Self::entry) gave
+    /// `seen`. Whether it did; if not, somebody else has succeeded.
     pub(crate) fn exchange(
         &self,
         key: &Bound<'_, PyAny>,
@@ -141,8 +141,8 @@ impl Backed {
         Ok(value)
     }
 
-    /// What [`exchange`](Self::exchange) takes; the value, how long it lives on if that is known, and its tags. Counts as a
-    /// look-up.
+    /// What [`exchange`](Self::exchange) takes; the value, how long it lives on if that is known, and its tags. Counts
+    /// as a look-up.
     #[expect(clippy::type_complexity, reason = "a tuple for one caller")]
     pub(crate) fn entry<'py>(&self, key: &Bound<'py, PyAny>) -> PyResult<(u64, Option<(Bound<'py, PyAny>, Extra)>)> {
         let py = key.py();
@@ -228,8 +228,8 @@ impl Backed {
         self.turns.renew();
     }
 
-    /// Changes the core's cache, detached, since it may wait for its turn and for files. What goes wrong is told when the
-    /// turn is over, as that runs Python code.
+    /// Changes the core's cache, detached, since it may wait for its turn and for files. What goes wrong is told when
+    /// the turn is over, as that runs Python code.
     fn changing<R: Send>(&self, py: Python<'_>, change: impl FnOnce() -> R + Send) -> R {
         py.detach(|| self.faults.after(change))
     }

@@ -85,8 +85,8 @@ impl Near {
         persist(key.py(), || unsafe { Memory::remove(self.memory.get(), Call::positional(&pair(key))) })
     }
 
-    /// Stores a value, or removes the one that is there, if what [`look`](Self::look) saw is what is kept still. Whether it
-    /// did; if not, somebody else has succeeded.
+    /// Stores a value, or removes the one that is there, if what [`look`](Self::look) saw is what is kept still.
+    /// Whether it did; if not, somebody else has succeeded.
     pub(crate) fn exchange<'py>(
         &self,
         key: &Bound<'py, PyAny>,
@@ -243,8 +243,8 @@ impl Near {
     }
 }
 
-/// Does it until it is done, as comparisons in Python let others change the table meanwhile: then somebody else's change
-/// is done, but who hinders himself must not wait for ever.
+/// Does it until it is done, as comparisons in Python let others change the table meanwhile: then somebody else's
+/// change is done, but who hinders himself must not wait for ever.
 ///
 /// # Errors
 /// What a hash or a comparison raised.

@@ -127,8 +127,8 @@ impl Table {
         }
     }
 
-    /// What `_exchange` and `_discard` take as `seen`; and None, or the value, the seconds it has left if it has an end,
-    /// and its tags.
+    /// What `_exchange` and `_discard` take as `seen`; and None, or the value, the seconds it has left if it has an
+    /// end, and its tags.
     #[expect(clippy::type_complexity, reason = "a tuple for one caller")]
     fn _entry<'py>(
         &self,
@@ -224,7 +224,8 @@ impl Table {
         }
     }
 
-    /// Writes out what is queued, and ends the use of the cache: from then on it raises ValueError. What is stored stays.
+    /// Writes out what is queued, and ends the use of the cache: from then on it raises ValueError. What is stored
+    /// stays.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         if self.is_closed.swap(true, Relaxed) {
             return Ok(());

@@ -39,8 +39,8 @@ impl Turns {
         changed
     }
 
-    /// The same if nothing has changed since [`ended`](Self::ended) gave `seen`. None if something has: some other change
-    /// has succeeded then.
+    /// The same if nothing has changed since [`ended`](Self::ended) gave `seen`. None if something has: some other
+    /// change has succeeded then.
     pub(crate) fn change_if<R>(&self, key: &[u8], seen: u64, change: impl FnOnce() -> R) -> Option<R> {
         let turn = self.stripe(key).take();
         if turn.stripe.ended.load(Ordering::Relaxed) != seen {

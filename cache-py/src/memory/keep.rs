@@ -19,8 +19,8 @@ enum Present {
 }
 
 impl Memory {
-    /// Keeps what a call computed after a look that missed. An entry that was made meanwhile stays in a bounded cache and
-    /// is renewed in an unbounded one, as in functools.
+    /// Keeps what a call computed after a look that missed. An entry that was made meanwhile stays in a bounded cache
+    /// and is renewed in an unbounded one, as in functools.
     ///
     /// # Safety
     /// The cache is alive until this returns, the thread is attached, and `value` is alive.
@@ -56,7 +56,8 @@ impl Memory {
         unsafe { self.add(call, &adding, mode) }.map(drop)
     }
 
-    /// Keeps a value for a call, in place of any other. Whether it does: not in a table that changed under every search.
+    /// Keeps a value for a call, in place of any other. Whether it does: not in a table that changed under every
+    /// search.
     ///
     /// # Safety
     /// As [`keep`](Self::keep).
@@ -120,8 +121,8 @@ impl Memory {
         unsafe { self.change(call, adding.hash, mode, add) }
     }
 
-    /// Does something with the entry of a call or, if there is none, the place where it would be. Whether it is done: not
-    /// to a table that changes under every search.
+    /// Does something with the entry of a call or, if there is none, the place where it would be. Whether it is done:
+    /// not to a table that changes under every search.
     ///
     /// # Safety
     /// As [`keep`](Self::keep); `act` runs no Python code, and drops no reference.

@@ -49,8 +49,8 @@ use table::{Counts, Table};
 
 /// Entries by the arguments of calls.
 ///
-/// Methods that may run Python code (comparisons, hashes, the drop of a value) hold no reference to the table meanwhile:
-/// that code may call the same function.
+/// Methods that may run Python code (comparisons, hashes, the drop of a value) hold no reference to the table
+/// meanwhile: that code may call the same function.
 pub(crate) struct Memory {
     table: Locked<Table>,
     /// The bits of a [`Mode`]; a value with a life of its own makes the cache a timed one.
@@ -79,8 +79,8 @@ impl Memory {
         Mode::from_bits(self.mode.load(Relaxed))
     }
 
-    /// The value of a call, a new reference, counted as a hit; null with no exception set if there is none, which is not
-    /// counted; null with an exception if a hash or a comparison raised.
+    /// The value of a call, a new reference, counted as a hit; null with no exception set if there is none, which is
+    /// not counted; null with an exception if a hash or a comparison raised.
     ///
     /// # Safety
     /// `memory` is alive until this returns, and the thread is attached.
@@ -101,8 +101,8 @@ impl Memory {
     }
 
     /// Keeps `value` (borrowed) as the value of a call, for `ttl` nanoseconds if given, else as the cache says.
-    /// Whether it is kept: not in a table that changed under every comparison. `Err` with an exception set if a hash or a
-    /// comparison raised.
+    /// Whether it is kept: not in a table that changed under every comparison. `Err` with an exception set if a hash or
+    /// a comparison raised.
     ///
     /// # Safety
     /// As [`get`](Self::get); `value` is a live object.

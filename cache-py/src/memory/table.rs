@@ -276,8 +276,8 @@ impl Table {
         }
     }
 
-    /// Gives the entry a new value, and a new life of `ttl` nanoseconds, if not as the cache says. This is a use of it. The
-    /// old one goes to `departed`.
+    /// Gives the entry a new value, and a new life of `ttl` nanoseconds, if not as the cache says. This is a use of it.
+    /// The old one goes to `departed`.
     pub(super) fn renew(&mut self, id: u32, new: (Whole, Option<u64>), mode: Mode, departed: &mut Departed) {
         let (mut new, ttl) = new;
         self.use_once(id, mode);

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// A value of the core's cache: cloned and dropped on any thread, attached to the interpreter or not.
 ///
-/// What the function returned is there from the start; what a backend had becomes an object when somebody wants it, once,
-/// so that all callers get the identical one.
+/// What the function returned is there from the start; what a backend had becomes an object when somebody wants it,
+/// once, so that all callers get the identical one.
 #[derive(Clone)]
 pub(crate) struct Held(Arc<Both>);
 
