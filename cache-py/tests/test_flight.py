@@ -57,7 +57,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def wait_until_still(thread: threading.Thread) -> None:
-    """Waits until a thread has spent no time of the processor for a while: it waits for another, or for an event."""
+    """Waits until a thread has spent no time of the processor for a few ticks: it waits for another thread."""
     assert thread.ident is not None
     if not hasattr(time, "pthread_getcpuclockid"):
         return
@@ -65,7 +65,7 @@ def wait_until_still(thread: threading.Thread) -> None:
 
     def is_still() -> bool:
         spent.append(time.clock_gettime(clock))
-        return len(spent) > 20 and spent[-20] == spent[-1]
+        return spent[-4:] == [spent[-1]] * 4
 
     wait_until(is_still)
 
