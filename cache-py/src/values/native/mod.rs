@@ -27,7 +27,9 @@ mod level;
 mod settings;
 mod tag;
 
+pub(crate) use decode::length as read_length;
 pub(super) use settings::Native;
+pub(crate) use tag::length as write_length;
 
 /// Levels of containers and handlers. Each takes a part of the thread's stack.
 const MAX_DEPTH: usize = 200;
