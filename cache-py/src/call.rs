@@ -120,7 +120,8 @@ impl<'a> Call<'a> {
     /// As [`forward`](Self::forward); `function` is an exact Python function.
     #[inline(always)]
     pub(crate) unsafe fn forward_straight(&self, function: *mut PyObject) -> *mut PyObject {
-        // SAFETY: the type says where its instances have the function that a vectorcall calls; null if it was taken away.
+        // SAFETY: the type says where its instances have the function that a vectorcall calls; null if it was taken
+        // away.
         unsafe {
             let offset = (*ffi::Py_TYPE(function)).tp_vectorcall_offset;
             match *function.cast::<u8>().offset(offset).cast::<Option<ffi::vectorcallfunc>>() {

@@ -9,7 +9,8 @@ create_exception!(
     memolith,
     CacheError,
     PyException,
-    "A backend, a codec or a stored value failed; `kind` says how: unavailable, busy, damaged, codec, config or unsupported."
+    "A backend, a codec or a stored value failed; `kind` says how: unavailable, busy, damaged, codec, \
+     config or unsupported."
 );
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -36,8 +36,8 @@ fn _memolith(module: &Bound<'_, PyModule>) -> PyResult<()> {
     values::register(module)
 }
 
-/// Types and caches are shared by the whole process. CPython refuses by itself from 3.12 on; before, calls would wait for
-/// the GIL of the main interpreter for ever.
+/// Types and caches are shared by the whole process. CPython refuses by itself from 3.12 on; before, calls would wait
+/// for the GIL of the main interpreter for ever.
 fn refuse_subinterpreters() -> PyResult<()> {
     // SAFETY: a module is made on an attached thread.
     if unsafe { ptr::eq(ffi::PyInterpreterState_Get(), ffi::PyInterpreterState_Main()) } {

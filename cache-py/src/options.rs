@@ -6,8 +6,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::time::Duration;
 
-/// The keyword arguments of `lru_cache` and `Cache`, read and checked. `memolith/_decorator.py` has given each its plain
-/// form: durations are seconds, sizes are bytes.
+/// The keyword arguments of `lru_cache` and `Cache`, read and checked. `memolith/_decorator.py` has given each its
+/// plain form: durations are seconds, sizes are bytes.
 #[derive(Default)]
 pub(crate) struct Options {
     pub(crate) policy: Policy,

@@ -1,8 +1,8 @@
 //! Calls of Python code on threads that an interpreter may end in the middle of them.
 //!
-//! Until 3.13, CPython ends a daemon thread that wants the GIL while the interpreter goes away by unwinding its stack. The
-//! frames of Rust on it would drop what they hold without the GIL, and take the process with them. So such a thread stands
-//! still instead, as CPython has it from 3.14 on.
+//! Until 3.13, CPython ends a daemon thread that wants the GIL while the interpreter goes away by unwinding its stack.
+//! The frames of Rust on it would drop what they hold without the GIL, and take the process with them. So such a thread
+//! stands still instead, as CPython has it from 3.14 on.
 
 use pyo3::ffi::{self, PyObject};
 use std::ffi::c_int;

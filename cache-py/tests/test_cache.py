@@ -415,18 +415,104 @@ def test_what_was_set_is_there_whatever_others_change(make: Make) -> None:
                 thread.join()
 
 
+class Meeting:
+    """A number that adds itself only when another thread does the same to another cache, and then changes that one."""
+
+    def __init__(self, together: threading.Barrier, other: Cache[str, int]) -> None:
+        self.together, self.other, self.is_first = together, other, True
+
+    def __radd__(self, value: int) -> int:
+        if self.is_first:
+            self.is_first = False
+            self.together.wait(30)
+            self.other.set("key", 10)
+        return value + 1
+
+
+def test_changes_of_two_caches_do_not_wait_for_each_other(make: Make) -> None:
+    one, other, together = make(name="one"), make(name="other"), threading.Barrier(2)
+    sums: list[int] = []
+
+    def add(cache: Cache[str, int], delta: Any) -> None:
+        sums.append(cache.incr("key", delta))
+
+    threads = [
+        threading.Thread(target=add, args=(one, Meeting(together, other)), daemon=True),
+        threading.Thread(target=add, args=(other, Meeting(together, one)), daemon=True),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive()
+    # What was computed from what is there no more was computed again.
+    assert set(sums) <= {1, 11}
+    assert one["key"] in (10, 11) and other["key"] in (10, 11)
+
+
+def test_a_change_meanwhile_is_not_lost(make: Make) -> None:
+    cache = make()
+    cache["key"] = 1
+    meeting = Meeting(threading.Barrier(1), cache)
+    assert cache.incr("key", meeting) == 11  # type: ignore[arg-type]
+    assert cache["key"] == 11
+
+
+def test_a_listener_changes_the_cache_that_told_it(place: str) -> None:
+    told: list[Exception] = []
+
+    def listen(error: Exception) -> None:
+        told.append(error)
+        assert error.__cause__ is not None
+        cache["key"] = len(told)
+
+    cache: Cache[str, Any] = Cache(backend=place, on_error=listen)
+    cache["key"] = lambda: None
+    assert cache["key"] == len(told) == 1
+    assert cache.pop("key") == 1
+    assert cache.add("key", lambda: None)
+    assert cache["key"] == len(told) == 2
+
+
+def test_keys_that_change_the_cache_when_they_are_compared() -> None:
+    cache: Cache[Any, int] = Cache()
+
+    class Restless:
+        def __hash__(self) -> int:
+            return 1
+
+        def __eq__(self, other: object) -> bool:
+            cache[object()] = 1
+            return False
+
+    cache[Restless()] = 1
+    for use in (lambda: cache.set(Restless(), 1), lambda: cache.get(Restless()), lambda: cache.pop(Restless(), 1)):
+        with pytest.raises(RuntimeError, match="compared"):
+            use()
+
+
+@pytest.mark.parametrize("change", [lambda cache: cache.set("a", 2), lambda cache: cache.touch("a")])
+def test_what_was_set_last_leaves_last(change: Callable[[Cache[str, int]], object]) -> None:
+    cache: Cache[str, int] = Cache(2)
+    cache.update(a=1, b=1)
+    change(cache)
+    cache["c"] = 1
+    assert sorted(cache) == ["a", "c"]
+
+
 if hasattr(os, "fork"):
 
-    def test_a_child_does_not_wait_for_the_threads_of_its_parent() -> None:
-        cache = Cache[str, int]()
+    def test_a_child_does_not_wait_for_the_threads_of_its_parent(make: Make) -> None:
+        cache = make()
         held, ended = threading.Event(), threading.Event()
 
-        def hold() -> None:
-            with cache._lock:
+        class Slow:
+            def __radd__(self, value: int) -> int:
                 held.set()
                 ended.wait()
+                return value + 1
 
-        thread = threading.Thread(target=hold)
+        thread = threading.Thread(target=lambda: cache.incr("key", Slow()))  # type: ignore[arg-type]
         thread.start()
         held.wait()
         child = os.fork()

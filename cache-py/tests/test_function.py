@@ -45,6 +45,8 @@ def test_the_wrapper_shows_what_it_wraps() -> None:
     assert documented.__wrapped__ is documented.uncached
     assert str(inspect.signature(documented)) == str(inspect.signature(documented.uncached))
     assert documented.cache_parameters() == {"maxsize": None, "typed": False}
+    given: Any = [1]
+    assert memolith.lru_cache(typed=given)(len).cache_parameters()["typed"] is given
 
 
 def test_copies_and_pickles_are_the_function_itself() -> None:

@@ -71,8 +71,7 @@ def register_handler(handler: Any, *, priority: int = 0, name: str | None = None
         decode=decode,
         takes_settings=bool(getattr(handler, "takes_settings", False)),
     )
-    with _lock:
-        _replace([*(old for old in _registry.entries if old.name != name), entry])
+    _replace(lambda entries: [*(old for old in entries if old.name != name), entry])
 
 
 def unregister_handler(name: str) -> None:
@@ -80,10 +79,14 @@ def unregister_handler(name: str) -> None:
 
     Raises KeyError if there is none.
     """
-    with _lock:
-        if name not in _registry.by_name:
+
+    def without(entries: tuple[_Entry, ...]) -> list[_Entry]:
+        left = [entry for entry in entries if entry.name != name]
+        if len(left) == len(entries):
             raise KeyError(name)
-        _replace([entry for entry in _registry.entries if entry.name != name])
+        return left
+
+    _replace(without)
 
 
 def handlers() -> dict[str, Any]:
@@ -120,12 +123,22 @@ def decode(name: str, buffer: bytes | bytearray) -> Any:
         raise ValueError(f"handler {name!r} does not read the stored value, clear the cache") from error
 
 
-def _replace(entries: Iterable[_Entry]) -> None:
-    """Makes a new snapshot; the lock is held."""
+def _replace(change: Callable[[tuple[_Entry, ...]], list[_Entry]]) -> None:
+    """Puts a new snapshot in place of that which it was made from. Hashes of types run outside of the lock."""
     global _registry
+    while True:
+        seen = _registry
+        new = _snapshot(change(seen.entries))
+        with _lock:
+            if _registry is seen:
+                _registry = new
+                return
+
+
+def _snapshot(entries: Iterable[_Entry]) -> _Registry:
     ordered = tuple(sorted(entries, key=lambda entry: -entry.priority))
     types = {a_type for entry in ordered for a_type in entry.types or ()}
-    _registry = _Registry(
+    return _Registry(
         entries=ordered,
         by_name=MappingProxyType({entry.name: entry for entry in ordered}),
         by_type=MappingProxyType({a_type: tuple(e for e in ordered if _may_take(e, a_type)) for a_type in types}),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from threading import RLock
 from types import GenericAlias, TracebackType
 from typing import Any
 from weakref import WeakSet
@@ -23,12 +22,10 @@ class Cache(_Table):
     In memory any hashable object is a key, and the identical value comes back. With a backend a key needs a canonical
     form (plain data has one), and values are kept as `codec` says.
 
-    Changes, among them `add`, `setdefault`, `pop`, `touch` and `incr`, come one after the other for the threads of a
-    process, by a lock of their own; another process may come between. What code keys, values and codecs have runs under
-    that lock, and may use the cache.
+    Each change, `add`, `setdefault`, `pop`, `touch` and `incr` among them, is one step for the threads of a process;
+    another process may come between. Code of keys, values and codecs runs under no lock: who finds that another thread
+    was faster looks again.
     """
-
-    _lock: RLock
 
     __class_getitem__ = classmethod(GenericAlias)
 
@@ -73,32 +70,21 @@ class Cache(_Table):
             "single_flight": single_flight,
         }
         cache = super().__new__(cls, maxsize, options)
-        cache._lock = RLock()
         _caches.add(cache)
         return cache
 
-    def __setitem__(self, key: Hashable, value: Any) -> None:
-        with self._lock:
-            super().__setitem__(key, value)
-
-    def __delitem__(self, key: Hashable) -> None:
-        with self._lock:
-            super().__delitem__(key)
-
     def set(self, key: Hashable, value: Any, *, ttl: Any = None, tags: Iterable[str] = ()) -> None:
         """Stores a value, for `ttl` instead of the cache's own time to live, under any number of tags."""
-        seconds, texts = _lifetime(ttl), _texts(tags)
-        with self._lock:
-            self._set(key, value, seconds, texts)
+        self._set(key, value, _lifetime(ttl), _texts(tags))
 
     def add(self, key: Hashable, value: Any, *, ttl: Any = None, tags: Iterable[str] = ()) -> bool:
         """Stores a value if the key has none, and says whether it did."""
         seconds, texts = _lifetime(ttl), _texts(tags)
-        with self._lock:
-            if key in self:
-                return False
-            self._set(key, value, seconds, texts)
-            return True
+        while key not in self:
+            seen, found = self._entry(key)
+            if found is None and self._exchange(key, seen, value, seconds, texts):
+                return True
+        return False
 
     def get_or_insert(
         self, key: Hashable, compute: Callable[[], Any], *, ttl: Any = None, tags: Iterable[str] = ()
@@ -108,23 +94,23 @@ class Cache(_Table):
 
     def setdefault(self, key: Hashable, default: Any = None) -> Any:
         """The value, or `default`, which is kept then."""
-        with self._lock:
-            value = self.get(key, _MISSING)
-            if value is _MISSING:
-                value = default
-                self[key] = default
-            return value
+        while True:
+            seen, found = self._entry(key)
+            if found is not None:
+                return found[0]
+            if self._exchange(key, seen, default, None, []):
+                return default
 
     def pop(self, key: Hashable, default: Any = _MISSING) -> Any:
         """Removes a key and returns its value, or `default`. Raises KeyError where there is neither."""
-        with self._lock:
-            value = self.get(key, _MISSING)
-            if value is not _MISSING:
-                self._remove(key)
-                return value
-        if default is _MISSING:
-            raise KeyError(key)
-        return default
+        while True:
+            seen, found = self._entry(key)
+            if found is None:
+                if default is _MISSING:
+                    raise KeyError(key)
+                return default
+            if self._discard(key, seen):
+                return found[0]
 
     def update(self, other: Mapping[Any, Any] | Iterable[tuple[Any, Any]] = (), /, **more: Any) -> None:
         """Stores all items of a mapping, or all pairs."""
@@ -134,31 +120,27 @@ class Cache(_Table):
     def touch(self, key: Hashable, ttl: Any = None) -> bool:
         """Has a value live for `ttl` from now on, or as long as the cache says. Whether there is one."""
         seconds = _lifetime(ttl)
-        with self._lock:
-            found = self._entry(key)
+        while True:
+            seen, found = self._entry(key)
             if found is None:
                 return False
             value, _, tags = found
-            self._set(key, value, seconds, tags)
-            return True
+            if self._exchange(key, seen, value, seconds, tags):
+                return True
 
     def incr(self, key: Hashable, delta: int = 1, default: int = 0) -> int:
         """Adds to a number, which begins as `default`, and returns the sum. It ends when it would have ended before.
 
         Raises TypeError for a value that is no int.
         """
-        with self._lock:
-            found = self._entry(key)
-            if found is None:
-                total = default + delta
-                self._set(key, total, None, [])
-                return total
-            value, left, tags = found
-            if type(value) is not int:
+        while True:
+            seen, found = self._entry(key)
+            value, left, tags = found if found is not None else (default, None, [])
+            if found is not None and type(value) is not int:
                 raise TypeError(f"the value of {key!r} is no int, so nothing can be added to it")
-            total = value + delta
-            self._set(key, total, left, tags)
-            return total
+            total: int = value + delta
+            if self._exchange(key, seen, total, left, tags):
+                return total
 
     def decr(self, key: Hashable, delta: int = 1, default: int = 0) -> int:
         """As `incr`, downwards."""
@@ -169,8 +151,7 @@ class Cache(_Table):
 
         A backend has the keys that take more than 128 bytes as hashes alone: entries of such keys go with every tag.
         """
-        with self._lock:
-            return self._evict(tag)
+        return self._evict(tag)
 
     evict = invalidate_tag
 
@@ -215,12 +196,12 @@ def _texts(tags: Iterable[str]) -> list[str]:
     return list(tags)
 
 
-def _renew_locks() -> None:
+def _renew() -> None:
     """After a fork nobody is there to release what other threads held."""
     for cache in list(_caches):
-        cache._lock = RLock()
+        cache._renew()
 
 
 _caches: WeakSet[Cache] = WeakSet()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_locks)
+    os.register_at_fork(after_in_child=_renew)

@@ -1,7 +1,6 @@
 """`Cache`, as checkers see it."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from threading import RLock
 from types import GenericAlias, TracebackType
 from typing import Any, Generic, TypeVar, overload
 
@@ -17,10 +16,9 @@ _T = TypeVar("_T")
 class Cache(Generic[_K, _V]):
     """Values by key, in memory or in front of a backend."""
 
-    # What makes two steps one for the threads of the process, and the steps; for `memolith.django`.
-    _lock: RLock
-    def _entry(self, key: _K) -> tuple[_V, float | None, list[str]] | None: ...
-    def _set(self, key: _K, value: _V, ttl: float | None, tags: list[str]) -> None: ...
+    # A look, and a change that happens if nothing has changed since; for `memolith.django`.
+    def _entry(self, key: _K) -> tuple[object, tuple[_V, float | None, list[str]] | None]: ...
+    def _exchange(self, key: _K, seen: object, value: _V, ttl: float | None, tags: list[str]) -> bool: ...
     def __new__(
         cls,
         maxsize: int | None = None,

@@ -128,14 +128,14 @@ class MemolithCache(BaseCache):  # type: ignore[misc, unused-ignore]
             ValueError: there is none.
         """
         name = self.make_and_validate_key(key, version=version)
-        with self._cache._lock:
-            found = self._cache._entry(name)
+        while True:
+            seen, found = self._cache._entry(name)
             if found is None:
                 raise ValueError(f"Key '{name}' not found")
             value, left, tags = found
             total: int = value + delta
-            self._cache._set(name, total, left, tags)
-            return total
+            if self._cache._exchange(name, seen, total, left, tags):
+                return total
 
     def clear(self) -> None:
         """Removes everything of this cache; others in the same place stay."""

@@ -89,7 +89,7 @@ impl<'py> Miss<'_, 'py> {
         }
         // SAFETY: the owner is held, and the value is alive.
         let kept = unsafe { Memory::insert(self.memory, self.key, value.as_ptr(), self.ttl) };
-        kept.map_err(|()| PyErr::fetch(value.py()))
+        kept.map(drop).map_err(|()| PyErr::fetch(value.py()))
     }
 
     /// The same without borrows.

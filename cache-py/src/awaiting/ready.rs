@@ -1,8 +1,8 @@
 //! An awaitable that has its result already.
 //!
 //! Of raw slots, because `await` asks for two of them at every hit: the iterator, which is the object itself, and one
-//! step, which hands the value over. No Python code runs, and no exception is made where the interpreter takes the value
-//! through `am_send`.
+//! step, which hands the value over. No Python code runs, and no exception is made where the interpreter takes the
+//! value through `am_send`.
 
 mod spare;
 
@@ -71,7 +71,8 @@ fn class(py: Python<'_>) -> PyResult<Py<PyType>> {
         flags: (ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_HAVE_GC | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION) as _,
         slots: slots.as_mut_ptr(),
     };
-    // SAFETY: the spec is complete, its slots have the types that their numbers ask for; a new reference or null returns.
+    // SAFETY: the spec is complete, its slots have the types that their numbers ask for; a new reference or null
+    // returns.
     let class = unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyType_FromSpec(&mut spec)) }?;
     Ok(class.cast_into::<PyType>()?.unbind())
 }

@@ -19,7 +19,8 @@ static BOARD: LazyLock<Cache<u64, Shared>> = LazyLock::new(|| Cache::builder().m
 
 static SERIALS: AtomicU64 = AtomicU64::new(0);
 
-/// How often a caller looks for its flight: a key whose `__hash__` or `__eq__` clears the cache takes it down each time.
+/// How often a caller looks for its flight: a key whose `__hash__` or `__eq__` clears the cache takes it down each
+/// time.
 const TRIES: usize = 8;
 
 /// What stands for a key while threads compute it.
@@ -55,8 +56,8 @@ impl Drop for Led<'_> {
 }
 
 impl Flights {
-    /// What a call does that `Memory::get` could not answer: waits for who computes the same key, or computes, keeps the
-    /// result unless `cache_if` declines, and hands it to those who wait.
+    /// What a call does that `Memory::get` could not answer: waits for who computes the same key, or computes, keeps
+    /// the result unless `cache_if` declines, and hands it to those who wait.
     ///
     /// # Errors
     /// What the function and the code of its arguments raise. Who waited for a caller that failed computes in turn.

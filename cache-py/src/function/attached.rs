@@ -2,8 +2,8 @@
 
 use pyo3::prelude::*;
 
-/// Runs `body` with a token for the thread, which is attached. `Python::attach` would ask whether the interpreter is there,
-/// and panic while that ends, when functions are still called and dropped.
+/// Runs `body` with a token for the thread, which is attached. `Python::attach` would ask whether the interpreter is
+/// there, and panic while that ends, when functions are still called and dropped.
 ///
 /// # Safety
 /// The thread is attached, as CPython calls us.

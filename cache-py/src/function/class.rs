@@ -27,8 +27,8 @@ pub(super) fn make<'py>(module: &Bound<'py, PyModule>) -> PyResult<Bound<'py, Py
         flags: flags as _,
         slots: slots(),
     };
-    // SAFETY: the tables that the specification leads to are never freed, each ends as CPython expects, and the functions
-    // have the signatures of their slots.
+    // SAFETY: the tables that the specification leads to are never freed, each ends as CPython expects, and the
+    // functions have the signatures of their slots.
     unsafe { Bound::from_owned_ptr_or_err(module.py(), ffi::PyType_FromSpec(&raw mut spec)) }
 }
 

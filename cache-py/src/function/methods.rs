@@ -74,11 +74,13 @@ pub(super) unsafe extern "C" fn flush(this: *mut PyObject, _: *mut PyObject) -> 
 /// Called by CPython as the method `cache_parameters`.
 pub(super) unsafe extern "C" fn cache_parameters(this: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
     // SAFETY: methods are called on instances.
-    let parts = unsafe { &(*this.cast::<CachedFunction>()).parts };
+    let instance = unsafe { &*this.cast::<CachedFunction>() };
     enter(|py| {
         let parameters = PyDict::new(py);
-        parameters.set_item("maxsize", parts.maxsize)?;
-        parameters.set_item("typed", parts.typed)?;
+        parameters.set_item("maxsize", instance.parts.maxsize)?;
+        // SAFETY: the caller holds the instance, which holds it; null after the garbage collector's clear.
+        let typed = unsafe { Bound::from_borrowed_ptr_or_opt(py, instance.typed) };
+        parameters.set_item("typed", typed)?;
         Ok(parameters.into_any().unbind())
     })
 }
@@ -104,7 +106,7 @@ pub(super) unsafe extern "C" fn invalidate(
             }
             // SAFETY: the caller holds the instance.
             let removed = unsafe { Memory::remove((&raw const parts.memory).cast_mut(), key) };
-            removed.map_err(|()| PyErr::fetch(py))
+            removed.map(Option::unwrap_or_default).map_err(|()| PyErr::fetch(py))
         })?;
         Ok(PyBool::new(py, removed).to_owned().into_any().unbind())
     })

@@ -19,8 +19,8 @@ use std::sync::Arc;
 pub(super) struct CachedFunction {
     header: PyObject,
     pub(super) vectorcall: Option<ffi::vectorcallfunc>,
-    /// Invariant: this and the other references are null only after the garbage collector has cleared the instance, when
-    /// nobody calls it any more, unless they say that they may be.
+    /// Invariant: this and the other references are null only after the garbage collector has cleared the instance,
+    /// when nobody calls it any more, unless they say that they may be.
     pub(super) function: *mut PyObject,
     /// Null until somebody asks for `__dict__`.
     pub(super) dict: *mut PyObject,
@@ -29,6 +29,8 @@ pub(super) struct CachedFunction {
     pub(super) info: *mut PyObject,
     /// Whether a result is kept; null for always.
     pub(super) cache_if: *mut PyObject,
+    /// As it was given.
+    pub(super) typed: *mut PyObject,
     pub(super) parts: Parts,
 }
 
@@ -38,7 +40,6 @@ pub(super) struct Parts {
     pub(super) memory: Memory,
     pub(super) stored: Option<Arc<Stored>>,
     pub(super) maxsize: Option<usize>,
-    pub(super) typed: bool,
     pub(super) kind: Kind,
     pub(super) key: Key,
     /// Where simultaneous callers meet; `None` where they do not.
@@ -98,9 +99,9 @@ fn make(class: *mut PyTypeObject, given: Given<'_>) -> PyResult<*mut PyObject> {
     if !function.is_callable() {
         return Err(PyTypeError::new_err("the first argument must be callable"));
     }
-    let (maxsize, typed) = (size(&maxsize)?, typed.is_truthy()?);
+    let (maxsize, is_typed) = (size(&maxsize)?, typed.is_truthy()?);
     let mut options = Options::read(&options)?;
-    let parts = Parts::new(&function, maxsize, typed, &mut options)?;
+    let parts = Parts::new(&function, maxsize, is_typed, &mut options)?;
     let cache_if = options.cache_if.take();
     let vectorcall = parts.vectorcall(cache_if.is_none());
     // From here on no Python code runs until the instance is whole: the garbage collector may look at it.
@@ -115,6 +116,7 @@ fn make(class: *mut PyTypeObject, given: Given<'_>) -> PyResult<*mut PyObject> {
         (&raw mut (*instance).parts).write(parts);
         (*instance).function = function.into_ptr();
         (*instance).info = info.into_ptr();
+        (*instance).typed = typed.into_ptr();
         (*instance).cache_if = cache_if.map_or(ptr::null_mut(), Py::into_ptr);
     }
     Ok(instance.cast())
@@ -148,7 +150,7 @@ impl Parts {
         if options.backend.is_some() {
             let memory = Memory::new(Some(0), typed, &Options::default());
             let stored = Some(Arc::new(Stored::new(function, maxsize, typed, std::mem::take(options))?));
-            return Ok(Parts { memory, stored, maxsize, typed, kind, key: Key::Arguments, flights: None });
+            return Ok(Parts { memory, stored, maxsize, kind, key: Key::Arguments, flights: None });
         }
         options.without_backend()?;
         let memory = Memory::new(maxsize, typed, options);
@@ -160,7 +162,7 @@ impl Parts {
         };
         let is_shared = options.single_flight == Some(true) || kind != Kind::Plain;
         let flights = is_shared.then(|| Flights::new(py, typed));
-        Ok(Parts { memory, stored: None, maxsize, typed, kind, key, flights })
+        Ok(Parts { memory, stored: None, maxsize, kind, key, flights })
     }
 
     /// The function that answers calls.
@@ -220,7 +222,7 @@ pub(super) unsafe extern "C" fn traverse(this: *mut PyObject, visit: ffi::visitp
     let instance = unsafe { &*this.cast::<CachedFunction>() };
     // SAFETY: the object is alive.
     let class = unsafe { ffi::Py_TYPE(this) }.cast();
-    let own = [class, instance.function, instance.dict, instance.info, instance.cache_if];
+    let own = [class, instance.function, instance.dict, instance.info, instance.cache_if, instance.typed];
     for object in own.into_iter().chain(instance.parts.objects()).filter(|object| !object.is_null()) {
         // SAFETY: the instance keeps it alive.
         let stop = unsafe { visit(object, arg) };
@@ -236,12 +238,14 @@ pub(super) unsafe extern "C" fn traverse(this: *mut PyObject, visit: ffi::visitp
 /// Called by CPython as `tp_clear`, and by [`dealloc`].
 pub(super) unsafe extern "C" fn clear(this: *mut PyObject) -> c_int {
     let instance = this.cast::<CachedFunction>();
-    // SAFETY: whoever calls this keeps the instance alive meanwhile. Each field is null before its object is dropped, so
-    // that code which is run thereby finds it so. The dict comes last: chains of wrappers end one after the other then.
+    // SAFETY: whoever calls this keeps the instance alive meanwhile. Each field is null before its object is dropped,
+    // so that code which is run thereby finds it so. The dict comes last: chains of wrappers end one after the other
+    // then.
     unsafe {
         Memory::clear(&raw mut (*instance).parts.memory);
         for field in [
             &raw mut (*instance).cache_if,
+            &raw mut (*instance).typed,
             &raw mut (*instance).info,
             &raw mut (*instance).function,
             &raw mut (*instance).dict,

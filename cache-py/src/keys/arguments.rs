@@ -101,8 +101,8 @@ enum Part<'a> {
     Named(&'a [(*mut PyObject, *mut PyObject)]),
 }
 
-/// Appends the canonical bytes of a call's arguments: a tuple of them, in the order of the signature where there is one,
-/// with `*args` as a tuple and `**kwargs` as a dict. `typed`: with their classes.
+/// Appends the canonical bytes of a call's arguments: a tuple of them, in the order of the signature where there is
+/// one, with `*args` as a tuple and `**kwargs` as a dict. `typed`: with their classes.
 ///
 /// # Errors
 /// `TypeError` for an argument that has no canonical form, `ValueError` for one that holds itself; what the arguments'

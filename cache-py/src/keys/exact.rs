@@ -110,7 +110,8 @@ fn write_class(class: &Bound<'_, PyType>, out: &mut Vec<u8>) -> PyResult<()> {
     let is_made = unsafe { ffi::PyType_GetFlags(class.as_type_ptr()) } & ffi::Py_TPFLAGS_HEAPTYPE != 0;
     if is_made && !is_found(class.as_any().as_borrowed()).unwrap_or(false) {
         let message = format!(
-            "a function that holds the class {}, which is not found by that name, has no fingerprint: give version=\"..\"",
+            "a function that holds the class {}, which is not found by that name, has no fingerprint: give \
+             version=\"..\"",
             path(class.as_any())?
         );
         return Err(PyTypeError::new_err(message));

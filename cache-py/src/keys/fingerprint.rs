@@ -20,9 +20,9 @@ pub(super) struct Seen {
     pub(super) depth: Depth,
 }
 
-/// The fingerprint of `function`: its code and constants, its defaults, the values and functions in its closure, how the
-/// keys of its calls are made, and the version of the interpreter. Functions and values that it finds by a global name
-/// count with that name.
+/// The fingerprint of `function`: its code and constants, its defaults, the values and functions in its closure, how
+/// the keys of its calls are made, and the version of the interpreter. Functions and values that it finds by a global
+/// name count with that name.
 ///
 /// # Errors
 /// `TypeError` for a function that holds an object without a canonical form, and for callable objects.

@@ -79,7 +79,7 @@ fn write_known(object: Borrowed<'_, '_, PyAny>, rule: Rule, depth: Depth, out: &
         Rule::Int => number::write_int(object, out)?,
         Rule::Float => grammar::float(out, number::float(object)),
         Rule::Complex => number::write_complex(object, out),
-        Rule::Text => text::write(object, out),
+        Rule::Text => text::write(object, out)?,
         Rule::Bytes => write_bytes(object, out),
         Rule::ByteArray => grammar::bytes(out, &object.cast::<PyByteArray>()?.to_vec()),
         Rule::Tuple => write_tuple(object, depth, out)?,
@@ -153,8 +153,7 @@ fn write_path(object: Borrowed<'_, '_, PyAny>, class: &str, out: &mut Vec<u8>) -
         shown = shown.call_method0("lower")?;
     }
     grammar::extension(out, class);
-    text::write(shown.cast::<pyo3::types::PyString>()?.as_any().as_borrowed(), out);
-    Ok(())
+    text::write(shown.cast::<pyo3::types::PyString>()?.as_any().as_borrowed(), out)
 }
 
 /// The path of an object's class, as the key of a call has it that tells types apart.

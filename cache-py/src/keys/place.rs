@@ -24,8 +24,8 @@ pub(super) fn path(object: &Bound<'_, PyAny>) -> PyResult<String> {
 /// The path of a class whose instances are told by it.
 ///
 /// # Errors
-/// `TypeError`, about `object`, for a class that is not found by it, such as one made by a function: another may have the
-/// same path.
+/// `TypeError`, about `object`, for a class that is not found by it, such as one made by a function: another may have
+/// the same path.
 pub(super) fn class_path(object: Borrowed<'_, '_, PyAny>) -> PyResult<String> {
     let class = object.get_type();
     let Ok(true) = is_found(class.as_any().as_borrowed()) else { return Err(refuse(object)) };

@@ -6,14 +6,18 @@ use pyo3::prelude::*;
 use std::slice;
 
 /// Appends a `str`, or one of a subclass. Leaves no UTF-8 behind in the object, as CPython's own conversion does.
+///
+/// # Errors
+/// `MemoryError`.
 #[inline]
-pub(super) fn write(object: Borrowed<'_, '_, PyAny>, out: &mut Vec<u8>) {
+pub(super) fn write(object: Borrowed<'_, '_, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
     let ptr = object.as_ptr();
     // SAFETY: callers have looked at the type; the text does not change, and lives as long as the object.
     if let Some(value) = unsafe { ascii(ptr) } {
-        return grammar::text(out, value);
+        grammar::text(out, value);
+        return Ok(());
     }
-    write_wide(object, out);
+    write_wide(object, out)
 }
 
 /// The characters of a text that is known to be ASCII.
@@ -39,14 +43,13 @@ unsafe fn ascii<'a>(text: *mut ffi::PyObject) -> Option<&'a str> {
     }
 }
 
-fn write_wide(object: Borrowed<'_, '_, PyAny>, out: &mut Vec<u8>) {
+fn write_wide(object: Borrowed<'_, '_, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
     let ptr = object.as_ptr();
     // SAFETY: as above; `KIND` says how wide a character is.
     unsafe {
-        // Text of old C APIs gets its characters here. Without memory for that it stays empty.
+        // Text of old C APIs gets its characters here, which needs memory.
         if ffi::PyUnicode_READY(ptr) != 0 {
-            ffi::PyErr_Clear();
-            return grammar::text(out, "");
+            return Err(PyErr::fetch(object.py()));
         }
         let len = ffi::PyUnicode_GET_LENGTH(ptr) as usize;
         let data = ffi::PyUnicode_DATA(ptr);
@@ -56,6 +59,7 @@ fn write_wide(object: Borrowed<'_, '_, PyAny>, out: &mut Vec<u8>) {
             _ => write_chars(slice::from_raw_parts(data.cast::<u32>(), len), out),
         }
     }
+    Ok(())
 }
 
 fn write_chars<C: Copy + Into<u32>>(chars: &[C], out: &mut Vec<u8>) {

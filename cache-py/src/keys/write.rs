@@ -18,8 +18,7 @@ pub(super) fn write(object: Borrowed<'_, '_, PyAny>, depth: Depth, out: &mut Vec
         return number::write_int(object, out);
     }
     if class == &raw mut ffi::PyUnicode_Type {
-        text::write(object, out);
-        return Ok(());
+        return text::write(object, out);
     }
     // SAFETY: the address of an object that is never freed.
     if ptr == unsafe { ffi::Py_None() } {

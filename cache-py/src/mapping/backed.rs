@@ -1,7 +1,7 @@
 //! A mapping with a backend.
 
-use super::Extra;
 use super::entry::{self, Entry};
+use super::{Extra, Turns};
 use crate::errors::{exception, wrong};
 use crate::keys;
 use crate::options::Options;
@@ -22,6 +22,7 @@ pub(crate) struct Backed {
     ttl: Option<Duration>,
     is_signed: bool,
     is_single_flight: bool,
+    turns: Turns,
 }
 
 impl Backed {
@@ -41,7 +42,15 @@ impl Backed {
         let plan = Plan { space, backend: place.backend(py), codec: &codec, content };
         let tier = Tier::new(py, plan, (maxsize, options), &faults);
         let is_single_flight = options.single_flight.unwrap_or(true);
-        Ok(Backed { tier, faults, content, ttl: options.ttl, is_signed: options.sign.is_some(), is_single_flight })
+        Ok(Backed {
+            tier,
+            faults,
+            content,
+            ttl: options.ttl,
+            is_signed: options.sign.is_some(),
+            is_single_flight,
+            turns: Turns::new(),
+        })
     }
 
     pub(crate) fn get<'py>(&self, key: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
@@ -61,18 +70,40 @@ impl Backed {
     pub(crate) fn set(&self, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>, extra: Extra) -> PyResult<()> {
         let room = canonical(key)?;
         let (ttl, held) = (extra.ttl, self.held((key, &room), value, extra)?);
-        key.py().detach(|| {
-            self.insert(&room, held.clone(), ttl);
-            held.release();
-        });
+        self.changing(key.py(), || self.turns.change(&room, || self.insert(&room, held, ttl)));
         Ok(())
+    }
+
+    /// Stores a value, or removes the one that is there, if nobody has changed it since [`entry`](Self::entry) gave
+    /// `seen`. Whether it did; if not, somebody else has succeeded.
+    pub(crate) fn exchange(
+        &self,
+        key: &Bound<'_, PyAny>,
+        seen: u64,
+        new: Option<(&Bound<'_, PyAny>, Extra)>,
+    ) -> PyResult<bool> {
+        let room = canonical(key)?;
+        let new = match new {
+            Some((value, extra)) => Some((extra.ttl, self.held((key, &room), value, extra)?)),
+            None => None,
+        };
+        let (cache, view) = (self.tier.cache(), PortableKeyRef(&room));
+        let exchange = || match new {
+            Some((ttl, held)) => {
+                self.insert(&room, held, ttl);
+                Ok(true)
+            }
+            None => cache.remove(&view),
+        };
+        let exchanged = self.changing(key.py(), || self.turns.change_if(&room, seen, exchange));
+        exchanged.unwrap_or(Ok(false)).map_err(|error| exception(key.py(), &error))
     }
 
     pub(crate) fn remove(&self, key: &Bound<'_, PyAny>) -> PyResult<bool> {
         let py = key.py();
         let room = canonical(key)?;
         let (cache, view) = (self.tier.cache(), PortableKeyRef(&room));
-        py.detach(|| cache.remove(&view)).map_err(|error| exception(py, &error))
+        self.changing(py, || self.turns.change(&room, || cache.remove(&view))).map_err(|error| exception(py, &error))
     }
 
     /// The value, computed if there is none. Callers who ask for it meanwhile wait.
@@ -101,25 +132,27 @@ impl Backed {
         };
         let value = compute.call0()?;
         let (ttl, held) = (extra.ttl, self.held((key, &room), &value, extra)?);
-        py.detach(|| match (lease, ttl) {
+        let fill = || match (lease, ttl) {
             (Some(lease), None) => lease.fill(held).release(),
             (Some(lease), Some(ttl)) => fill_with_ttl(lease, held, ttl).release(),
-            (None, ttl) => {
-                self.insert(&room, held.clone(), ttl);
-                held.release();
-            }
-        });
+            (None, ttl) => self.insert(&room, held, ttl),
+        };
+        self.changing(py, || self.turns.change(&room, fill));
         Ok(value)
     }
 
-    /// The value, how long it lives on if that is known, and its tags. Counts as a look-up.
-    pub(crate) fn entry<'py>(&self, key: &Bound<'py, PyAny>) -> PyResult<Option<(Bound<'py, PyAny>, Extra)>> {
+    /// What [`exchange`](Self::exchange) takes; the value, how long it lives on if that is known, and its tags. Counts
+    /// as a look-up.
+    #[expect(clippy::type_complexity, reason = "a tuple for one caller")]
+    pub(crate) fn entry<'py>(&self, key: &Bound<'py, PyAny>) -> PyResult<(u64, Option<(Bound<'py, PyAny>, Extra)>)> {
         let py = key.py();
         let room = canonical(key)?;
-        let Some(held) = self.tier.get(py, &room) else { return Ok(None) };
+        // Asked first: what changes while this looks makes another number of it.
+        let seen = self.turns.ended(&room);
+        let Some(held) = self.tier.get(py, &room) else { return Ok((seen, None)) };
         let Label { ends, tags } = held.label().clone();
         let extra = Extra { ttl: entry::left(ends), tags };
-        Ok(self.object(py, &room, held)?.map(|value| (value, extra)))
+        Ok((seen, self.object(py, &room, held)?.map(|value| (value, extra))))
     }
 
     /// All keys, and their values where these are wanted.
@@ -147,7 +180,8 @@ impl Backed {
         self.bare_has_no_tags()?;
         let cache = self.tier.cache();
         let has_tag = |_: &PortableKey, held: &Held| held.label().tags.iter().any(|own| **own == *tag);
-        py.detach(|| cache.remove_if(has_tag)).map_err(|error| exception(py, &error))
+        let removed = self.changing(py, || self.turns.change_all(|| cache.remove_if(has_tag)));
+        removed.map_err(|error| exception(py, &error))
     }
 
     /// How many entries have expired. A backend takes their room back by itself.
@@ -172,7 +206,8 @@ impl Backed {
     }
 
     pub(crate) fn clear(&self, py: Python<'_>) -> PyResult<()> {
-        py.detach(|| self.tier.cache().clear()).map_err(|error| exception(py, &error))
+        let cleared = self.changing(py, || self.turns.change_all(|| self.tier.cache().clear()));
+        cleared.map_err(|error| exception(py, &error))
     }
 
     pub(crate) fn set_maxsize(&self, py: Python<'_>, maxsize: Option<usize>) {
@@ -188,12 +223,24 @@ impl Backed {
         self.faults.0.iter().chain(self.tier.codec_object())
     }
 
+    /// Has a child of the process wait for nobody that it has not got.
+    pub(crate) fn renew(&self) {
+        self.turns.renew();
+    }
+
+    /// Changes the core's cache, detached, since it may wait for its turn and for files. What goes wrong is told when
+    /// the turn is over, as that runs Python code.
+    fn changing<R: Send>(&self, py: Python<'_>, change: impl FnOnce() -> R + Send) -> R {
+        py.detach(|| self.faults.after(change))
+    }
+
     fn insert(&self, key: &[u8], held: Held, ttl: Option<Duration>) {
-        let key = PortableKey::new(key);
+        let (cache, key) = (self.tier.cache(), PortableKey::new(key));
         match ttl {
-            Some(ttl) => self.tier.cache().insert_with_ttl(key, held, ttl),
-            None => self.tier.cache().insert(key, held),
+            Some(ttl) => cache.insert_with_ttl(key, held.clone(), ttl),
+            None => cache.insert(key, held.clone()),
         }
+        held.release();
     }
 
     fn held(&self, key: (&Bound<'_, PyAny>, &[u8]), value: &Bound<'_, PyAny>, extra: Extra) -> PyResult<Held> {

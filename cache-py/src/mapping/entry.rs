@@ -1,6 +1,7 @@
 //! An entry as it is stored: what is said about the value, the key as it was, the value.
 
 use crate::stored::{Label, Tags};
+use crate::values::{read_length, write_length};
 use memolith::{Error, ErrorKind, Result};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -37,12 +38,12 @@ impl<'a> Entry<'a> {
     /// Appends all but the value, which is to follow.
     pub(crate) fn write_head(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.label.ends.to_le_bytes());
-        write_number(self.label.tags.len(), out);
+        write_length(out, self.label.tags.len());
         for tag in &self.label.tags {
-            write_number(tag.len(), out);
+            write_length(out, tag.len());
             out.extend_from_slice(tag.as_bytes());
         }
-        write_number(self.key.len(), out);
+        write_length(out, self.key.len());
         out.extend_from_slice(self.key);
     }
 }
@@ -72,7 +73,7 @@ fn now() -> Duration {
 
 fn read(bytes: &[u8]) -> Option<Entry<'_>> {
     let (ends, mut rest) = bytes.split_first_chunk::<8>()?;
-    let number = read_number(&mut rest)?;
+    let number = read_length(&mut rest)?;
     // Each takes a byte at least, so that nothing is reserved for what is not there.
     let mut tags = Vec::with_capacity(number.min(rest.len()));
     for _ in 0..number {
@@ -84,30 +85,8 @@ fn read(bytes: &[u8]) -> Option<Entry<'_>> {
 }
 
 fn read_part<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let length = read_number(rest)?;
+    let length = read_length(rest)?;
     let (part, after) = rest.split_at_checked(length)?;
     *rest = after;
     Some(part)
-}
-
-fn read_number(rest: &mut &[u8]) -> Option<usize> {
-    let mut number = 0u64;
-    for shift in (0..63).step_by(7) {
-        let (first, after) = rest.split_first()?;
-        *rest = after;
-        number |= u64::from(first & 0x7f) << shift;
-        if first & 0x80 == 0 {
-            return usize::try_from(number).ok();
-        }
-    }
-    None
-}
-
-fn write_number(number: usize, out: &mut Vec<u8>) {
-    let mut left = number;
-    while left >= 0x80 {
-        out.push(left as u8 | 0x80);
-        left >>= 7;
-    }
-    out.push(left as u8);
 }

@@ -5,11 +5,13 @@ mod backed;
 mod entry;
 mod near;
 mod table;
+mod turns;
 
 use backed::Backed;
 use entry::Extra;
 use near::Near;
 use pyo3::prelude::*;
+use turns::Turns;
 
 /// Adds `Table`, of which `Cache` is a subclass.
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

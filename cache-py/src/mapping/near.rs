@@ -4,16 +4,18 @@ use super::Extra;
 use super::table::Table;
 use crate::awaiting::{Flights, Miss};
 use crate::call::Call;
-use crate::memory::Memory;
+use crate::memory::{Exchange, Memory};
 use crate::options::Options;
 use crate::stored::Tags;
 use memolith::CacheInfo;
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 use std::cell::UnsafeCell;
 use std::ffi::{c_int, c_void};
+use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
@@ -67,8 +69,7 @@ impl Near {
 
     pub(crate) fn contains(&self, key: &Bound<'_, PyAny>) -> PyResult<bool> {
         // SAFETY: `self` lives until this returns, and a thread with an object at hand is attached.
-        let found = unsafe { Memory::contains(self.memory.get(), Call::positional(&pair(key))) };
-        found.map_err(|()| PyErr::fetch(key.py()))
+        persist(key.py(), || unsafe { Memory::contains(self.memory.get(), Call::positional(&pair(key))) })
     }
 
     pub(crate) fn set(&self, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>, extra: Extra) -> PyResult<()> {
@@ -81,8 +82,27 @@ impl Near {
     pub(crate) fn remove(&self, key: &Bound<'_, PyAny>) -> PyResult<bool> {
         self.forget(key)?;
         // SAFETY: as in `contains`.
-        let removed = unsafe { Memory::remove(self.memory.get(), Call::positional(&pair(key))) };
-        removed.map_err(|()| PyErr::fetch(key.py()))
+        persist(key.py(), || unsafe { Memory::remove(self.memory.get(), Call::positional(&pair(key))) })
+    }
+
+    /// Stores a value, or removes the one that is there, if what [`look`](Self::look) saw is what is kept still.
+    /// Whether it did; if not, somebody else has succeeded.
+    pub(crate) fn exchange<'py>(
+        &self,
+        key: &Bound<'py, PyAny>,
+        seen: Option<&Bound<'py, PyAny>>,
+        new: Option<(&Bound<'py, PyAny>, Extra)>,
+    ) -> PyResult<bool> {
+        self.forget(key)?;
+        if self.is_off() {
+            return Ok(true);
+        }
+        let ttl = new.as_ref().and_then(|(_, extra)| extra.ttl).map(nanoseconds);
+        let new = new.map(|(value, extra)| labelled(value, extra, self.ttl)).transpose()?;
+        let pointer = |object: Option<&Bound<'py, PyAny>>| object.map_or(ptr::null_mut(), |object| object.as_ptr());
+        let change = Exchange { seen: pointer(seen), new: pointer(new.as_ref()), ttl };
+        // SAFETY: as in `contains`; both are alive.
+        persist(key.py(), || unsafe { Memory::exchange(self.memory.get(), Call::positional(&pair(key)), &change) })
     }
 
     /// The value, computed if there is none. Callers who ask for it meanwhile wait.
@@ -121,15 +141,6 @@ impl Near {
         Ok(value(&kept))
     }
 
-    /// The value, how long it lives on if that is known, and its tags. Counts as a look-up.
-    pub(crate) fn entry<'py>(&self, key: &Bound<'py, PyAny>) -> PyResult<Option<(Bound<'py, PyAny>, Extra)>> {
-        let Some(kept) = self.look(key)? else { return Ok(None) };
-        let Ok(labelled) = kept.cast::<Labelled>() else { return Ok(Some((kept, Extra::default()))) };
-        let labelled = labelled.get();
-        let ttl = labelled.ends.map(|ends| ends.saturating_duration_since(Instant::now()));
-        Ok(Some((value(&kept), Extra { ttl, tags: labelled.tags.clone() })))
-    }
-
     pub(crate) fn entries<'py>(&self, py: Python<'py>) -> Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
         let entries = self.kept(py).into_iter();
         entries.map(|(key, kept)| (key, value(&kept))).collect()
@@ -140,8 +151,9 @@ impl Near {
         let mut removed = 0;
         for (key, kept) in self.kept(py) {
             let has_tag = |labelled: &Bound<'_, Labelled>| labelled.get().tags.iter().any(|own| **own == *tag);
+            // Who has been given another value meanwhile stays.
             if kept.cast::<Labelled>().is_ok_and(has_tag) {
-                removed += usize::from(self.remove(&key)?);
+                removed += usize::from(self.exchange(&key, Some(&kept), None)?);
             }
         }
         Ok(removed)
@@ -190,17 +202,14 @@ impl Near {
         self.maxsize.load(Relaxed) == 0
     }
 
-    fn look<'py>(&self, key: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    /// What is kept, for [`entry`]. Counts as a look-up.
+    pub(crate) fn look<'py>(&self, key: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = key.py();
-        // SAFETY: as in `contains`; a new reference, or null.
-        let kept = unsafe {
-            let found = Memory::get(self.memory.get(), Call::positional(&pair(key)));
-            Bound::from_owned_ptr_or_opt(py, found)
-        };
+        // SAFETY: as in `contains`.
+        let found = persist(py, || unsafe { Memory::find(self.memory.get(), Call::positional(&pair(key))) })?;
+        // SAFETY: a new reference, or null.
+        let kept = unsafe { Bound::from_owned_ptr_or_opt(py, found) };
         if kept.is_none() {
-            if let Some(raised) = PyErr::take(py) {
-                return Err(raised);
-            }
             self.count_miss();
         }
         Ok(kept)
@@ -217,8 +226,8 @@ impl Near {
         }
         let ttl = ttl.map(nanoseconds);
         // SAFETY: as in `contains`; `kept` is alive.
-        let inserted = unsafe { Memory::insert(self.memory.get(), Call::positional(&pair(key)), kept.as_ptr(), ttl) };
-        inserted.map_err(|()| PyErr::fetch(key.py()))
+        let insert = || unsafe { Memory::insert(self.memory.get(), Call::positional(&pair(key)), kept.as_ptr(), ttl) };
+        persist(key.py(), || insert().map(|is_done| is_done.then_some(())))
     }
 
     fn kept<'py>(&self, py: Python<'py>) -> Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
@@ -232,6 +241,21 @@ impl Near {
         let Some(flights) = &self.flights else { return Ok(()) };
         flights.forget(key.py(), Call::positional(&pair(key)))
     }
+}
+
+/// Does it until it is done, as comparisons in Python let others change the table meanwhile: then somebody else's
+/// change is done, but who hinders himself must not wait for ever.
+///
+/// # Errors
+/// What a hash or a comparison raised.
+fn persist<T>(py: Python<'_>, mut attempt: impl FnMut() -> Result<Option<T>, ()>) -> PyResult<T> {
+    const TRIES: usize = 1000;
+    for _ in 0..TRIES {
+        if let Some(done) = attempt().map_err(|()| PyErr::fetch(py))? {
+            return Ok(done);
+        }
+    }
+    Err(PyRuntimeError::new_err("the cache changes whenever its keys are compared, so nothing can be found in it"))
 }
 
 /// The arguments that a key is looked up as. Of a single one a function tells `1` from `1.0`, as functools does; of two
@@ -281,6 +305,14 @@ fn value<'py>(kept: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
         Ok(labelled) => labelled.get().value.bind(kept.py()).clone(),
         Err(_) => kept.clone(),
     }
+}
+
+/// The value of what is kept, how long it lives on if that is known, and its tags.
+pub(crate) fn entry<'py>(kept: &Bound<'py, PyAny>) -> (Bound<'py, PyAny>, Extra) {
+    let Ok(labelled) = kept.cast::<Labelled>() else { return (kept.clone(), Extra::default()) };
+    let labelled = labelled.get();
+    let ttl = labelled.ends.map(|ends| ends.saturating_duration_since(Instant::now()));
+    (value(kept), Extra { ttl, tags: labelled.tags.clone() })
 }
 
 /// The function whose result is kept: what `compute` returns, with what is said of it.

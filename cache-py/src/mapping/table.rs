@@ -1,11 +1,11 @@
 //! What Python sees of either kind of mapping.
 
-use super::{Backed, Extra, Near};
+use super::{Backed, Extra, Near, near};
 use crate::errors::wrong;
 use crate::options::Options;
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyInt, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
@@ -127,15 +127,52 @@ impl Table {
         }
     }
 
-    /// None, or the value, the seconds it has left if it has an end, and its tags.
+    /// What `_exchange` and `_discard` take as `seen`; and None, or the value, the seconds it has left if it has an
+    /// end, and its tags.
     #[expect(clippy::type_complexity, reason = "a tuple for one caller")]
-    fn _entry<'py>(&self, key: &Bound<'py, PyAny>) -> PyResult<Option<(Bound<'py, PyAny>, Option<f64>, Vec<String>)>> {
-        let found = match self.kind()? {
-            Kind::Near(near) => near.entry(key)?,
-            Kind::Backed(backed) => backed.entry(key)?,
+    fn _entry<'py>(
+        &self,
+        key: &Bound<'py, PyAny>,
+    ) -> PyResult<(Bound<'py, PyAny>, Option<(Bound<'py, PyAny>, Option<f64>, Vec<String>)>)> {
+        let py = key.py();
+        let (seen, found) = match self.kind()? {
+            Kind::Near(near) => {
+                let kept = near.look(key)?;
+                let found = kept.as_ref().map(near::entry);
+                let seen = kept.map_or_else(|| PyTuple::new(py, [] as [i32; 0]), |kept| PyTuple::new(py, [kept]));
+                (seen?.into_any(), found)
+            }
+            Kind::Backed(backed) => {
+                let (seen, found) = backed.entry(key)?;
+                (PyInt::new(py, seen).into_any(), found)
+            }
         };
         let tags = |extra: &Extra| extra.tags.iter().map(|tag| tag.to_string()).collect();
-        Ok(found.map(|(value, extra)| (value, extra.ttl.map(|ttl| ttl.as_secs_f64()), tags(&extra))))
+        Ok((seen, found.map(|(value, extra)| (value, extra.ttl.map(|ttl| ttl.as_secs_f64()), tags(&extra)))))
+    }
+
+    /// Stores a value if nothing has changed the entry since `_entry` gave `seen`, and says whether it did.
+    fn _exchange(
+        &self,
+        key: &Bound<'_, PyAny>,
+        seen: &Bound<'_, PyAny>,
+        value: &Bound<'_, PyAny>,
+        ttl: Option<f64>,
+        tags: Vec<String>,
+    ) -> PyResult<bool> {
+        self.change(key, seen, Some((value, extra(ttl, tags))))
+    }
+
+    /// Removes the value under the same condition. Whether it did.
+    fn _discard(&self, key: &Bound<'_, PyAny>, seen: &Bound<'_, PyAny>) -> PyResult<bool> {
+        self.change(key, seen, None)
+    }
+
+    /// Called in a child of the process, before anything else.
+    fn _renew(&self) {
+        if let Kind::Backed(backed) = &self.kind {
+            backed.renew();
+        }
     }
 
     fn _entries<'py>(&self, py: Python<'py>) -> PyResult<Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
@@ -187,7 +224,8 @@ impl Table {
         }
     }
 
-    /// Writes out what is queued, and ends the use of the cache: from then on it raises ValueError. What is stored stays.
+    /// Writes out what is queued, and ends the use of the cache: from then on it raises ValueError. What is stored
+    /// stays.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         if self.is_closed.swap(true, Relaxed) {
             return Ok(());
@@ -244,6 +282,18 @@ impl Table {
         match self.kind()? {
             Kind::Near(near) => near.get(key),
             Kind::Backed(backed) => backed.get(key),
+        }
+    }
+
+    fn change(
+        &self,
+        key: &Bound<'_, PyAny>,
+        seen: &Bound<'_, PyAny>,
+        new: Option<(&Bound<'_, PyAny>, Extra)>,
+    ) -> PyResult<bool> {
+        match self.kind()? {
+            Kind::Near(near) => near.exchange(key, seen.cast::<PyTuple>()?.get_item(0).ok().as_ref(), new),
+            Kind::Backed(backed) => backed.exchange(key, seen.extract()?, new),
         }
     }
 

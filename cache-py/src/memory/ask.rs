@@ -21,7 +21,7 @@ pub(super) enum Answer {
 }
 
 /// A table that changes under this many searches is left alone.
-const TRIES: usize = 8;
+pub(super) const TRIES: usize = 8;
 
 /// Compares `call` with all entries that have its hash, as a dict would: in their order, each pair of arguments in its
 /// order, the kept one on the left. Begins anew when the table has changed under a comparison.

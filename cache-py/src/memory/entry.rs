@@ -75,8 +75,8 @@ impl Entry {
 pub(super) struct Rare {
     /// The tuple of names; null without keyword arguments.
     pub(super) names: *mut PyObject,
-    /// The third argument and those after it. Invariant: from `Box<[_]>` of as many as the shape has beyond two; null if
-    /// there are none.
+    /// The third argument and those after it. Invariant: from `Box<[_]>` of as many as the shape has beyond two; null
+    /// if there are none.
     pub(super) rest: *mut *mut PyObject,
     /// When it is over, in nanoseconds of the clock.
     pub(super) deadline: u64,

@@ -4,8 +4,8 @@ use super::entry::{Shape, View};
 use crate::call::Call;
 use pyo3::ffi::PyObject;
 
-/// Numbers of entries by the addresses of arguments. An entry keeps its arguments alive, so the same address is the same
-/// object; a number leads to an entry that is there, of these arguments or of others.
+/// Numbers of entries by the addresses of arguments. An entry keeps its arguments alive, so the same address is the
+/// same object; a number leads to an entry that is there, of these arguments or of others.
 pub(super) struct Front {
     ids: Box<[u32; SLOTS]>,
 }

@@ -35,8 +35,8 @@ pub(super) unsafe fn of_call(call: &Call<'_>) -> Result<u32, Raised> {
     Ok(mix(all) as u32)
 }
 
-/// Whether nobody can tell that an argument's hash was not asked for, because its type is one of CPython's own or hashes
-/// by identity. Those that can are asked at every call, as functools asks them.
+/// Whether nobody can tell that an argument's hash was not asked for, because its type is one of CPython's own or
+/// hashes by identity. Those that can are asked at every call, as functools asks them.
 ///
 /// # Safety
 /// Arguments are alive.
@@ -113,8 +113,8 @@ unsafe fn of_item(object: *mut PyObject) -> isize {
     }
 }
 
-/// The hash that the tuple itself would give: lanes of xxHash since CPython 3.8. Items may hash alike here and there, so
-/// it has to be the same number.
+/// The hash that the tuple itself would give: lanes of xxHash since CPython 3.8. Items may hash alike here and there,
+/// so it has to be the same number.
 ///
 /// # Safety
 /// As [`of_object`]; `tuple` is an exact tuple.

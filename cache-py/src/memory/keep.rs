@@ -1,7 +1,7 @@
 //! From a call and its value to an entry, and out again.
 
 use super::Memory;
-use super::ask::{Answer, ask};
+use super::ask::{Answer, TRIES, ask};
 use super::departed::Departed;
 use super::entry::{Shape, Whole};
 use super::hash::{self, Raised};
@@ -18,12 +18,9 @@ enum Present {
     IsRenewed,
 }
 
-/// A table that changes under this many searches is left alone.
-const TRIES: usize = 8;
-
 impl Memory {
-    /// Keeps what a call computed after a look that missed. An entry that was made meanwhile stays in a bounded cache and
-    /// is renewed in an unbounded one, as in functools.
+    /// Keeps what a call computed after a look that missed. An entry that was made meanwhile stays in a bounded cache
+    /// and is renewed in an unbounded one, as in functools.
     ///
     /// # Safety
     /// The cache is alive until this returns, the thread is attached, and `value` is alive.
@@ -56,17 +53,22 @@ impl Memory {
         let present = if mode.order == Order::Unbounded { Present::IsRenewed } else { Present::Stays };
         let adding = Adding { hash: ticket.hash, value, ttl: None, present };
         // SAFETY: passed on.
-        unsafe { self.add(call, &adding, mode) }
+        unsafe { self.add(call, &adding, mode) }.map(drop)
     }
 
-    /// Keeps a value for a call, in place of any other.
+    /// Keeps a value for a call, in place of any other. Whether it does: not in a table that changed under every
+    /// search.
     ///
     /// # Safety
     /// As [`keep`](Self::keep).
-    pub(super) unsafe fn set(&self, call: &Call<'_>, value: *mut PyObject, ttl: Option<u64>) -> Result<(), Raised> {
-        let mode = self.mode();
+    pub(super) unsafe fn set(
+        &self,
+        call: &Call<'_>,
+        (value, ttl): (*mut PyObject, Option<u64>),
+        mode: Mode,
+    ) -> Result<bool, Raised> {
         if mode.order == Order::Off {
-            return Ok(());
+            return Ok(true);
         }
         // SAFETY: no reference into the table is alive.
         let hash = unsafe { hash::of_call(call) }?;
@@ -74,14 +76,15 @@ impl Memory {
         unsafe { self.add(call, &Adding { hash, value, ttl, present: Present::IsRenewed }, mode) }
     }
 
-    /// Removes the entry of a call. Whether there was one whose time is not over.
+    /// Removes the entry of a call. Whether there was one whose time is not over; None if the table changed under every
+    /// search.
     ///
     /// # Safety
     /// As [`keep`](Self::keep).
-    pub(super) unsafe fn take(&self, call: &Call<'_>) -> Result<bool, Raised> {
+    pub(super) unsafe fn take(&self, call: &Call<'_>) -> Result<Option<bool>, Raised> {
         let mode = self.mode();
         if mode.order == Order::Off {
-            return Ok(false);
+            return Ok(Some(false));
         }
         // SAFETY: no reference into the table is alive.
         let hash = unsafe { hash::of_call(call) }?;
@@ -94,14 +97,14 @@ impl Memory {
             table.remove(id, mode, &mut departed);
         };
         // SAFETY: passed on; what departs is dropped outside.
-        unsafe { self.change(call, hash, mode, remove) }?;
-        Ok(was_there)
+        let is_done = unsafe { self.change(call, hash, mode, remove) }?;
+        Ok(is_done.then_some(was_there))
     }
 
     /// # Safety
     /// As [`keep`](Self::keep).
-    unsafe fn add(&self, call: &Call<'_>, adding: &Adding, mode: Mode) -> Result<(), Raised> {
-        let Some(shape) = Shape::of(call) else { return Ok(()) };
+    unsafe fn add(&self, call: &Call<'_>, adding: &Adding, mode: Mode) -> Result<bool, Raised> {
+        let Some(shape) = Shape::of(call) else { return Ok(true) };
         let mut departed = Departed::none();
         let add = |table: &mut Table, id: Option<u32>| {
             if id.is_some() && adding.present == Present::Stays {
@@ -110,7 +113,7 @@ impl Memory {
             // SAFETY: the value is alive and the thread attached, as callers vouch.
             let entry = unsafe { Whole::new(call, shape, adding.hash, adding.value) };
             match id {
-                Some(id) => table.renew(id, entry, adding.ttl, &mut departed),
+                Some(id) => table.renew(id, (entry, adding.ttl), mode, &mut departed),
                 None => table.add(entry, adding.ttl, mode, &mut departed),
             }
         };
@@ -118,8 +121,8 @@ impl Memory {
         unsafe { self.change(call, adding.hash, mode, add) }
     }
 
-    /// Does something with the entry of a call or, if there is none, the place where it would be. Not done to a table
-    /// that changes under every search.
+    /// Does something with the entry of a call or, if there is none, the place where it would be. Whether it is done:
+    /// not to a table that changes under every search.
     ///
     /// # Safety
     /// As [`keep`](Self::keep); `act` runs no Python code, and drops no reference.
@@ -129,7 +132,7 @@ impl Memory {
         hash: u32,
         mode: Mode,
         mut act: impl FnMut(&mut Table, Option<u32>),
-    ) -> Result<(), Raised> {
+    ) -> Result<bool, Raised> {
         for _ in 0..TRIES {
             // SAFETY: the table runs no Python code.
             let is_done = unsafe {
@@ -143,13 +146,13 @@ impl Memory {
                 })
             };
             if is_done {
-                return Ok(());
+                return Ok(true);
             }
             // SAFETY: passed on.
             let (id, version) = match unsafe { ask(&self.table, call, hash, mode) }? {
                 Answer::Entry(place) => (Some(place.id), place.version),
                 Answer::Nobody(version) => (None, version),
-                Answer::Restless => return Ok(()),
+                Answer::Restless => return Ok(false),
             };
             // SAFETY: the table runs no Python code.
             let is_done = unsafe {
@@ -162,10 +165,10 @@ impl Memory {
                 })
             };
             if is_done {
-                return Ok(());
+                return Ok(true);
             }
         }
-        Ok(())
+        Ok(false)
     }
 }
 

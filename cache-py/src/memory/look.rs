@@ -28,8 +28,8 @@ pub(crate) struct Ticket {
 }
 
 impl Memory {
-    /// The value, a new reference and counted, if the arguments are the very objects that came last time: most hits of a
-    /// small cache end here.
+    /// The value, a new reference and counted, if the arguments are the very objects that came last time: most hits of
+    /// a small cache end here.
     ///
     /// # Safety
     /// As [`look`](Self::look).
@@ -43,8 +43,8 @@ impl Memory {
         unsafe { self.table.with(|table| table.glance(call, mode)) }
     }
 
-    /// Looks a call up that a [`glance`](Self::glance) did not find. `mode` is that of the cache, a constant where the code
-    /// is that of one kind.
+    /// Looks a call up that a [`glance`](Self::glance) did not find. `mode` is that of the cache, a constant where the
+    /// code is that of one kind.
     ///
     /// # Safety
     /// The cache is alive until this returns, and the thread is attached.

@@ -30,6 +30,7 @@ mod same;
 mod slab;
 mod table;
 
+pub(crate) use bound::Exchange;
 pub(crate) use hash::Raised;
 pub(crate) use look::{Look, Ticket};
 pub(crate) use mode::{Mode, Order};
@@ -48,8 +49,8 @@ use table::{Counts, Table};
 
 /// Entries by the arguments of calls.
 ///
-/// Methods that may run Python code (comparisons, hashes, the drop of a value) hold no reference to the table meanwhile:
-/// that code may call the same function.
+/// Methods that may run Python code (comparisons, hashes, the drop of a value) hold no reference to the table
+/// meanwhile: that code may call the same function.
 pub(crate) struct Memory {
     table: Locked<Table>,
     /// The bits of a [`Mode`]; a value with a life of its own makes the cache a timed one.
@@ -78,8 +79,8 @@ impl Memory {
         Mode::from_bits(self.mode.load(Relaxed))
     }
 
-    /// The value of a call, a new reference, counted as a hit; null with no exception set if there is none, which is not
-    /// counted; null with an exception if a hash or a comparison raised.
+    /// The value of a call, a new reference, counted as a hit; null with no exception set if there is none, which is
+    /// not counted; null with an exception if a hash or a comparison raised.
     ///
     /// # Safety
     /// `memory` is alive until this returns, and the thread is attached.
@@ -100,7 +101,8 @@ impl Memory {
     }
 
     /// Keeps `value` (borrowed) as the value of a call, for `ttl` nanoseconds if given, else as the cache says.
-    /// `Err` with an exception set if a hash or a comparison raised.
+    /// Whether it is kept: not in a table that changed under every comparison. `Err` with an exception set if a hash or
+    /// a comparison raised.
     ///
     /// # Safety
     /// As [`get`](Self::get); `value` is a live object.
@@ -109,24 +111,32 @@ impl Memory {
         call: Call<'_>,
         value: *mut PyObject,
         ttl: Option<u64>,
-    ) -> Result<(), ()> {
+    ) -> Result<bool, ()> {
         // SAFETY: as in `get`.
         let memory = unsafe { &*memory };
-        if ttl.is_some() {
-            let timed = Mode { timed: true, ..memory.mode() };
-            memory.mode.store(timed.bits(), Relaxed);
-        }
+        let mode = memory.lasting(ttl);
         // SAFETY: passed on.
-        unsafe { memory.set(&call, value, ttl) }.map_err(|Raised| ())
+        unsafe { memory.set(&call, (value, ttl), mode) }.map_err(|Raised| ())
     }
 
-    /// Removes the value of a call. Whether there was one.
+    /// Removes the value of a call. Whether there was one; None if the table changed under every comparison.
     ///
     /// # Safety
     /// As [`get`](Self::get).
-    pub(crate) unsafe fn remove(memory: *mut Self, call: Call<'_>) -> Result<bool, ()> {
+    pub(crate) unsafe fn remove(memory: *mut Self, call: Call<'_>) -> Result<Option<bool>, ()> {
         // SAFETY: as in `get`.
         unsafe { (*memory).take(&call) }.map_err(|Raised| ())
+    }
+
+    /// The mode of a cache that is to keep a value for `ttl`.
+    fn lasting(&self, ttl: Option<u64>) -> Mode {
+        let mode = self.mode();
+        if ttl.is_none() || mode.timed {
+            return mode;
+        }
+        let timed = Mode { timed: true, ..mode };
+        self.mode.store(timed.bits(), Relaxed);
+        timed
     }
 
     /// Counts a call that had to compute.

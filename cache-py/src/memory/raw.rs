@@ -94,8 +94,8 @@ pub(super) unsafe fn kept_hash(text: *mut PyObject) -> isize {
 #[inline(always)]
 #[cfg(not(any(Py_GIL_DISABLED, Py_3_14)))]
 pub(super) unsafe fn characters<'a>(text: *mut PyObject) -> Option<(u32, &'a [u8])> {
-    // SAFETY: a string that is ready has as many characters of its kind; kind 0 are those from deprecated functions of C
-    // that are not ready.
+    // SAFETY: a string that is ready has as many characters of its kind; kind 0 are those from deprecated functions of
+    // C that are not ready.
     unsafe {
         let kind = ffi::PyUnicode_KIND(text);
         if kind == 0 {
@@ -122,7 +122,8 @@ pub(super) unsafe fn characters<'a>(_text: *mut PyObject) -> Option<(u32, &'a [u
 /// `object` is alive.
 #[inline(always)]
 pub(super) unsafe fn is_hashed_by_identity(object: *mut PyObject) -> bool {
-    // SAFETY: the caller vouches for the object; the slot of a static type is written once, before any module is loaded.
+    // SAFETY: the caller vouches for the object; the slot of a static type is written once, before any module is
+    // loaded.
     let (given, plain) = unsafe { ((*class(object)).tp_hash, (*ptr::addr_of!(ffi::PyBaseObject_Type)).tp_hash) };
     // Types copy the address when they inherit it.
     given.map(|hash| hash as usize) == plain.map(|hash| hash as usize)

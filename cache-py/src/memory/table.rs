@@ -205,6 +205,16 @@ impl Table {
             rare.deadline = self.lifetimes.extend(now, rare.limit);
         }
         self.counts.hits += 1;
+        self.use_once(id, mode);
+        let value = self.slab.get(id).value;
+        // SAFETY: the entry keeps it alive.
+        unsafe { ffi::Py_INCREF(value) };
+        Found::Hit(value)
+    }
+
+    /// Tells who leaves next that an entry was used.
+    #[inline(always)]
+    fn use_once(&mut self, id: u32, mode: Mode) {
         match mode.order {
             Order::Recency => self.recency.touch(id),
             Order::Policy => {
@@ -214,10 +224,6 @@ impl Table {
             }
             Order::Unbounded | Order::Off => {}
         }
-        let value = self.slab.get(id).value;
-        // SAFETY: the entry keeps it alive.
-        unsafe { ffi::Py_INCREF(value) };
-        Found::Hit(value)
     }
 
     /// Has the processor fetch what the next insertions will need: who leaves now was fetched when the one before left.
@@ -270,8 +276,11 @@ impl Table {
         }
     }
 
-    /// Gives the entry a new value, and a new life. The old one goes to `departed`.
-    pub(super) fn renew(&mut self, id: u32, mut new: Whole, ttl: Option<u64>, departed: &mut Departed) {
+    /// Gives the entry a new value, and a new life of `ttl` nanoseconds, if not as the cache says. This is a use of it.
+    /// The old one goes to `departed`.
+    pub(super) fn renew(&mut self, id: u32, new: (Whole, Option<u64>), mode: Mode, departed: &mut Departed) {
+        let (mut new, ttl) = new;
+        self.use_once(id, mode);
         if ttl.is_some() || self.lifetimes.are_bounded() {
             let now = self.lifetimes.now();
             let (deadline, limit) = self.lifetimes.begin(now, ttl);

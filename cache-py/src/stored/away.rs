@@ -4,8 +4,8 @@ use pyo3::prelude::*;
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
 
-/// A handle whose last owner may have to wait: for a queue that is written out, for files that are closed, for threads that
-/// want to be attached.
+/// A handle whose last owner may have to wait: for a queue that is written out, for files that are closed, for threads
+/// that want to be attached.
 #[derive(Debug)]
 pub(crate) struct Away<T: Send>(ManuallyDrop<T>);
 

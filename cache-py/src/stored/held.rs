@@ -1,5 +1,6 @@
 //! A value on both sides: a Python object, and its bytes until they are used.
 
+use super::Reason;
 use super::text::Text;
 use memolith::{Error, ErrorKind};
 use pyo3::prelude::*;
@@ -8,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// A value of the core's cache: cloned and dropped on any thread, attached to the interpreter or not.
 ///
-/// What the function returned is there from the start; what a backend had becomes an object when somebody wants it, once,
-/// so that all callers get the identical one.
+/// What the function returned is there from the start; what a backend had becomes an object when somebody wants it,
+/// once, so that all callers get the identical one.
 #[derive(Clone)]
 pub(crate) struct Held(Arc<Both>);
 
@@ -37,7 +38,7 @@ enum Bytes {
     /// For the codec: to be written by who has computed the value, to be decoded by who has found it.
     Ready(Text),
     /// Why there are none.
-    Refused(PyErr),
+    Refused(Reason),
     /// They have been used, or never were.
     Gone,
 }
@@ -46,7 +47,7 @@ impl Held {
     /// A computed value, with its bytes or the reason why it has none.
     pub(crate) fn computed(object: Py<PyAny>, encoded: PyResult<Text>, label: Label) -> Self {
         let size = encoded.as_ref().map_or(0, |bytes| bytes.len());
-        let bytes = encoded.map_or_else(Bytes::Refused, Bytes::Ready);
+        let bytes = encoded.map_or_else(|raised| Bytes::Refused(raised.into()), Bytes::Ready);
         Held(Arc::new(Both { object: OnceLock::from(object), bytes: Mutex::new(bytes), size, label }))
     }
 
@@ -124,7 +125,8 @@ impl Held {
             return Ok(());
         }
         let error = Error::new(ErrorKind::Codec, "the value has no form in bytes, so it stays in memory");
-        Err(match std::mem::replace(&mut *self.bytes(), Bytes::Gone) {
+        let bytes = std::mem::replace(&mut *self.bytes(), Bytes::Gone);
+        Err(match bytes {
             Bytes::Refused(reason) => error.with_source(reason),
             Bytes::Ready(_) | Bytes::Gone => error,
         })

@@ -14,7 +14,7 @@ mod text;
 mod tier;
 mod wire;
 
-pub(crate) use faults::Faults;
+pub(crate) use faults::{Faults, Reason};
 pub(crate) use held::{Held, Label, Tags};
 pub(crate) use place::Place;
 pub(crate) use room::Room;

@@ -2,7 +2,7 @@
 
 use super::away::Away;
 use super::wire::{Content, Wire};
-use super::{Faults, Held, Label, Place, exit};
+use super::{Faults, Held, Label, Place, Reason, exit};
 use crate::options::Options;
 use crate::values;
 use memolith::{Backend, Cache, Error, ErrorKind, Lookup, Result, Writes};
@@ -14,7 +14,8 @@ use std::sync::Arc;
 /// What is found in a tier, by canonical bytes.
 pub(crate) type Shelf = Cache<PortableKey, Held>;
 
-/// A cache of the core and what makes its values bytes. Its methods are called attached, and detach where they may wait.
+/// A cache of the core and what makes its values bytes. Its methods are called attached, and detach where they may
+/// wait.
 pub(crate) struct Tier {
     cache: Away<Arc<Shelf>>,
     codec: Arc<values::Codec>,
@@ -88,7 +89,8 @@ impl Tier {
         self.codec.object()
     }
 
-    /// The object that memory has: the common case, in which nothing is copied. Else what [`lookup`](Self::lookup) needs.
+    /// The object that memory has: the common case, in which nothing is copied. Else what [`lookup`](Self::lookup)
+    /// needs.
     #[inline]
     pub(crate) fn glance<'py>(&self, py: Python<'py>, key: &[u8]) -> std::result::Result<Bound<'py, PyAny>, Glance> {
         match look(&self.cache, &PortableKeyRef(key)) {
@@ -211,7 +213,8 @@ impl Tier {
 
     /// Counts and tells that a value was found and is of no use.
     pub(crate) fn fault(&self, reason: PyErr) {
-        let error = Error::new(ErrorKind::Codec, "a stored value cannot be read, it is made anew").with_source(reason);
+        let error = Error::new(ErrorKind::Codec, "a stored value cannot be read, it is made anew")
+            .with_source(Reason::from(reason));
         fault(&self.cache, &error);
     }
 }

@@ -17,21 +17,23 @@ pub(super) fn append(object: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResult<(
 
 /// A view that is released when it is dropped.
 struct View<'a, 'py> {
-    buffer: ffi::Py_buffer,
+    /// Stays where it was filled: who fills it may point into it.
+    buffer: Box<ffi::Py_buffer>,
     /// Who holds this is attached.
     object: PhantomData<&'a Bound<'py, PyAny>>,
 }
 
 impl<'a, 'py> View<'a, 'py> {
     fn new(object: &'a Bound<'py, PyAny>) -> PyResult<Self> {
-        let mut buffer = MaybeUninit::<ffi::Py_buffer>::zeroed();
+        let mut buffer = Box::new(MaybeUninit::<ffi::Py_buffer>::zeroed());
         // SAFETY: the object is alive, the thread is attached, and the structure may be filled.
         let failed = unsafe { ffi::PyObject_GetBuffer(object.as_ptr(), buffer.as_mut_ptr(), ffi::PyBUF_SIMPLE) } != 0;
         if failed {
             return Err(PyErr::fetch(object.py()));
         }
-        // SAFETY: CPython filled it, since the call succeeded.
-        Ok(View { buffer: unsafe { buffer.assume_init() }, object: PhantomData })
+        // SAFETY: CPython filled it, since the call succeeded; the type that is certain now has the same layout.
+        let buffer = unsafe { Box::from_raw(Box::into_raw(buffer).cast()) };
+        Ok(View { buffer, object: PhantomData })
     }
 
     /// What is there now. Nobody may write meanwhile; those who do, in another thread without a GIL, get a torn copy.
@@ -46,7 +48,8 @@ impl<'a, 'py> View<'a, 'py> {
 
 impl Drop for View<'_, '_> {
     fn drop(&mut self) {
-        // SAFETY: filled by `PyObject_GetBuffer`, released once; the thread is attached as long as `object` is borrowed.
-        unsafe { ffi::PyBuffer_Release(&mut self.buffer) }
+        // SAFETY: filled by `PyObject_GetBuffer`, released once; the thread is attached as long as `object` is
+        // borrowed.
+        unsafe { ffi::PyBuffer_Release(&mut *self.buffer) }
     }
 }

@@ -63,8 +63,8 @@ impl Codec {
         matches!(self.form, Form::Plain(_)) && self.signature.is_none()
     }
 
-    /// Appends the bytes of `value`. `place`, the space and the key, goes into the signature if there is one, so that no
-    /// value can be moved under another key.
+    /// Appends the bytes of `value`. `place`, the space and the key, goes into the signature if there is one, so that
+    /// no value can be moved under another key.
     ///
     /// # Errors
     /// `TypeError` for a value without a form in bytes, `ValueError` for one that is nested too deeply; what handlers
@@ -131,8 +131,8 @@ fn named(name: &str) -> PyResult<Form> {
         "cbor" => Form::Plain(Format::Cbor),
         _ => {
             return Err(wrong(format!(
-                "there is no codec {name:?}, choose one of native, pickle, unsigned-pickle, messagepack, json, cbor, or \
-                 pass an object with `encode` and `decode`"
+                "there is no codec {name:?}, choose one of native, pickle, unsigned-pickle, messagepack, json, cbor, \
+                 or pass an object with `encode` and `decode`"
             )));
         }
     })

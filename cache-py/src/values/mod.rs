@@ -13,6 +13,7 @@ mod signature;
 mod user;
 
 pub(crate) use codec::Codec;
+pub(crate) use native::{read_length, write_length};
 pub(crate) use python::register;
 
 use pyo3::PyErr;

@@ -25,8 +25,8 @@ unsafe impl Sync for Turns {}
 #[cfg(not(Py_GIL_DISABLED))]
 static SPARES: Turns = Turns(std::cell::UnsafeCell::new(Spare { objects: [std::ptr::null_mut(); SPARE], len: 0 }));
 
-/// An object without a value that the collector does not track, referred to once. None if there is no memory, and then an
-/// exception is set.
+/// An object without a value that the collector does not track, referred to once. None if there is no memory, and then
+/// an exception is set.
 ///
 /// # Safety
 /// `class` is the type of [`Ready`], and the thread is attached.
@@ -57,7 +57,8 @@ pub(super) unsafe fn take(class: *mut PyTypeObject) -> Option<NonNull<Ready>> {
 /// The object has no reference, no value and no track; the thread is attached.
 #[inline]
 pub(super) unsafe fn give(object: *mut Ready) {
-    // SAFETY: the caller's word; attached threads take turns. The module keeps the type alive, so that nothing runs here.
+    // SAFETY: the caller's word; attached threads take turns. The module keeps the type alive, so that nothing runs
+    // here.
     unsafe {
         let class = ffi::Py_TYPE(object.cast());
         #[cfg(not(Py_GIL_DISABLED))]

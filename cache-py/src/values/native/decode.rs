@@ -175,7 +175,7 @@ impl<'a, 'py> Decoder<'a, 'py> {
 }
 
 /// Takes a length or a count from the front; see `tag::length`.
-pub(super) fn length(rest: &mut &[u8]) -> Option<usize> {
+pub(crate) fn length(rest: &mut &[u8]) -> Option<usize> {
     let mut length = 0u64;
     for shift in (0..63).step_by(7) {
         let (&byte, behind) = rest.split_first()?;

@@ -196,8 +196,8 @@ impl<'a> Encoder<'a> {
         self.head(tag::DICT, length);
         let (mut at, mut left) = (0, length);
         let (mut key, mut item) = (ptr::null_mut(), ptr::null_mut());
-        // SAFETY: the dict is alive and no other thread has it, or runs; a dict that changed between two steps, by code of
-        // a handler, is one that this call still walks within its bounds.
+        // SAFETY: the dict is alive and no other thread has it, or runs; a dict that changed between two steps, by code
+        // of a handler, is one that this call still walks within its bounds.
         while unsafe { ffi::PyDict_Next(dict.as_ptr(), &mut at, &mut key, &mut item) } != 0 {
             // SAFETY: both were set, and are borrowed from the dict: the references keep them whatever happens to it.
             let (key, item) = unsafe { (Bound::from_borrowed_ptr(py, key), Bound::from_borrowed_ptr(py, item)) };

@@ -17,7 +17,8 @@
 //! | `40` to `7F` | `str` of 0 to 63 bytes |
 //! | `80` to `FF` | `int` 0 to 127 |
 //!
-//! What is shared or nested in itself is not seen: a value that is there twice comes back as two, and a cycle is too deep.
+//! What is shared or nested in itself is not seen: a value that is there twice comes back as two, and a cycle is too
+//! deep.
 
 mod decode;
 mod encode;
@@ -26,7 +27,9 @@ mod level;
 mod settings;
 mod tag;
 
+pub(crate) use decode::length as read_length;
 pub(super) use settings::Native;
+pub(crate) use tag::length as write_length;
 
 /// Levels of containers and handlers. Each takes a part of the thread's stack.
 const MAX_DEPTH: usize = 200;

@@ -28,7 +28,7 @@ pub(super) const LAST_SHORT_TEXT: u8 = 0x7F;
 pub(super) const SMALL_INT: u8 = 0x80;
 
 /// Appends a length or a count.
-pub(super) fn length(out: &mut Vec<u8>, length: usize) {
+pub(crate) fn length(out: &mut Vec<u8>, length: usize) {
     let mut rest = length;
     while rest >= 0x80 {
         out.push(rest as u8 | 0x80);

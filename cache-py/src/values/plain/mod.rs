@@ -1,7 +1,7 @@
 //! The formats that other languages read: MessagePack, JSON and CBOR.
 //!
-//! They are those of the Rust side, byte by byte: a struct there is a dict here. What would come back as another type is
-//! refused.
+//! They are those of the Rust side, byte by byte: a struct there is a dict here. What would come back as another type
+//! is refused.
 
 mod read;
 mod write;
