@@ -114,7 +114,7 @@ impl Stored {
             Err(reason) => {
                 let message =
                     "the function is cached in memory alone, as nothing tells its results from those of another";
-                (String::new(), Err(Error::new(ErrorKind::Config, message).with_source(reason)))
+                (String::new(), Err(Error::new(ErrorKind::Config, message).with_source(Reason::from(reason))))
             }
         };
         let plan = Plan { space, backend, codec: &self.codec, content: Content::Value };
