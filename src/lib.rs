@@ -141,11 +141,16 @@ pub use memolith_macros::lru_cache;
 /// Places for bytes, each a [`Backend`]; [`open`] makes one from a URL.
 pub mod backends {
     pub use memolith_backends::Memory;
+    #[cfg(feature = "redis")]
+    pub use memolith_backends::Redis;
     #[cfg(feature = "sqlite")]
     pub use memolith_backends::Sqlite;
     #[cfg(all(feature = "shared", target_os = "linux"))]
     pub use memolith_backends::{Shared, SharedInfo, SharedSpaceInfo};
 }
+
+#[cfg(feature = "redis")]
+pub use memolith_backends::redis;
 
 #[doc(hidden)]
 pub mod __private;

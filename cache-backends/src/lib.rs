@@ -5,6 +5,7 @@
 //! | [`Memory`] | the memory of this process, for tests and as an example | always |
 //! | `Sqlite` | a file, for many functions and many processes | `sqlite` |
 //! | `Shared` | a memory-mapped file, for all processes of a user on a machine; Linux | `shared` |
+//! | `Redis` | servers of Redis or Valkey, for many machines | `redis` |
 //!
 //! [`open`] makes one from a URL.
 
@@ -15,6 +16,8 @@
 mod board;
 mod memory;
 mod open;
+#[cfg(feature = "redis")]
+pub mod redis;
 #[cfg(all(feature = "shared", target_os = "linux"))]
 mod shared;
 #[cfg(feature = "sqlite")]
@@ -24,6 +27,8 @@ mod sync;
 
 pub use memory::Memory;
 pub use open::open;
+#[cfg(feature = "redis")]
+pub use redis::Redis;
 #[cfg(all(feature = "shared", target_os = "linux", not(loom)))]
 pub use shared::{Shared, SharedInfo, SharedSpaceInfo};
 #[cfg(feature = "sqlite")]

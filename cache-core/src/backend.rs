@@ -33,6 +33,23 @@ impl Space {
     pub fn new(name: impl Into<Arc<str>>) -> Self {
         Space { name: name.into(), maxsize: None, max_bytes: None, policy: Policy::Lru, ttl: None }
     }
+
+    /// What stands for the tags of a backend, to be [watched](Backend::watch) for invalidations of them. No cache has
+    /// this name.
+    pub fn of_tags() -> Self {
+        Space::new("memolith:tags")
+    }
+}
+
+/// How far the tags of a backend have come: see [`Backend::tags`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TagState {
+    /// Another when the backend has lost what it knew about tags: what was tagged before is not to be believed then.
+    pub epoch: u64,
+    /// Grows with every invalidation of a tag, within an epoch.
+    pub clock: u64,
+    /// For each tag asked about what the clock came to when it was invalidated last; 0: never.
+    pub invalidated: Vec<u64>,
 }
 
 /// What a backend keeps for a key.
@@ -176,6 +193,12 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
         false
     }
 
+    /// The live records of a batch, in the order of `keys`, in one step where the backend can. The default gets one by
+    /// one and stops at the first error.
+    fn get_many(&self, space: &Space, keys: &[&[u8]], now: Timestamp) -> Result<Vec<Option<Record>>> {
+        keys.iter().map(|key| self.get(space, key, now)).collect()
+    }
+
     /// Stores or replaces; evicts in the same step, so that the bounds of `space` hold at every moment.
     fn put(&self, space: &Space, key: &[u8], record: &Record, now: Timestamp) -> Result<()>;
 
@@ -229,6 +252,26 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
         let _ = (space, watch);
     }
 
+    /// What is known of `tags` in the whole backend, for all its spaces. An entry that carries tags and the clock at which
+    /// its computation began is good as long as the epoch is the same and none of its tags was invalidated later.
+    ///
+    /// # Errors
+    /// When the place cannot be reached, or keeps no tags.
+    fn tags(&self, tags: &[&[u8]]) -> Result<TagState> {
+        let _ = tags;
+        Err(crate::Error::new(crate::ErrorKind::Unsupported, "this backend keeps no tags"))
+    }
+
+    /// Moves the clock, and notes it for each of `tags`, in one step and in constant time for each; whoever
+    /// [watches](Self::watch) [`Space::of_tags`] is told.
+    ///
+    /// # Errors
+    /// As for [`tags`](Self::tags). The tags may be invalid or not.
+    fn invalidate_tags(&self, tags: &[&[u8]]) -> Result<TagState> {
+        let _ = tags;
+        Err(crate::Error::new(crate::ErrorKind::Unsupported, "this backend keeps no tags"))
+    }
+
     /// The native asynchronous twin, if there is one. Otherwise calls are moved off the executor.
     fn as_async(&self) -> Option<&dyn AsyncBackend> {
         None
@@ -250,6 +293,35 @@ pub trait AsyncBackend: Send + Sync {
         record: &'a Record,
         now: Timestamp,
     ) -> BoxFuture<'a, Result<()>>;
+    /// As [`Backend::get_many`]. The default gets one by one.
+    fn get_many<'a>(
+        &'a self,
+        space: &'a Space,
+        keys: &'a [&'a [u8]],
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<Option<Record>>>> {
+        Box::pin(async move {
+            let mut records = Vec::with_capacity(keys.len());
+            for key in keys {
+                records.push(self.get(space, key, now).await?);
+            }
+            Ok(records)
+        })
+    }
+    /// As [`Backend::put_many`]. The default puts one by one.
+    fn put_many<'a>(
+        &'a self,
+        space: &'a Space,
+        entries: &'a [(Vec<u8>, Record)],
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            for (key, record) in entries {
+                self.put(space, key, record, now).await?;
+            }
+            Ok(())
+        })
+    }
     /// As [`Backend::remove`].
     fn remove<'a>(&'a self, space: &'a Space, key: &'a [u8]) -> BoxFuture<'a, Result<bool>>;
     /// As [`Backend::claim`], which by default is called instead, on a thread that may block.

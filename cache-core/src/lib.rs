@@ -47,7 +47,7 @@ mod time;
 mod timer;
 mod waits;
 
-pub use backend::{AsyncBackend, Backend, BoxFuture, Claim, IntoBackend, Record, Space, Visit, Watch};
+pub use backend::{AsyncBackend, Backend, BoxFuture, Claim, IntoBackend, Record, Space, TagState, Visit, Watch};
 pub use behind::Writes;
 pub use builder::CacheBuilder;
 #[cfg(feature = "bincode")]

@@ -1,0 +1,11 @@
+//! Servers of Redis and Valkey: one, a cluster, or one behind sentinels.
+
+mod backend;
+mod client;
+mod node;
+mod options;
+mod reply;
+mod request;
+mod target;
+
+pub use backend::Redis;
