@@ -2,10 +2,15 @@
 
 mod backend;
 mod client;
+mod dial;
+mod fault;
+mod login;
 mod node;
 mod options;
+mod parse;
 mod reply;
 mod request;
+mod stream;
 mod target;
 
 pub use backend::Redis;
