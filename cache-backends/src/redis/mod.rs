@@ -1,9 +1,16 @@
 //! Servers of Redis and Valkey: one, a cluster, or one behind sentinels.
 
+mod attempt;
 mod backend;
+mod breaker;
+mod call;
 mod client;
 mod dial;
+#[cfg(test)]
+mod fake;
 mod fault;
+mod hand;
+mod link;
 mod login;
 mod node;
 mod options;
@@ -12,5 +19,6 @@ mod reply;
 mod request;
 mod stream;
 mod target;
+mod wait;
 
 pub use backend::Redis;
