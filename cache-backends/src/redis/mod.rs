@@ -6,8 +6,6 @@ mod breaker;
 mod call;
 mod client;
 mod dial;
-#[cfg(test)]
-mod fake;
 mod fault;
 mod hand;
 mod link;
