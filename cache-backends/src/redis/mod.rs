@@ -6,6 +6,7 @@ mod node;
 mod options;
 mod reply;
 mod request;
+mod slots;
 mod target;
 
 pub use backend::Redis;
