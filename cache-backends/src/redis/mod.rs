@@ -2,6 +2,7 @@
 
 mod backend;
 mod client;
+mod layout;
 mod node;
 mod options;
 mod reply;
