@@ -95,7 +95,8 @@ impl Client {
                     self.servers.waited_in_vain();
                 }
                 for (item, _) in pending {
-                    results[item.index] = Some(Err(item.into_error()));
+                    let index = item.index;
+                    results[index] = Some(Err(item.into_error()));
                 }
                 return;
             }

@@ -158,6 +158,9 @@ impl Item {
     /// Once more where the map sends it now, which may be the same server: most often only the connection was cut. Then
     /// once more where it sends it after a refresh, which must not be the same.
     fn unanswered(mut self, servers: &Arc<Servers>, node: &Arc<Node>, error: Error) -> Verdict {
+        if error.kind() == ErrorKind::Config {
+            return Verdict::Done(Err(error));
+        }
         servers.lose(node);
         self.faults += 1;
         let map = servers.map();

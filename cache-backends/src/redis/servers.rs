@@ -88,10 +88,7 @@ impl Servers {
         let old = self.map();
         let is_lost = |node: &Arc<Node>| lost.iter().any(|lost| lost.address() == node.address());
         let map = match &self.source {
-            Source::Single => Map {
-                primaries: self.seeds.first().map(|seed| self.dial(seed)).into_iter().collect(),
-                ..Map::default()
-            },
+            Source::Single => self.seeds.first().map(|seed| Map::of(self.node(seed.address()))).unwrap_or_default(),
             Source::Cluster => {
                 let mut asked: Vec<_> = old.nodes().filter(|node| !is_lost(node)).cloned().collect();
                 let turn = round % asked.len().max(1);
@@ -113,14 +110,12 @@ impl Servers {
         Ok(())
     }
 
-    fn dial(&self, seed: &Arc<Node>) -> Arc<Node> {
-        Arc::new(Node::new(seed.address().clone(), &self.login, self.timeout))
+    fn node(&self, address: &Address) -> Arc<Node> {
+        Arc::new(Node::new(address.clone(), &self.login, self.timeout))
     }
 
     fn find(&self, known: &Mutex<HashMap<Address, Arc<Node>>>, address: Address) -> Arc<Node> {
-        let mut known = known.lock();
-        let make = |address: &Address| Arc::new(Node::new(address.clone(), &self.login, self.timeout));
-        Arc::clone(known.entry(address).or_insert_with_key(make))
+        Arc::clone(known.lock().entry(address).or_insert_with_key(|address| self.node(address)))
     }
 
     /// The server at `address`, which another one named. The next refresh forgets it unless it has slots.
@@ -148,9 +143,7 @@ impl Servers {
         {
             return Arc::clone(node);
         }
-        let node = known
-            .or_else(|| seed().cloned())
-            .unwrap_or_else(|| Arc::new(Node::new(address.clone(), &self.login, self.timeout)));
+        let node = known.or_else(|| seed().cloned()).unwrap_or_else(|| self.node(&address));
         change(Arc::make_mut(&mut map), &node);
         node
     }
