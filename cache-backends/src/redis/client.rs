@@ -15,6 +15,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 #[cfg(test)]
+mod fake;
+#[cfg(test)]
 mod tests;
 
 /// The servers of a target, connected to when they are needed, by as few connections as can be: one a node, for all

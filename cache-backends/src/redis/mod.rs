@@ -5,8 +5,6 @@ mod backend;
 mod batch;
 mod client;
 mod cluster;
-#[cfg(test)]
-mod fake;
 mod item;
 mod join;
 mod map;

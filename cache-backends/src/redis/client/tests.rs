@@ -1,7 +1,7 @@
 //! What callers see while servers redirect, refuse and die.
 
 use super::Client;
-use crate::redis::fake::{Fake, Say, error, ok, text};
+use super::fake::{Fake, Say, error, ok, text};
 use crate::redis::node::wait;
 use crate::redis::options::Options;
 use crate::redis::reply::Reply;

@@ -1,6 +1,6 @@
 //! Servers that say what a test has them say.
 
-use super::target::Address;
+use crate::redis::target::Address;
 use parking_lot::Mutex;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
