@@ -22,8 +22,9 @@ impl Redis {
     /// # Errors
     /// [`Config`](memolith_core::ErrorKind::Config) when the URL is not understood.
     pub fn open(url: &str) -> Result<Self> {
-        let options = Options::default();
-        Ok(Redis { client: Arc::new(Client::new(Target::parse(url)?, &options)), options })
+        let mut options = Options::default();
+        let target = Target::parse(url, &mut options)?;
+        Ok(Redis { client: Arc::new(Client::new(target, &options)), options })
     }
 
     fn key(&self, space: &Space, key: &[u8]) -> Vec<u8> {

@@ -29,6 +29,7 @@ mod slots;
 mod stream;
 mod target;
 mod timer;
+mod url;
 mod wait;
 
 pub use backend::Redis;
