@@ -5,7 +5,7 @@ use super::login::log_in;
 use super::parse::Parser;
 use super::reply::Reply;
 use super::request::Request;
-use super::stream::Stream;
+use super::stream::{Stream, is_silence};
 use super::target::{Address, Login};
 use memolith_core::Result;
 use parking_lot::Mutex;
@@ -160,11 +160,14 @@ impl Dialled {
             match self.stream.read(self.parser.room(), deadline) {
                 Ok(0) => return Err(Unread::Fault(Fault::closed())),
                 Ok(count) => self.parser.filled(count),
-                Err(error) => match error.kind() {
-                    std::io::ErrorKind::TimedOut => return Err(Unread::Late),
-                    std::io::ErrorKind::WouldBlock => {}
-                    _ => return Err(Unread::Fault(error.into())),
-                },
+                Err(error) if !is_silence(&error) => return Err(Unread::Fault(error.into())),
+                Err(_) => {}
+            }
+            if Instant::now() >= deadline {
+                return match self.parser.next() {
+                    Ok(reply) => reply.ok_or(Unread::Late),
+                    Err(garbled) => Err(Unread::Fault(garbled.into())),
+                };
             }
         }
     }

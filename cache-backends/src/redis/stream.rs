@@ -60,13 +60,13 @@ impl Stream {
         }
     }
 
-    /// Reads what has come. Before anything has, it waits until `deadline`, or somewhat less or longer: see
-    /// [`Patience`].
+    /// Reads what has come, also when `deadline` has passed. Before anything has, it waits until then, or somewhat less or
+    /// longer: see [`Patience`].
     ///
     /// # Errors
     /// `WouldBlock` or `TimedOut` when nothing has come.
     pub(crate) fn read(&self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
-        let left = left(deadline).ok_or(io::ErrorKind::TimedOut)?;
+        let left = left(deadline).unwrap_or(LEAST);
         self.reading.set(left, |patience| match &self.socket {
             Socket::Tcp(socket) => socket.set_read_timeout(Some(patience)),
             #[cfg(unix)]
@@ -84,19 +84,21 @@ impl Stream {
     /// # Errors
     /// Those of the socket, and `TimedOut` when it cannot be done before `deadline`.
     pub(crate) fn write_all(&self, mut bytes: &[u8], deadline: Instant) -> io::Result<()> {
-        while !bytes.is_empty() {
-            match self.write(bytes, deadline) {
+        // Who comes late may still write what the socket takes at once.
+        let mut patience = left(deadline).unwrap_or(LEAST);
+        loop {
+            match self.write(bytes, patience) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) if count == bytes.len() => return Ok(()),
                 Ok(count) => bytes = &bytes[count..],
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),
             }
+            patience = left(deadline).ok_or(io::ErrorKind::TimedOut)?;
         }
-        Ok(())
     }
 
-    fn write(&self, bytes: &[u8], deadline: Instant) -> io::Result<usize> {
-        let left = left(deadline).ok_or(io::ErrorKind::TimedOut)?;
+    fn write(&self, bytes: &[u8], left: Duration) -> io::Result<usize> {
         self.writing.set(left, |patience| match &self.socket {
             Socket::Tcp(socket) => socket.set_write_timeout(Some(patience)),
             #[cfg(unix)]
@@ -134,10 +136,13 @@ impl Patience {
     }
 }
 
-/// What is left until `deadline`, at least a millisecond, which is the least that systems wait; `None` when it has passed.
+/// What systems wait at least.
+const LEAST: Duration = Duration::from_millis(1);
+
+/// What is left until `deadline`, at least [`LEAST`]; `None` when it has passed.
 fn left(deadline: Instant) -> Option<Duration> {
     let left = deadline.checked_duration_since(Instant::now())?;
-    (!left.is_zero()).then(|| left.max(Duration::from_millis(1)))
+    (!left.is_zero()).then(|| left.max(LEAST))
 }
 
 fn uninterrupted(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
@@ -147,4 +152,9 @@ fn uninterrupted(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usiz
             outcome => return outcome,
         }
     }
+}
+
+/// Whether nothing has come, and nothing is wrong.
+pub(super) fn is_silence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
