@@ -56,7 +56,9 @@ pub fn forks() -> u32 {
             FORKS.fetch_add(1, Ordering::Relaxed);
         }
         // SAFETY: the function lives as long as the program, and does what a forked child may do.
-        COUNTING.call_once(|| drop(unsafe { libc::pthread_atfork(None, None, Some(count)) }));
+        COUNTING.call_once(|| {
+            let _ = unsafe { libc::pthread_atfork(None, None, Some(count)) };
+        });
         FORKS.load(Ordering::Relaxed)
     }
     #[cfg(not(all(target_os = "linux", not(miri))))]
