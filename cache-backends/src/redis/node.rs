@@ -1,5 +1,7 @@
 //! One server, and the connection to it that all threads and tasks share.
 
+use super::dial::{Dialled, Dialler};
+use super::fault::Fault;
 use super::reply::{Reply, ServerError};
 use super::request::Request;
 use super::target::{Address, Login};
@@ -17,16 +19,27 @@ use std::time::Duration;
 pub(crate) struct Node {
     address: Address,
     timeout: Duration,
+    dialler: Dialler,
     connection: Mutex<Option<BufReader<TcpStream>>>,
 }
 
 impl Node {
-    pub(crate) fn new(address: Address, _login: &Login, timeout: Duration) -> Self {
-        Node { address, timeout, connection: Mutex::new(None) }
+    pub(crate) fn new(address: Address, login: &Login, timeout: Duration) -> Self {
+        let dialler = Dialler::new(address.clone(), login.clone());
+        Node { address, timeout, dialler, connection: Mutex::new(None) }
     }
 
     pub(crate) fn address(&self) -> &Address {
         &self.address
+    }
+
+    /// A connection beside the shared one, for a thread that waits for news. It blocks, for the time-out at most.
+    ///
+    /// # Errors
+    /// [`Unavailable`](ErrorKind::Unavailable) when the server was not reached in time; [`Config`](ErrorKind::Config) when
+    /// it refuses the login.
+    pub(crate) fn dial(&self) -> Result<Dialled> {
+        self.dialler.dial(self.timeout).map_err(Fault::into_error)
     }
 
     /// Sends all in one go, and gives the replies in the same order, errors of the server among them.
