@@ -2,4 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod first;
+mod load;
+mod outage;
+mod proxy;
 mod servers;
