@@ -1,19 +1,24 @@
 //! The backend: each operation written once, for threads and tasks.
 
+use super::beside::Beside;
 use super::client::Client;
+use super::layout::Layout;
 use super::node::wait;
 use super::options::Options;
 use super::reply::unexpected;
+use super::subscription::Flavour;
 use super::request::{Request, Route};
 use super::target::Target;
-use memolith_core::{AsyncBackend, Backend, BoxFuture, Record, Result, Space, Timestamp};
+use memolith_core::{AsyncBackend, Backend, BoxFuture, Claim, Record, Result, Space, Timestamp, Watch};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 /// Keeps bytes on servers of Redis or Valkey, for many machines.
 pub struct Redis {
     client: Arc<Client>,
     options: Options,
+    beside: Beside,
 }
 
 impl Redis {
@@ -23,7 +28,10 @@ impl Redis {
     /// [`Config`](memolith_core::ErrorKind::Config) when the URL is not understood.
     pub fn open(url: &str) -> Result<Self> {
         let options = Options::default();
-        Ok(Redis { client: Arc::new(Client::new(Target::parse(url)?, &options)), options })
+        let client = Arc::new(Client::new(Target::parse(url)?, &options));
+        let layout = Arc::new(Layout::new(&options));
+        let beside = Beside::new(Arc::clone(&client), layout, Flavour::Classic, &options)?;
+        Ok(Redis { client, options, beside })
     }
 
     fn key(&self, space: &Space, key: &[u8]) -> Vec<u8> {
@@ -46,6 +54,9 @@ impl Redis {
 
     async fn remove_record(&self, space: &Space, key: &[u8]) -> Result<bool> {
         let request = Request::new("DEL", Route::Any).arg(self.key(space, key));
+        let channel = &self.beside.layout.channels(space)[0];
+        let publish = Request::new("PUBLISH", Route::Any).arg(&channel.name).arg(self.beside.id.bytes());
+        self.client.call(publish).await?;
         Ok(self.client.call(request).await?.into_int()? > 0)
     }
 }
@@ -81,6 +92,14 @@ impl Backend for Redis {
         todo!()
     }
 
+    fn claim(&self, space: &Space, key: &[u8], wait_for: Duration) -> Result<Option<Claim>> {
+        wait(self.beside.claim(space, key, wait_for))
+    }
+
+    fn watch(&self, space: &Space, watch: Weak<dyn Watch>) {
+        self.beside.watch(space, watch);
+    }
+
     fn as_async(&self) -> Option<&dyn AsyncBackend> {
         Some(self)
     }
@@ -103,5 +122,14 @@ impl AsyncBackend for Redis {
 
     fn remove<'a>(&'a self, space: &'a Space, key: &'a [u8]) -> BoxFuture<'a, Result<bool>> {
         Box::pin(self.remove_record(space, key))
+    }
+
+    fn claim<'a>(
+        &'a self,
+        space: &'a Space,
+        key: &'a [u8],
+        wait: Duration,
+    ) -> Option<BoxFuture<'a, Result<Option<Claim>>>> {
+        Some(Box::pin(self.beside.claim(space, key, wait)))
     }
 }

@@ -7,7 +7,9 @@
 use super::bell::Bell;
 use super::client::Client;
 use super::keeper::Keeper;
+use super::layout::Channel;
 use super::node::wait;
+use super::random::Id;
 use super::reply::{Reply, unexpected};
 use super::request::{Request, Route};
 use super::subscription::{Listener, Subscribed, Subscriptions};
@@ -27,7 +29,7 @@ pub(crate) struct Holds {
     pub(crate) client: Arc<Client>,
     subscriptions: Arc<Subscriptions>,
     keeper: Arc<Keeper>,
-    id: [u8; 16],
+    id: Id,
     taken: AtomicU64,
     /// What is to be renewed and released next, in one go.
     dues: Mutex<Vec<Due>>,
@@ -40,8 +42,7 @@ pub(crate) struct Place {
     /// Where the last number is.
     pub(crate) numbers: Vec<u8>,
     /// Where it is said that the place was let go.
-    pub(crate) channel: Vec<u8>,
-    pub(crate) slot: u16,
+    pub(crate) channel: Channel,
 }
 
 /// For how long something is held, unless it is renewed, and whether it is.
@@ -89,7 +90,7 @@ enum Due {
 }
 
 impl Holds {
-    pub(crate) fn new(id: [u8; 16], subscriptions: Arc<Subscriptions>, keeper: Arc<Keeper>) -> Arc<Self> {
+    pub(crate) fn new(id: Id, subscriptions: Arc<Subscriptions>, keeper: Arc<Keeper>) -> Arc<Self> {
         let (client, taken, dues) = (Arc::clone(&subscriptions.client), AtomicU64::new(0), Mutex::default());
         Arc::new(Holds { client, subscriptions, keeper, id, taken, dues })
     }
@@ -99,12 +100,12 @@ impl Holds {
     /// Cancelled, or without an answer, it is let go of, as it may have been taken all the same.
     pub(crate) async fn take(self: &Arc<Self>, place: &Place, term: Term) -> Result<Taken> {
         let mut token = [0; 24];
-        token[..16].copy_from_slice(&self.id);
+        token[..16].copy_from_slice(&self.id.bytes());
         token[16..].copy_from_slice(&self.taken.fetch_add(1, Relaxed).to_le_bytes());
         let state = Mutex::new(State { number: 0, until: None, taken: true });
         let held = Held { grip: Arc::new(Grip { place: place.clone(), token, term, state }), holds: Arc::clone(self) };
         let asked = Instant::now();
-        let request = eval(TAKE, place.slot, &[&place.key, &place.numbers]).arg(token).int(term.millis());
+        let request = eval(TAKE, place.channel.slot, &[&place.key, &place.numbers]).arg(token).int(term.millis());
         let [Reply::Int(ours), Reply::Int(number)] = self.client.call(request).await?.into_array()?[..] else {
             return Err(unexpected());
         };
@@ -125,7 +126,7 @@ impl Holds {
         let listener: Weak<Bell> = Arc::downgrade(&bell);
         self.ring_at(&bell, until);
         let listener: Weak<dyn Listener> = listener;
-        let subscribed = self.subscriptions.subscribe(&place.channel, place.slot, listener);
+        let subscribed = self.subscriptions.subscribe(&place.channel, listener);
         (bell, subscribed)
     }
 
@@ -194,8 +195,8 @@ impl Holds {
     }
 
     fn release(&self, grip: &Grip) -> Request {
-        let request = eval(RELEASE, grip.place.slot, &[&grip.place.key]).arg(grip.token);
-        request.arg(self.subscriptions.flavour.publish()).arg(&grip.place.channel)
+        let request = eval(RELEASE, grip.place.channel.slot, &[&grip.place.key]).arg(grip.token);
+        request.arg(self.subscriptions.flavour.publish()).arg(&grip.place.channel.name)
     }
 }
 
@@ -237,7 +238,7 @@ impl Grip {
     }
 
     fn renewal(&self) -> Request {
-        eval(RENEW, self.place.slot, &[&self.place.key]).arg(self.token).int(self.term.millis())
+        eval(RENEW, self.place.channel.slot, &[&self.place.key]).arg(self.token).int(self.term.millis())
     }
 
     fn prolong(&self, until: Instant) {

@@ -1,6 +1,6 @@
 //! A connection on which a server tells what is said in channels, and the thread that listens.
 
-use super::dial::Dialled;
+use super::dial::{Dialled, Sender};
 use super::node::{Node, wait};
 use super::reply::{Reply, unexpected};
 use super::request::{Request, Route};
@@ -21,12 +21,12 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(25), Duration::from_
 pub(super) struct Line {
     node: Arc<Node>,
     /// None while it is cut.
-    connection: Mutex<Option<Arc<Dialled>>>,
+    sender: Mutex<Option<Arc<Sender>>>,
 }
 
 impl Line {
     pub(super) fn new(node: Arc<Node>) -> Self {
-        Line { node, connection: Mutex::new(None) }
+        Line { node, sender: Mutex::new(None) }
     }
 
     /// Begins to listen, on a thread that ends with the subscriptions, or when it has had no channel for a while. Says
@@ -39,20 +39,19 @@ impl Line {
 
     /// Sends `request` if the line is not cut. What has not arrived is found out by who listens.
     pub(super) fn send(&self, request: Request) {
-        let connection = self.connection.lock().clone();
-        connection.into_iter().for_each(|connection| drop(connection.send(&request)));
+        let sender = self.sender.lock().clone();
+        sender.into_iter().for_each(|sender| drop(sender.send(&request)));
     }
 
     fn run(&self, subscriptions: &Weak<Subscriptions>) {
         let mut pause = PAUSES.0;
         loop {
-            if let Ok(connection) = self.node.dial() {
-                let connection = Arc::new(connection);
-                *self.connection.lock() = Some(Arc::clone(&connection));
+            if let Ok(mut connection) = self.node.dial() {
+                *self.sender.lock() = Some(Arc::new(connection.sender()));
                 let begun = Instant::now();
                 // Whatever the reason is: nothing is heard any more.
-                let _ = self.listen(&connection, subscriptions);
-                *self.connection.lock() = None;
+                let _ = self.listen(&mut connection, subscriptions);
+                *self.sender.lock() = None;
                 if begun.elapsed() > PAUSES.1 {
                     pause = PAUSES.0;
                 }
@@ -73,7 +72,7 @@ impl Line {
     }
 
     /// Listens until the connection is lost, or nobody wants to know any more.
-    fn listen(&self, connection: &Dialled, subscriptions: &Weak<Subscriptions>) -> Result<()> {
+    fn listen(&self, connection: &mut Dialled, subscriptions: &Weak<Subscriptions>) -> Result<()> {
         let over = || Error::new(ErrorKind::Unavailable, "the server was silent for too long");
         {
             let this = subscriptions.upgrade().ok_or_else(over)?;

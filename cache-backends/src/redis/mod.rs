@@ -2,12 +2,14 @@
 
 mod backend;
 mod bell;
+mod beside;
 mod claims;
 mod client;
 mod dial;
 mod fault;
 mod holds;
 mod keeper;
+mod layout;
 mod line;
 mod login;
 mod news;

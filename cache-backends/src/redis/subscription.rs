@@ -2,6 +2,7 @@
 
 use super::client::Client;
 use super::keeper::Keeper;
+use super::layout;
 use super::line::Line;
 use super::node::{Node, wait};
 use super::request::{Request, Route};
@@ -25,8 +26,10 @@ pub(crate) trait Listener: Send + Sync {
 pub(crate) enum Event<'a> {
     /// From now on messages are heard. Those of before may have been missed.
     Standing,
-    /// No messages are heard until it stands again.
+    /// It stood, and no messages are heard until it does again.
     Lost,
+    /// It did not stand, and was tried in vain.
+    Failed,
     Message(&'a [u8]),
 }
 
@@ -75,10 +78,10 @@ impl Subscriptions {
         Arc::new(Subscriptions { client, timeout, flavour, keeper, table: Mutex::default() })
     }
 
-    /// Tells `listener` of what is said in `channel`, which belongs to `slot`. Returns at once: it hears when the
-    /// subscription stands, or that it does not.
-    pub(crate) fn subscribe(self: &Arc<Self>, channel: &[u8], slot: u16, listener: Weak<dyn Listener>) -> Subscribed {
-        let channel: Arc<[u8]> = channel.into();
+    /// Tells `listener` of what is said in `channel`. Returns at once: it hears when the subscription stands, or that it
+    /// does not.
+    pub(crate) fn subscribe(self: &Arc<Self>, channel: &layout::Channel, listener: Weak<dyn Listener>) -> Subscribed {
+        let (channel, slot): (Arc<[u8]>, u16) = (channel.name[..].into(), channel.slot);
         let (standing, settled) = {
             let mut table = self.table.lock();
             let new = || Channel { slot, listeners: vec![], home: None, standing: false };
@@ -115,7 +118,7 @@ impl Subscriptions {
         }
         if !unsettled.is_empty() {
             self.settle_at(Instant::now() + AGAIN);
-            self.tell(&unsettled, Event::Lost);
+            self.tell(&unsettled, Event::Failed);
         }
     }
 
@@ -200,11 +203,9 @@ impl Subscriptions {
         let uprooted = {
             let mut table = self.table.lock();
             let channel = table.channels.get_mut(name).filter(|channel| channel.home.as_ref() == Some(address));
-            channel.map(|channel| (channel.home, channel.standing) = (None, false))
+            channel.map(Channel::uproot)
         };
-        if uprooted.is_some() {
-            self.tell(&[name], Event::Lost);
-        }
+        uprooted.into_iter().for_each(|event| self.tell(&[name], event));
     }
 
     /// The line to `address` is cut.
@@ -212,11 +213,10 @@ impl Subscriptions {
         let mut lost = vec![];
         for (name, channel) in &mut self.table.lock().channels {
             if channel.home.as_ref() == Some(address) {
-                (channel.home, channel.standing) = (None, false);
-                lost.push(Arc::clone(name));
+                lost.push((Arc::clone(name), channel.uproot()));
             }
         }
-        self.tell(&lost, Event::Lost);
+        lost.iter().for_each(|(name, event)| self.tell(&[name], *event));
     }
 
     pub(super) fn tell(&self, names: &[impl AsRef<[u8]>], event: Event<'_>) {
@@ -229,6 +229,14 @@ impl Subscriptions {
             // No lock is held: they are foreign code.
             listeners.iter().for_each(|listener| listener.hear(event));
         }
+    }
+}
+
+impl Channel {
+    /// Takes it off its line; what that is to the listeners.
+    fn uproot(&mut self) -> Event<'static> {
+        self.home = None;
+        if std::mem::take(&mut self.standing) { Event::Lost } else { Event::Failed }
     }
 }
 

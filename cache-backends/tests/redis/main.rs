@@ -1,4 +1,8 @@
 //! Servers that live, die and move, and what the backend makes of it.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod first;
+mod load;
+mod outage;
+mod proxy;
 mod servers;

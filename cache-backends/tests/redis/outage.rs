@@ -1,0 +1,114 @@
+//! A server that dies, stops or is hard to reach: callers get right values in bounded time, and the server is used again.
+
+use crate::load::{Felt, Load};
+use crate::proxy::{Proxy, Weather};
+use crate::servers::Server;
+use std::time::Duration;
+
+/// For machines that do much else: a call may take a time-out for asking, one for storing, and one for each key whose
+/// removal is to be done again.
+const SLOW: Duration = Duration::from_secs(3);
+/// Long enough for whatever tries again, however rarely.
+const BACK: Duration = Duration::from_secs(5);
+
+fn bounded(what: &str, felt: &Felt) {
+    println!("{what}: {felt:?}");
+    assert!(felt.slowest < SLOW, "{what}: a call has taken {:?}", felt.slowest);
+}
+
+#[test]
+fn a_server_that_is_killed_is_missed_by_nobody() {
+    let server = Server::start();
+    let load = Load::on(&server.url());
+    for round in 0..3 {
+        server.kill();
+        load.go_on(300);
+        bounded("killed", &load.felt());
+        load.go_on(300);
+        let felt = load.felt();
+        bounded("dead", &felt);
+        assert_eq!(felt.hits, 0);
+        assert!(felt.median < Duration::from_millis(50), "a server that is known to be dead costs {:?}", felt.median);
+        server.restart();
+        println!("used again after {:?}, round {round}", load.until_used(BACK));
+    }
+    assert!(load.end().count() > 0, "faults are told");
+}
+
+#[test]
+fn a_server_that_is_stopped_is_waited_for_by_few() {
+    let server = Server::start();
+    let load = Load::on(&server.url());
+    server.stop();
+    load.go_on(50);
+    bounded("stopped", &load.felt());
+    std::thread::sleep(Duration::from_secs(1));
+    load.felt();
+    load.go_on(200);
+    let felt = load.felt();
+    bounded("still stopped", &felt);
+    assert!(felt.median < Duration::from_millis(50), "a server that is known to be silent costs {:?}", felt.median);
+    server.cont();
+    println!("used again after {:?}", load.until_used(BACK));
+    assert!(load.end().count() > 0, "faults are told");
+}
+
+/// Under load, `weather` for a second, then again, then a clear sky.
+fn sail_through(weather: Weather) -> Felt {
+    let server = Server::start();
+    let proxy = Proxy::to(server.port());
+    let load = Load::on(&proxy.url());
+    let before = proxy.struck();
+    let mut felt = Felt::default();
+    for _ in 0..2 {
+        proxy.set(weather);
+        std::thread::sleep(Duration::from_millis(1_000));
+        load.go_on(50);
+        felt = load.felt();
+        bounded(&format!("{weather:?}"), &felt);
+        proxy.set(Weather::Clear);
+        println!("used again after {:?}", load.until_used(BACK));
+        load.felt();
+    }
+    assert!(proxy.struck() > before, "the weather had no chance");
+    let faults = load.end();
+    let slow_only = weather == Weather::Delay(Duration::from_millis(100));
+    assert!(slow_only || faults.count() > 0, "faults are told");
+    felt
+}
+
+#[test]
+fn a_black_hole() {
+    sail_through(Weather::Hole);
+}
+
+#[test]
+fn replies_a_tenth_of_a_second_late_are_used() {
+    let felt = sail_through(Weather::Delay(Duration::from_millis(100)));
+    assert!(felt.hits > 0, "within the time-out");
+}
+
+#[test]
+fn replies_a_second_late() {
+    sail_through(Weather::Delay(Duration::from_secs(1)));
+}
+
+#[test]
+fn replies_cut_in_the_middle() {
+    sail_through(Weather::Cut);
+}
+
+#[test]
+fn connections_that_are_reset() {
+    sail_through(Weather::Reset);
+}
+
+#[test]
+fn replies_that_trickle() {
+    sail_through(Weather::Trickle(Duration::from_millis(20)));
+}
+
+#[test]
+fn a_server_that_hangs_up() {
+    sail_through(Weather::HangUp);
+}
