@@ -1,5 +1,6 @@
 //! What a [`Redis`](super::Redis) does beside keeping bytes: it tells and hears what was removed, and holds claims.
 
+use super::claims;
 use super::client::Client;
 use super::holds::{Holds, Place};
 use super::keeper::Keeper;
@@ -8,7 +9,6 @@ use super::news::News;
 use super::options::Options;
 use super::random::Id;
 use super::subscription::{Flavour, Subscriptions};
-use super::claims;
 use memolith_core::{Claim, Result, Space, Watch};
 use std::sync::{Arc, Weak};
 use std::time::Duration;

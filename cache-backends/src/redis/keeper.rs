@@ -62,13 +62,13 @@ impl Shared {
     fn run(&self) {
         let mut state = self.state.lock();
         loop {
-            let next = state.jobs.first_entry();
+            let next = state.jobs.first_key_value().map(|(&(time, _), _)| time);
             match next {
-                Some(job) if job.key().0 <= Instant::now() => {
-                    let job = job.remove();
+                Some(time) if time <= Instant::now() => {
+                    let job = state.jobs.pop_first();
                     drop(state);
                     // Wakers are foreign code, and one that panics is not to stop the others.
-                    let _ = catch_unwind(AssertUnwindSafe(job));
+                    let _ = catch_unwind(AssertUnwindSafe(|| job.into_iter().for_each(|(_, job)| job())));
                     state = self.state.lock();
                 }
                 _ if state.closed => {
@@ -76,10 +76,7 @@ impl Shared {
                     drop(state);
                     return drop(left);
                 }
-                Some(job) => {
-                    let time = job.key().0;
-                    self.changed.wait_until(&mut state, time);
-                }
+                Some(time) => _ = self.changed.wait_until(&mut state, time),
                 None => self.changed.wait(&mut state),
             }
         }

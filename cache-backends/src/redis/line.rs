@@ -139,7 +139,9 @@ impl Line {
         let mut parts = items.iter().map(|item| if let Reply::Bytes(bytes) = item { &bytes[..] } else { b"" });
         let (kind, channel) = (parts.next().ok_or_else(unexpected)?, parts.next().unwrap_or_default());
         match kind {
-            b"message" | b"smessage" => subscriptions.tell(&[channel], Event::Message(parts.next().unwrap_or_default())),
+            b"message" | b"smessage" => {
+                subscriptions.tell(&[channel], Event::Message(parts.next().unwrap_or_default()))
+            }
             b"subscribe" | b"ssubscribe" => subscriptions.stands(channel, address),
             // Not by our wish, of which the table knows first: the slot has moved.
             b"unsubscribe" | b"sunsubscribe" if subscriptions.is_standing(channel, address) => {

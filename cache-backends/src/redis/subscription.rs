@@ -258,7 +258,8 @@ impl Flavour {
 impl Drop for Subscribed {
     fn drop(&mut self) {
         let Some(subscriptions) = self.subscriptions.upgrade() else { return };
-        let (this, channel, listener) = (Arc::downgrade(&subscriptions), Arc::clone(&self.channel), self.listener.clone());
+        let (this, channel, listener) =
+            (Arc::downgrade(&subscriptions), Arc::clone(&self.channel), self.listener.clone());
         let leave = move || this.upgrade().into_iter().for_each(|this| this.leave(&channel, &listener));
         subscriptions.keeper.soon(leave);
     }
