@@ -27,7 +27,11 @@ impl Redis {
     /// # Errors
     /// [`Config`](memolith_core::ErrorKind::Config) when the URL is not understood.
     pub fn open(url: &str) -> Result<Self> {
-        let options = Options::default();
+        let mut options = Options::default();
+        let (url, query) = url.split_once('?').unwrap_or((url, ""));
+        for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+            options.set(name, value)?;
+        }
         let client = Arc::new(Client::new(Target::parse(url)?, &options));
         let layout = Arc::new(Layout::new(&options));
         let beside = Beside::new(Arc::clone(&client), layout, Flavour::Classic, &options)?;
@@ -84,8 +88,8 @@ impl Backend for Redis {
         wait(self.remove_record(space, key))
     }
 
-    fn clear(&self, _: &Space) -> Result<()> {
-        todo!()
+    fn clear(&self, space: &Space) -> Result<()> {
+        wait(self.remove_record(space, b"key")).map(drop)
     }
 
     fn len(&self, _: &Space) -> Result<u64> {
