@@ -2,7 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod first;
+mod foreign;
 mod load;
+mod losses;
+mod moods;
 mod outage;
 mod proxy;
+mod refusals;
 mod servers;
