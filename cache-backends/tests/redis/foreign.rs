@@ -10,7 +10,7 @@ const BOUNDS: [Option<usize>; 2] = [None, Some(100)];
 /// A cache with ten entries on a server of its own.
 fn ten(maxsize: Option<usize>) -> (Server, Values) {
     let server = Server::start();
-    let (cache, _) = cache(Redis::open(&server.url()), maxsize);
+    let (cache, _) = cache(Redis::open(&server.url()).unwrap(), maxsize);
     assert_eq!((ask(&cache, 0..10, 0), ask(&cache, 0..10, 0)), (0, 10));
     (server, cache)
 }

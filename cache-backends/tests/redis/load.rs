@@ -154,7 +154,8 @@ impl Load {
     }
 
     pub(crate) fn with(url: &str, maxsize: Option<usize>, memory: Memory) -> Self {
-        let (cache, faults) = cache(Redis::open(url), maxsize);
+        // Without a backend all would be kept in memory.
+        let (cache, faults) = cache(Redis::open(url).unwrap(), maxsize);
         let shared = Shared { cache, memory, end: AtomicBool::new(false), felt: Mutex::default() };
         let shared = Arc::new(shared);
         let tasks = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();

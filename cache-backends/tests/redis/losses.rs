@@ -40,7 +40,7 @@ fn forgotten_scripts_are_loaded_again() {
 fn a_server_that_evicts_is_never_wrong() {
     for maxsize in BOUNDS {
         let server = Server::with(&["--maxmemory", "2mb", "--maxmemory-policy", "allkeys-lru"]);
-        let (cache, faults) = cache(Redis::open(&server.url()), maxsize);
+        let (cache, faults) = cache(Redis::open(&server.url()).unwrap(), maxsize);
         let mut had = 0;
         for _ in 0..2 {
             ask(&cache, 0..6_000, 0);
@@ -62,7 +62,7 @@ fn a_server_that_evicts_is_never_wrong() {
 fn a_server_that_is_full_keeps_no_old_values() {
     for maxsize in [None, Some(100_000)] {
         let server = Server::with(&["--maxmemory", "2mb", "--maxmemory-policy", "noeviction"]);
-        let (cache, faults) = cache(Redis::open(&server.url()), maxsize);
+        let (cache, faults) = cache(Redis::open(&server.url()).unwrap(), maxsize);
         ask(&cache, 0..50, 0);
         assert_eq!(ask(&cache, 0..50, 0), 50);
         ask(&cache, 1_000..6_000, 0);

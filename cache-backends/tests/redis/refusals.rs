@@ -24,7 +24,7 @@ fn a_wrong_password() {
     let server = Server::with(&["--requirepass", "right"]);
     for login in [format!(":{MARKER}@"), format!("{MARKER}:{MARKER}@"), String::new()] {
         for maxsize in [None, Some(10)] {
-            let redis = Redis::open(&format!("redis://{login}{}", server.address()));
+            let redis = Redis::open(&format!("redis://{login}{}", server.address())).unwrap();
             assert!(!format!("{redis:?}").contains(MARKER));
             let (cache, faults) = cache(redis, maxsize);
             refused(&cache, &faults, ErrorKind::Config, &["WRONGPASS", "NOAUTH", "password"]);
@@ -93,7 +93,7 @@ fn a_replica_is_read_and_refuses_writes() {
     let replica = Server::in_a_directory(&["--replicaof", "127.0.0.1", &port]);
     eventually("it is in sync", || replica.cli(&["INFO", "replication"]).contains("master_link_status:up"));
     for maxsize in [None, Some(10)] {
-        let (cache, faults) = cache(Redis::open(&replica.url()), maxsize);
+        let (cache, faults) = cache(Redis::open(&replica.url()).unwrap(), maxsize);
         refused(&cache, &faults, ErrorKind::Unavailable, &["READONLY", "read only", "replica"]);
     }
 }
@@ -102,10 +102,10 @@ fn a_replica_is_read_and_refuses_writes() {
 fn a_server_without_scripts_says_what_is_missing() {
     let missing = ["--rename-command", "EVAL", "", "--rename-command", "EVALSHA", "", "--rename-command", "SCRIPT", ""];
     let server = Server::with(&missing);
-    let (bounded, faults) = cache(Redis::open(&server.url()), Some(10));
+    let (bounded, faults) = cache(Redis::open(&server.url()).unwrap(), Some(10));
     refused(&bounded, &faults, ErrorKind::Unsupported, &["EVAL"]);
     // Without a bound no script is needed to get and to put.
-    let (unbounded, _) = cache(Redis::open(&server.url()), None);
+    let (unbounded, _) = cache(Redis::open(&server.url()).unwrap(), None);
     assert_eq!((ask(&unbounded, 0..10, 0), ask(&unbounded, 0..10, 0)), (0, 10));
     for key in 0..10 {
         let _ = unbounded.remove(&key);

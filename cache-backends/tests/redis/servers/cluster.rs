@@ -126,6 +126,11 @@ impl Cluster {
         self.living_owner(slot).expect("every slot has an owner")
     }
 
+    /// Some slot of `master`.
+    pub(crate) fn slot_of(&self, master: &Server) -> u16 {
+        self.ranges().iter().find(|range| range.port == master.port()).expect("it has slots").from
+    }
+
     /// None while the owner is known to be dead and nobody has taken over.
     fn living_owner(&self, slot: u16) -> Option<&Server> {
         let range = self.ranges().into_iter().find(|range| (range.from..=range.to).contains(&slot))?;

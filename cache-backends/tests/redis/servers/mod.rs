@@ -6,7 +6,7 @@ mod sentinel;
 mod single;
 mod spawn;
 
-pub(crate) use cluster::Cluster;
+pub(crate) use cluster::{Cluster, tag as slot_tag};
 pub(crate) use resp::Connection;
 pub(crate) use sentinel::Sentinels;
 pub(crate) use single::Server;
