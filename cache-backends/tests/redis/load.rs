@@ -99,6 +99,39 @@ pub(crate) struct Felt {
     pub(crate) slowest: Duration,
 }
 
+/// For machines that do much else: a call may take a time-out for asking, one for storing, and one for each key whose
+/// removal is to be done again.
+pub(crate) const SLOW: Duration = Duration::from_secs(3);
+
+/// Long enough for whatever tries again, however rarely.
+pub(crate) const BACK: Duration = Duration::from_secs(5);
+
+impl Felt {
+    /// Says what was felt, and that it was bounded.
+    #[track_caller]
+    pub(crate) fn bounded(self, what: &str) -> Felt {
+        println!("{what}: {self:?}");
+        assert!(self.slowest < SLOW, "{what}: a call has taken {:?}", self.slowest);
+        self
+    }
+}
+
+/// Asks for each of `keys`, whose values must all be of `newest`; how many the server had.
+#[track_caller]
+pub(crate) fn ask(cache: &Values, keys: std::ops::Range<u64>, newest: u64) -> usize {
+    let mut had = keys.clone().count();
+    for key in keys {
+        let (start, compute) = (Instant::now(), || {
+            had -= 1;
+            value(key, newest)
+        });
+        let bytes = cache.get_or_insert_with(&key, compute);
+        assert_eq!(version(key, &bytes), newest, "key {key} has a value that was replaced");
+        assert!(start.elapsed() < SLOW, "a call has taken {:?}", start.elapsed());
+    }
+    had
+}
+
 /// Callers at work.
 pub(crate) struct Load {
     shared: Arc<Shared>,
@@ -121,7 +154,8 @@ impl Load {
     }
 
     pub(crate) fn with(url: &str, maxsize: Option<usize>, memory: Memory) -> Self {
-        let (cache, faults) = cache(Redis::open(url), maxsize);
+        // Without a backend all would be kept in memory.
+        let (cache, faults) = cache(Redis::open(url).unwrap(), maxsize);
         let shared = Shared { cache, memory, end: AtomicBool::new(false), felt: Mutex::default() };
         let shared = Arc::new(shared);
         let tasks = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();

@@ -1,20 +1,9 @@
 //! A server that dies, stops or is hard to reach: callers get right values in bounded time, and the server is used again.
 
-use crate::load::{Felt, Load};
+use crate::load::{BACK, Felt, Load};
 use crate::proxy::{Proxy, Weather};
 use crate::servers::Server;
 use std::time::Duration;
-
-/// For machines that do much else: a call may take a time-out for asking, one for storing, and one for each key whose
-/// removal is to be done again.
-const SLOW: Duration = Duration::from_secs(3);
-/// Long enough for whatever tries again, however rarely.
-const BACK: Duration = Duration::from_secs(5);
-
-fn bounded(what: &str, felt: &Felt) {
-    println!("{what}: {felt:?}");
-    assert!(felt.slowest < SLOW, "{what}: a call has taken {:?}", felt.slowest);
-}
 
 #[test]
 fn a_server_that_is_killed_is_missed_by_nobody() {
@@ -23,10 +12,9 @@ fn a_server_that_is_killed_is_missed_by_nobody() {
     for round in 0..3 {
         server.kill();
         load.go_on(300);
-        bounded("killed", &load.felt());
+        load.felt().bounded("killed");
         load.go_on(300);
-        let felt = load.felt();
-        bounded("dead", &felt);
+        let felt = load.felt().bounded("dead");
         assert_eq!(felt.hits, 0);
         assert!(felt.median < Duration::from_millis(50), "a server that is known to be dead costs {:?}", felt.median);
         server.restart();
@@ -41,12 +29,11 @@ fn a_server_that_is_stopped_is_waited_for_by_few() {
     let load = Load::on(&server.url());
     server.stop();
     load.go_on(50);
-    bounded("stopped", &load.felt());
+    load.felt().bounded("stopped");
     std::thread::sleep(Duration::from_secs(1));
     load.felt();
     load.go_on(200);
-    let felt = load.felt();
-    bounded("still stopped", &felt);
+    let felt = load.felt().bounded("still stopped");
     assert!(felt.median < Duration::from_millis(50), "a server that is known to be silent costs {:?}", felt.median);
     server.cont();
     println!("used again after {:?}", load.until_used(BACK));
@@ -64,8 +51,7 @@ fn sail_through(weather: Weather) -> Felt {
         proxy.set(weather);
         std::thread::sleep(Duration::from_millis(1_000));
         load.go_on(50);
-        felt = load.felt();
-        bounded(&format!("{weather:?}"), &felt);
+        felt = load.felt().bounded(&format!("{weather:?}"));
         proxy.set(Weather::Clear);
         println!("used again after {:?}", load.until_used(BACK));
         load.felt();
