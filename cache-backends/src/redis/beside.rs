@@ -3,11 +3,11 @@
 use super::claims;
 use super::client::Client;
 use super::holds::{Holds, Place};
+use super::id::Id;
 use super::keeper::Keeper;
 use super::layout::{Channel, Layout};
 use super::news::News;
 use super::options::Options;
-use super::random::Id;
 use super::subscription::{Flavour, Subscriptions};
 use memolith_core::{Claim, Result, Space, Watch};
 use std::sync::{Arc, Weak};

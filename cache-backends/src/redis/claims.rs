@@ -1,6 +1,7 @@
 //! Who computes what, among all machines.
 
-use super::holds::{Held, Holds, Place, Taken, Term};
+use super::holds::{Holds, Place, Taken, Term};
+use super::timer::within;
 use memolith_core::{Claim, Result};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,29 +13,26 @@ use std::time::{Duration, Instant};
 pub(crate) async fn claim(holds: &Arc<Holds>, place: &Place, ttl: Duration, wait: Duration) -> Result<Option<Claim>> {
     let term = Term::Renewed(ttl);
     if let Taken::Ours(held) = holds.take(place, term).await? {
-        return Ok(Some(claimed(held)));
+        return Ok(Some(Claim::new(held)));
     }
     if wait.is_zero() {
         return Ok(None);
     }
-    let begun = Instant::now();
-    let (bell, _subscribed) = holds.bell(place, begun.checked_add(wait).unwrap_or(begun + LONGEST));
-    bell.rung().await;
+    let end = Instant::now().checked_add(wait).unwrap_or_else(|| Instant::now() + LONGEST);
+    let (bell, _subscribed) = holds.bell(place);
+    if within(end, bell.rung()).await.is_none() {
+        return Ok(None);
+    }
     // Listened first, then looked once more: whoever ended before was not heard, and whoever ends after it is.
-    match holds.take(place, term).await? {
-        Taken::Ours(held) => return Ok(Some(claimed(held))),
-        Taken::Others(Some(left)) => holds.ring_at(&bell, Instant::now() + left),
-        Taken::Others(None) => {}
-    }
-    if begun.elapsed() < wait {
-        bell.rung().await;
-    }
+    let left = match holds.take(place, term).await? {
+        Taken::Ours(held) => return Ok(Some(Claim::new(held))),
+        Taken::Others(left) => left.unwrap_or(wait),
+    };
+    // A dead claimant does not say that it has ended.
+    let expires = Instant::now().checked_add(left).unwrap_or(end);
+    within(end.min(expires), bell.rung()).await;
     Ok(None)
 }
 
 /// Longer than anybody waits.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
-
-fn claimed(held: Held) -> Claim {
-    Claim::new(held)
-}

@@ -6,13 +6,13 @@
 
 use super::bell::Bell;
 use super::client::Client;
+use super::id::Id;
 use super::keeper::Keeper;
 use super::layout::Channel;
 use super::node::wait;
-use super::random::Id;
 use super::reply::{Reply, unexpected};
 use super::request::{Request, Route};
-use super::subscription::{Listener, Subscribed, Subscriptions};
+use super::subscription::{Subscribed, Subscriptions};
 use memolith_core::Result;
 use parking_lot::Mutex;
 use std::fmt;
@@ -119,20 +119,13 @@ impl Holds {
         Ok(Taken::Ours(held))
     }
 
-    /// Something that rings when others have let go of `place`, and at `until`; also when the connection that tells has
-    /// just come, or was lost: then look.
-    pub(crate) fn bell(&self, place: &Place, until: Instant) -> (Arc<Bell>, Subscribed) {
+    /// Something that rings when others have let go of `place`; also when the connection that tells has just come, or
+    /// was lost: then look.
+    pub(crate) fn bell(&self, place: &Place) -> (Arc<Bell>, Subscribed) {
         let bell = Arc::new(Bell::default());
         let listener: Weak<Bell> = Arc::downgrade(&bell);
-        self.ring_at(&bell, until);
-        let listener: Weak<dyn Listener> = listener;
         let subscribed = self.subscriptions.subscribe(&place.channel, listener);
         (bell, subscribed)
-    }
-
-    pub(crate) fn ring_at(&self, bell: &Arc<Bell>, time: Instant) {
-        let bell = Arc::downgrade(bell);
-        self.keeper.at(time, move || bell.upgrade().into_iter().for_each(|bell| bell.ring()));
     }
 
     fn renew_later(self: &Arc<Self>, grip: &Arc<Grip>, time: Instant) {

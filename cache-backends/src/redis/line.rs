@@ -2,9 +2,9 @@
 
 use super::dial::{Dialled, Sender};
 use super::node::{Node, wait};
-use super::reply::{Reply, unexpected};
+use super::reply::{Reply, ServerError, unexpected};
 use super::request::{Request, Route};
-use super::subscription::{Event, Subscriptions};
+use super::subscription::{Event, Flavour, Subscriptions};
 use memolith_core::{Error, ErrorKind, Result};
 use parking_lot::Mutex;
 use std::sync::{Arc, Weak};
@@ -20,13 +20,18 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(25), Duration::from_
 /// A line to one server.
 pub(super) struct Line {
     node: Arc<Node>,
+    state: Mutex<State>,
+}
+
+struct State {
     /// None while it is cut.
-    sender: Mutex<Option<Arc<Sender>>>,
+    sender: Option<Arc<Sender>>,
+    flavour: Flavour,
 }
 
 impl Line {
-    pub(super) fn new(node: Arc<Node>) -> Self {
-        Line { node, sender: Mutex::new(None) }
+    pub(super) fn new(node: Arc<Node>, flavour: Flavour) -> Self {
+        Line { node, state: Mutex::new(State { sender: None, flavour }) }
     }
 
     /// Begins to listen, on a thread that ends with the subscriptions, or when it has had no channel for a while. Says
@@ -37,32 +42,41 @@ impl Line {
         thread.spawn(move || this.run(&subscriptions)).is_ok()
     }
 
-    /// Sends `request` if the line is not cut. What has not arrived is found out by who listens.
-    pub(super) fn send(&self, request: Request) {
-        let sender = self.sender.lock().clone();
-        sender.into_iter().for_each(|sender| drop(sender.send(&request)));
+    /// Asks the server to tell of `channel`, if the line is not cut. What does not arrive is found out by who listens.
+    pub(super) fn subscribe(&self, channel: &[u8]) {
+        self.send(|flavour| flavour.subscribe(channel));
+    }
+
+    /// Asks it not to.
+    pub(super) fn unsubscribe(&self, channel: &[u8]) {
+        self.send(|flavour| flavour.unsubscribe(channel));
+    }
+
+    fn send(&self, request: impl FnOnce(Flavour) -> Request) {
+        let (sender, flavour) = {
+            let state = self.state.lock();
+            (state.sender.clone(), state.flavour)
+        };
+        if let Some(sender) = sender {
+            let _ = sender.send(&request(flavour));
+        }
     }
 
     fn run(&self, subscriptions: &Weak<Subscriptions>) {
         let mut pause = PAUSES.0;
         loop {
-            if let Ok(mut connection) = self.node.dial() {
-                *self.sender.lock() = Some(Arc::new(connection.sender()));
-                let begun = Instant::now();
-                // Whatever the reason is: nothing is heard any more.
-                let _ = self.listen(&mut connection, subscriptions);
-                *self.sender.lock() = None;
-                if begun.elapsed() > PAUSES.1 {
-                    pause = PAUSES.0;
-                }
-            }
+            let begun = Instant::now();
+            let ended = self.node.dial().and_then(|connection| self.listen(connection, subscriptions));
+            self.state.lock().sender = None;
             let Some(this) = subscriptions.upgrade() else { return };
-            let channels = this.channels_of(self.node.address());
             this.lose(self.node.address());
-            ask_anew(&this, &channels);
-            drop(this);
-            std::thread::sleep(pause);
-            pause = (pause * 2).min(PAUSES.1);
+            if ended.is_err() {
+                // Nobody else may ask anything, and notice that another server has taken its place.
+                this.client.doubt(&self.node);
+                drop(this);
+                pause = if begun.elapsed() > PAUSES.1 { PAUSES.0 } else { (pause * 2).min(PAUSES.1) };
+                std::thread::sleep(pause);
+            }
             let Some(this) = subscriptions.upgrade() else { return };
             this.settle();
             if this.retire(self.node.address()) {
@@ -71,20 +85,16 @@ impl Line {
         }
     }
 
-    /// Listens until the connection is lost, or nobody wants to know any more.
-    fn listen(&self, connection: &mut Dialled, subscriptions: &Weak<Subscriptions>) -> Result<()> {
+    /// Listens until the connection is lost, which is an error, or has not been needed for a while.
+    fn listen(&self, mut connection: Dialled, subscriptions: &Weak<Subscriptions>) -> Result<()> {
         let over = || Error::new(ErrorKind::Unavailable, "the server was silent for too long");
-        {
-            let this = subscriptions.upgrade().ok_or_else(over)?;
-            // After the connection can be seen: a channel that comes now is told to the server twice, and not never.
-            for (channel, _) in this.channels_of(self.node.address()) {
-                connection.send(&this.flavour.subscribe(&channel))?;
-            }
-        }
+        self.state.lock().sender = Some(Arc::new(connection.sender()));
+        // After the line can be seen: the server is told of a channel that comes now twice, and not never.
+        self.subscribe_all(&*subscriptions.upgrade().ok_or_else(over)?);
         let (mut used, mut next, mut asked) = (Instant::now(), Instant::now() + PROBE, None);
         loop {
-            let now = Instant::now();
             let this = subscriptions.upgrade().ok_or_else(over)?;
+            let now = Instant::now();
             if asked.is_none() && now >= next {
                 connection.send(&Request::new("PING", Route::Any))?;
                 asked = Some(now + this.timeout);
@@ -96,8 +106,7 @@ impl Line {
             }
             drop(this);
             let due = asked.unwrap_or(next);
-            let reply = connection.read(due.saturating_duration_since(now).max(Duration::from_millis(1)))?;
-            match reply {
+            match connection.read(due.saturating_duration_since(now).max(Duration::from_millis(1)))? {
                 Some(reply) => {
                     let this = subscriptions.upgrade().ok_or_else(over)?;
                     if self.is_pong(reply, &this)? {
@@ -110,19 +119,21 @@ impl Line {
         }
     }
 
+    fn subscribe_all(&self, subscriptions: &Subscriptions) {
+        subscriptions.channels_of(self.node.address()).iter().for_each(|(channel, _)| self.subscribe(channel));
+    }
+
     /// Lets go of channels that another server has by now, and says how many there are.
     fn check(&self, subscriptions: &Arc<Subscriptions>) -> usize {
         let channels = subscriptions.channels_of(self.node.address());
-        let mut moved = false;
-        for (name, slot) in &channels {
-            let elsewhere = |node: Arc<Node>| node.address() != self.node.address();
-            if wait(subscriptions.client.owner(*slot)).is_ok_and(elsewhere) {
-                moved = true;
-                subscriptions.uproot(name, self.node.address());
-                self.send(subscriptions.flavour.unsubscribe(name));
-            }
+        let elsewhere = |node: Arc<Node>| node.address() != self.node.address();
+        let is_moved = |slot| wait(subscriptions.client.owner(slot)).is_ok_and(elsewhere);
+        let moved: Vec<_> = channels.iter().filter(|(_, slot)| is_moved(*slot)).collect();
+        for (channel, _) in &moved {
+            subscriptions.uproot(channel, self.node.address());
+            self.unsubscribe(channel);
         }
-        if moved {
+        if !moved.is_empty() {
             subscriptions.settle();
         }
         channels.len()
@@ -133,22 +144,20 @@ impl Line {
         let address = self.node.address();
         let items = match reply {
             Reply::Push(items) | Reply::Array(items) => items,
-            Reply::Error(error) => return Err(error.into_error()),
+            Reply::Error(error) => return self.refused(error, subscriptions).map(|()| false),
             _ => return Ok(true),
         };
         let mut parts = items.iter().map(|item| if let Reply::Bytes(bytes) = item { &bytes[..] } else { b"" });
         let (kind, channel) = (parts.next().ok_or_else(unexpected)?, parts.next().unwrap_or_default());
         match kind {
             b"message" | b"smessage" => {
-                subscriptions.tell(&[channel], Event::Message(parts.next().unwrap_or_default()))
+                subscriptions.tell(&[channel], Event::Message(parts.next().unwrap_or_default()));
             }
             b"subscribe" | b"ssubscribe" => subscriptions.stands(channel, address),
             // Not by our wish, of which the table knows first: the slot has moved.
             b"unsubscribe" | b"sunsubscribe" if subscriptions.is_standing(channel, address) => {
-                let mut channels = subscriptions.channels_of(address);
-                channels.retain(|(name, _)| &name[..] == channel);
                 subscriptions.uproot(channel, address);
-                ask_anew(subscriptions, &channels);
+                subscriptions.client.doubt(&self.node);
                 subscriptions.settle();
             }
             b"pong" => return Ok(true),
@@ -156,15 +165,17 @@ impl Line {
         }
         Ok(false)
     }
-}
 
-/// Asks for something in the slot of each of `channels`, so that whoever looks after the servers notices that it has
-/// moved, or that its server is gone, although nobody else may ask anything.
-fn ask_anew(subscriptions: &Subscriptions, channels: &[(Arc<[u8]>, u16)]) {
-    for (channel, slot) in channels {
-        let request = Request::new("EXISTS", Route::Slot(*slot)).arg(channel);
-        if wait(subscriptions.client.call(request)).is_err() {
-            return;
+    /// Servers before 7.0 know no other channels than those of all. Whatever else is refused, such as a slot that has
+    /// moved, begins anew.
+    fn refused(&self, error: ServerError, subscriptions: &Subscriptions) -> Result<()> {
+        let is_old = error.message.to_ascii_lowercase().contains("unknown command");
+        if !is_old {
+            return Err(error.into_error());
         }
+        if std::mem::replace(&mut self.state.lock().flavour, Flavour::Classic) == Flavour::Sharded {
+            self.subscribe_all(subscriptions);
+        }
+        Ok(())
     }
 }

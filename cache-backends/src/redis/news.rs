@@ -3,8 +3,8 @@
 //! Whoever removes from a space says so in its channel, in the script that removes. The caches of one process that share a
 //! [`Redis`](super::Redis) also share a word, which they raise themselves: to them it is news before the removal returns.
 
+use super::id::Id;
 use super::layout::Channel;
-use super::random::Id;
 use super::subscription::{Event, Listener, Subscribed, Subscriptions};
 use memolith_core::Watch;
 use parking_lot::Mutex;

@@ -135,7 +135,7 @@ impl Subscriptions {
             match table.lines.get(&address) {
                 Some(line) => Arc::clone(line),
                 None => {
-                    let line = Arc::new(Line::new(node));
+                    let line = Arc::new(Line::new(node, self.flavour));
                     if !line.start(Arc::downgrade(self)) {
                         table.channels.get_mut(name).into_iter().for_each(|channel| channel.home = None);
                         return false;
@@ -145,7 +145,7 @@ impl Subscriptions {
                 }
             }
         };
-        line.send(self.flavour.subscribe(name));
+        line.subscribe(name);
         true
     }
 
@@ -160,7 +160,7 @@ impl Subscriptions {
             let home = table.channels.remove(name).and_then(|channel| channel.home);
             home.and_then(|home| table.lines.get(&home).cloned())
         };
-        line.into_iter().for_each(|line| line.send(self.flavour.unsubscribe(name)));
+        line.into_iter().for_each(|line| line.unsubscribe(name));
     }
 
     /// The channels on the line to `address`, with their slots.
