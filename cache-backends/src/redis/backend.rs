@@ -38,6 +38,10 @@ impl Redis {
         Ok(Redis { client, options, beside })
     }
 
+    pub(crate) fn beside(&self) -> &Beside {
+        &self.beside
+    }
+
     fn key(&self, space: &Space, key: &[u8]) -> Vec<u8> {
         [self.options.prefix.as_bytes(), b":", space.name.as_bytes(), b":", key].concat()
     }

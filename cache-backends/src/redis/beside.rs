@@ -1,5 +1,6 @@
 //! What a [`Redis`](super::Redis) does beside keeping bytes: it tells and hears what was removed, and holds claims.
 
+use super::backend::Redis;
 use super::claims;
 use super::client::Client;
 use super::holds::{Holds, Place};
@@ -46,5 +47,31 @@ impl Beside {
         let ((key, slot), (numbers, _)) = (self.layout.beside(space, "c", key), self.layout.beside(space, "f", b""));
         let place = Place { channel: Channel { name: key.clone(), slot }, key, numbers };
         claims::claim(&self.holds, &place, self.claim_ttl, wait).await
+    }
+}
+
+/// Keys of a tool, which nobody else uses.
+#[derive(Clone, Debug)]
+pub(crate) struct Tool {
+    holds: Arc<Holds>,
+    layout: Arc<Layout>,
+    kind: &'static str,
+    name: String,
+}
+
+impl Tool {
+    pub(crate) fn new(redis: &Redis, kind: &'static str, name: &str) -> Self {
+        let beside = redis.beside();
+        let (holds, layout) = (Arc::clone(&beside.holds), Arc::clone(&beside.layout));
+        Tool { holds, layout, kind, name: name.to_owned() }
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.holds.client
+    }
+
+    /// The key of `subject`, and its slot.
+    pub(crate) fn key(&self, subject: &str) -> (Vec<u8>, u16) {
+        self.layout.tool(self.kind, &[&self.name, subject])
     }
 }

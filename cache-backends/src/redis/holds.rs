@@ -239,8 +239,16 @@ impl Grip {
     }
 }
 
+impl Place {
+    /// The place at `key`, with what belongs to it beside.
+    pub(crate) fn of((key, slot): (Vec<u8>, u16)) -> Self {
+        let numbers = [&key, &b":f"[..]].concat();
+        Place { channel: Channel { name: key.clone(), slot }, key, numbers }
+    }
+}
+
 impl Term {
-    fn time(self) -> Duration {
+    pub(crate) fn time(self) -> Duration {
         let (Term::Renewed(time) | Term::Fixed(time)) = self;
         time
     }
@@ -259,7 +267,8 @@ impl Drop for Held {
     }
 }
 
-fn eval(script: &str, slot: u16, keys: &[&[u8]]) -> Request {
+/// A script with its keys, which are in `slot`; its arguments follow.
+pub(crate) fn eval(script: &str, slot: u16, keys: &[&[u8]]) -> Request {
     let request = Request::new("EVAL", Route::Slot(slot)).arg(script).int(keys.len() as i64);
     keys.iter().fold(request, |request, key| request.arg(key))
 }

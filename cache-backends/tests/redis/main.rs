@@ -14,4 +14,5 @@ mod processes;
 mod proxy;
 mod refusals;
 mod servers;
+mod tools;
 mod workers;
