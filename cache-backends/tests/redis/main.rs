@@ -1,4 +1,5 @@
 //! Servers that live, die and move, and what the backend makes of it.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod first;
 mod servers;
