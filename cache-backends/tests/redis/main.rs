@@ -12,4 +12,5 @@ mod processes;
 mod proxy;
 mod refusals;
 mod servers;
+mod torment;
 mod workers;
