@@ -14,6 +14,11 @@ use memolith_core::{Error, ErrorKind, Result};
 use std::sync::Arc;
 use std::time::Instant;
 
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;
+
 /// The servers of a target, connected to when they are needed, by as few connections as can be: one a node, for all
 /// threads and tasks. Making one does no I/O.
 ///
@@ -108,7 +113,7 @@ impl Client {
     async fn rest(&self, pending: &[Pending], deadline: Instant) {
         match pending.iter().map(|(item, _)| item.rest()).min() {
             Some(Rest::Pause(pause)) => until(deadline.min(Instant::now() + pause)).await,
-            Some(Rest::Refresh) => self.servers.refreshed(deadline).await,
+            Some(Rest::Refresh(rounds)) => self.servers.refreshed(rounds, deadline).await,
             Some(Rest::Nothing) | None => {}
         }
     }

@@ -26,10 +26,10 @@ pub(crate) struct Dialler {
 /// A connection of one thread, which is logged in.
 #[derive(Debug)]
 pub(crate) struct Dialled {
-    pub(super) stream: Arc<Stream>,
-    pub(super) parser: Parser,
+    stream: Arc<Stream>,
+    parser: Parser,
     /// How long a command may take to be taken.
-    pub(super) timeout: Duration,
+    timeout: Duration,
     peer: Address,
 }
 
@@ -136,7 +136,33 @@ impl Dialled {
         &self.peer
     }
 
-    pub(super) fn read_until(&mut self, deadline: Instant) -> Result<Reply, Unread> {
+    pub(super) fn into_parts(self) -> (Arc<Stream>, Parser, Duration) {
+        (self.stream, self.parser, self.timeout)
+    }
+
+    /// Sends all, and gives the answers, without what nobody asked for.
+    pub(super) fn ask(
+        &mut self,
+        requests: impl IntoIterator<Item = Request>,
+        deadline: Instant,
+    ) -> Result<Vec<Reply>, Fault> {
+        let (mut out, mut count) = (Vec::new(), 0);
+        for request in requests {
+            request.write(&mut out);
+            count += 1;
+        }
+        self.stream.write_all(&out, deadline)?;
+        let mut replies = Vec::with_capacity(count);
+        while replies.len() < count {
+            match self.read_until(deadline)? {
+                Reply::Push(_) => {}
+                reply => replies.push(reply),
+            }
+        }
+        Ok(replies)
+    }
+
+    fn read_until(&mut self, deadline: Instant) -> Result<Reply, Unread> {
         loop {
             if let Some(reply) = self.parser.next().map_err(|garbled| Unread::Fault(garbled.into()))? {
                 return Ok(reply);
@@ -165,7 +191,7 @@ impl Sender {
 }
 
 /// Why there is no reply.
-pub(super) enum Unread {
+enum Unread {
     /// There may still be one.
     Late,
     Fault(Fault),

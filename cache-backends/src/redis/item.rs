@@ -43,7 +43,8 @@ enum Place {
 pub(super) enum Rest {
     Nothing,
     Pause(Duration),
-    Refresh,
+    /// Until more rounds of asking than this have ended.
+    Refresh(usize),
 }
 
 /// Whether a command is done with.
@@ -161,7 +162,7 @@ impl Item {
         if error.kind() == ErrorKind::Config {
             return Verdict::Done(Err(error));
         }
-        servers.lose(node);
+        let rounds = servers.lose(node);
         self.faults += 1;
         let map = servers.map();
         let next = map.node(self.route, self.faults);
@@ -173,7 +174,7 @@ impl Item {
         self.rest = match self.faults {
             1 => Rest::Nothing,
             faults if elsewhere && faults <= others + 1 => Rest::Nothing,
-            2 if servers.change() => Rest::Refresh,
+            2 if servers.change() => Rest::Refresh(rounds),
             _ => return Verdict::Done(Err(error)),
         };
         self.silent = (self.faults > 1).then(|| Arc::clone(node));

@@ -18,16 +18,16 @@ pub(super) fn log_in(dialled: &mut Dialled, login: &Login, deadline: Instant) ->
     }
     let hello = hello.arg("SETNAME").arg(NAME);
     let select = (login.database > 0).then(|| request("SELECT").int(login.database.into()));
-    let answers = ask(dialled, [hello].into_iter().chain(select.clone()), deadline)?;
+    let answers = dialled.ask([hello].into_iter().chain(select.clone()), deadline)?;
     match answers.into_iter().find_map(refusal) {
         None => Ok(()),
         Some(error) if is_old(&error) => {
             let name = request("CLIENT").arg("SETNAME").arg(NAME);
             let requests = auth(login).into_iter().chain(select);
-            let refused = ask(dialled, requests, deadline)?.into_iter().find_map(refusal);
+            let refused = dialled.ask(requests, deadline)?.into_iter().find_map(refusal);
             refused.map_or(Ok(()), |error| Err(refused_login(&error)))?;
             // Servers that refuse a name are served without one.
-            ask(dialled, [name].into_iter(), deadline).map(drop)
+            dialled.ask([name], deadline).map(drop)
         }
         Some(error) => Err(refused_login(&error)),
     }
@@ -72,26 +72,4 @@ fn refusal(reply: Reply) -> Option<ServerError> {
         Reply::Error(error) => Some(error),
         _ => None,
     }
-}
-
-/// Sends all, and gives the answers, without what nobody asked for.
-pub(super) fn ask(
-    dialled: &mut Dialled,
-    requests: impl Iterator<Item = Request>,
-    deadline: Instant,
-) -> Result<Vec<Reply>, Fault> {
-    let (mut out, mut count) = (Vec::new(), 0);
-    for request in requests {
-        request.write(&mut out);
-        count += 1;
-    }
-    dialled.stream.write_all(&out, deadline)?;
-    let mut replies = Vec::with_capacity(count);
-    while replies.len() < count {
-        match dialled.read_until(deadline)? {
-            Reply::Push(_) => {}
-            reply => replies.push(reply),
-        }
-    }
-    Ok(replies)
 }

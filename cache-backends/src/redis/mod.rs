@@ -1,15 +1,19 @@
 //! Servers of Redis and Valkey: one, a cluster, or one behind sentinels.
 
 mod answer;
+mod attempt;
 mod backend;
 mod batch;
 mod bell;
 mod beside;
+mod breaker;
+mod call;
 mod claims;
 mod client;
 mod cluster;
 mod dial;
 mod fault;
+mod hand;
 mod holds;
 mod id;
 mod item;
@@ -17,6 +21,7 @@ mod join;
 mod keeper;
 mod layout;
 mod line;
+mod link;
 mod lock;
 mod login;
 mod map;
@@ -37,6 +42,7 @@ mod stream;
 mod subscription;
 mod target;
 mod timer;
+mod wait;
 
 pub use backend::Redis;
 pub use lock::{Lock, LockGuard};

@@ -28,12 +28,13 @@ struct State {
     wanted: bool,
     busy: bool,
     begun: Option<Instant>,
-    /// How many rounds have ended.
+    /// How many rounds have begun, and how many have ended.
     rounds: usize,
+    ended: usize,
     /// Why the last one failed.
     fault: Option<(ErrorKind, String)>,
-    /// Who did not answer when it should have.
-    lost: Vec<Arc<Node>>,
+    /// Who did not answer when it should have, and how many rounds had begun when that was noticed.
+    lost: Vec<(Arc<Node>, usize)>,
     waiters: Vec<Waker>,
 }
 
@@ -51,34 +52,28 @@ impl Servers {
         self.attend(&mut state);
     }
 
-    /// Has the servers asked soon, and again until `node` answers or is replaced.
-    pub(super) fn lose(self: &Arc<Self>, node: &Arc<Node>) {
+    /// Has the servers asked soon, and again until `node` answers or is replaced. Gives what to tell
+    /// [`refreshed`](Self::refreshed) for the first round after it was lost.
+    pub(super) fn lose(self: &Arc<Self>, node: &Arc<Node>) -> usize {
         if !self.change() {
-            return;
+            return 0;
         }
         let mut state = self.refresh.state.lock();
-        if !state.lost.iter().any(|lost| Arc::ptr_eq(lost, node)) {
-            state.lost.push(Arc::clone(node));
-        }
         state.wanted = true;
         self.attend(&mut state);
+        if let Some((_, rounds)) = state.lost.iter().find(|(lost, _)| Arc::ptr_eq(lost, node)) {
+            return *rounds;
+        }
+        let rounds = state.rounds;
+        state.lost.push((Arc::clone(node), rounds));
+        rounds
     }
 
-    /// Waits until the servers were asked, unless they were just now; no longer than until `deadline`.
-    pub(super) async fn refreshed(self: &Arc<Self>, deadline: Instant) {
-        let rounds = {
-            let mut state = self.refresh.state.lock();
-            let due = state.begun.is_none_or(|begun| begun.elapsed() >= self.refresh.interval);
-            if !state.busy && !due {
-                return;
-            }
-            state.wanted |= !state.busy;
-            self.attend(&mut state);
-            state.rounds
-        };
+    /// Waits until more rounds than `rounds` have ended; no longer than until `deadline`.
+    pub(super) async fn refreshed(&self, rounds: usize, deadline: Instant) {
         let ended = poll_fn(|context| {
             let mut state = self.refresh.state.lock();
-            if state.rounds != rounds || state.process.is_none() {
+            if state.ended > rounds || state.process.is_none() {
                 return Poll::Ready(());
             }
             if !state.waiters.iter().any(|waiter| waiter.will_wake(context.waker())) {
@@ -98,7 +93,9 @@ impl Servers {
         if !map.is_empty() {
             return Ok(map);
         }
-        self.refreshed(deadline).await;
+        if let Some(rounds) = self.next() {
+            self.refreshed(rounds, deadline).await;
+        }
         let map = self.map();
         if !map.is_empty() {
             return Ok(map);
@@ -109,6 +106,21 @@ impl Servers {
         }
     }
 
+    /// What to tell [`refreshed`](Self::refreshed) for the round that runs, or can begin now.
+    fn next(self: &Arc<Self>) -> Option<usize> {
+        let mut state = self.refresh.state.lock();
+        if state.busy {
+            return Some(state.ended);
+        }
+        let due = state.begun.is_none_or(|begun| begun.elapsed() >= self.refresh.interval);
+        if !due {
+            return None;
+        }
+        state.wanted = true;
+        self.attend(&mut state);
+        Some(state.rounds)
+    }
+
     fn attend(self: &Arc<Self>, state: &mut State) {
         let process = std::process::id();
         if state.process == Some(process) {
@@ -116,7 +128,7 @@ impl Servers {
         }
         let servers = Arc::downgrade(self);
         let thread = std::thread::Builder::new().name("memolith-servers".to_owned()).spawn(move || attend(&servers));
-        state.busy = false;
+        (state.busy, state.ended) = (false, state.rounds);
         state.process = thread.is_ok().then_some(process);
     }
 
@@ -124,13 +136,13 @@ impl Servers {
         let (round, lost) = {
             let mut state = self.refresh.state.lock();
             (state.busy, state.wanted, state.begun) = (true, false, Some(Instant::now()));
-            (state.rounds, state.lost.clone())
+            state.rounds += 1;
+            (state.rounds, state.lost.iter().map(|(node, _)| Arc::clone(node)).collect::<Vec<_>>())
         };
         let outcome = self.fetch(round, &lost).await;
         let waiters = {
             let mut state = self.refresh.state.lock();
-            state.busy = false;
-            state.rounds += 1;
+            (state.busy, state.ended) = (false, state.rounds);
             state.fault = outcome.err().map(|error| (error.kind(), error.to_string()));
             std::mem::take(&mut state.waiters)
         };
@@ -138,7 +150,7 @@ impl Servers {
         let answers = join::all(lost.iter().map(|node| self.is_settled(node))).await;
         let settled: Vec<_> = lost.into_iter().zip(answers).filter(|&(_, settled)| settled).collect();
         let mut state = self.refresh.state.lock();
-        state.lost.retain(|lost| !settled.iter().any(|(node, _)| Arc::ptr_eq(node, lost)));
+        state.lost.retain(|(lost, _)| !settled.iter().any(|(node, _)| Arc::ptr_eq(node, lost)));
     }
 
     /// Whether nobody is sent to `node` any more, or it answers again.

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 /// All servers of a target. Making one does no I/O.
 pub(super) struct Servers {
     source: Source,
-    /// Who was named by the user: they are asked who has what, or have it.
+    /// Whom the user named, to be asked who has what.
     seeds: Vec<Arc<Node>>,
     login: Login,
     timeout: Duration,
@@ -31,7 +31,7 @@ pub(super) struct Servers {
 #[derive(Debug)]
 enum Source {
     /// Nobody needs to be asked: there is one server.
-    Single,
+    Single(Address),
     Cluster,
     /// Sentinels, which call the primary by this name.
     Sentinel(String),
@@ -42,21 +42,17 @@ const VAIN: Duration = Duration::from_secs(1);
 
 impl Servers {
     pub(super) fn new(target: Target, options: &Options) -> Self {
-        let (source, addresses) = match target.topology {
-            Topology::Single(address) => (Source::Single, vec![address]),
-            Topology::Cluster(addresses) => (Source::Cluster, addresses),
-            Topology::Sentinel { name, sentinels } => (Source::Sentinel(name), sentinels),
-        };
         let (login, timeout) = (target.login, options.timeout);
-        let seeds: Vec<_> =
-            addresses.into_iter().map(|address| Arc::new(Node::new(address, &login, timeout))).collect();
-        let map = match (&source, seeds.first()) {
-            (Source::Single, Some(only)) => Map::of(Arc::clone(only)),
-            _ => Map::default(),
+        let node = |address| Arc::new(Node::new(address, &login, timeout));
+        let (source, seeds, map) = match target.topology {
+            Topology::Single(address) => (Source::Single(address.clone()), Vec::new(), Map::of(node(address))),
+            Topology::Cluster(seeds) => (Source::Cluster, seeds, Map::default()),
+            Topology::Sentinel { name, sentinels } => (Source::Sentinel(name), sentinels, Map::default()),
         };
+        let seeds = seeds.into_iter().map(node).collect();
         let interval = match source {
             // Only a new connection can help here, and each costs the server.
-            Source::Single => Duration::from_secs(1),
+            Source::Single(_) => Duration::from_secs(1),
             Source::Cluster | Source::Sentinel(_) => Duration::from_millis(100),
         };
         Servers {
@@ -80,7 +76,7 @@ impl Servers {
 
     /// Whether another server may take the place of one.
     pub(super) fn change(&self) -> bool {
-        !matches!(self.source, Source::Single)
+        !matches!(self.source, Source::Single(_))
     }
 
     /// Who has what by those who know. `lost` are asked last, and are not believed to have anything if others differ.
@@ -88,7 +84,7 @@ impl Servers {
         let old = self.map();
         let is_lost = |node: &Arc<Node>| lost.iter().any(|lost| lost.address() == node.address());
         let map = match &self.source {
-            Source::Single => self.seeds.first().map(|seed| Map::of(self.node(seed.address()))).unwrap_or_default(),
+            Source::Single(address) => Map::of(self.node(address)),
             Source::Cluster => {
                 let mut asked: Vec<_> = old.nodes().filter(|node| !is_lost(node)).cloned().collect();
                 let turn = round % asked.len().max(1);

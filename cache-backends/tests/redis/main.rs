@@ -15,4 +15,5 @@ mod proxy;
 mod refusals;
 mod servers;
 mod tools;
+mod torment;
 mod workers;

@@ -13,7 +13,8 @@ pub(crate) enum Weather {
     Clear,
     /// Replies come later.
     Delay(Duration),
-    /// Nothing passes until the weather changes, and nobody is told.
+    /// Nothing passes and nobody is told, until the weather changes: then the connections caught in it end. What was on
+    /// its way is lost, as no client could tell whether it overtakes what is sent later.
     Hole,
     /// Of the next reply the first half, then the end of the connection.
     Cut,
@@ -134,12 +135,14 @@ impl Sky {
         let mut bytes = vec![0; 1 << 16];
         loop {
             let Ok(1..) = from.peek(&mut bytes[..1]) else { return };
-            let weather = self.shelter();
+            let weather = self.now();
             if weather != Weather::Clear {
                 self.struck.fetch_add(1, SeqCst);
             }
-            if weather == Weather::Reset {
-                return;
+            match weather {
+                Weather::Hole => return self.wait_for_change(),
+                Weather::Reset => return,
+                _ => {}
             }
             let Ok(read @ 1..) = from.read(&mut bytes) else { return };
             let passed = match (weather, bound) {
@@ -165,15 +168,10 @@ impl Sky {
         }
     }
 
-    /// The weather, once it lets anything pass.
-    fn shelter(&self) -> Weather {
+    fn wait_for_change(&self) {
         let mut now = self.weather.lock().unwrap();
-        if now.0 == Weather::Hole {
-            self.struck.fetch_add(1, SeqCst);
-        }
         while now.0 == Weather::Hole {
             now = self.changed.wait(now).unwrap();
         }
-        now.0
     }
 }

@@ -77,12 +77,9 @@ impl Cluster {
             assert!(["OK", "NOKEY"].contains(&moved.as_str()), "a key was not moved: {moved}");
             each();
         }
-        let owners = [to, from]
-            .into_iter()
-            .chain(self.nodes.iter().filter(|node| ![to.port(), from.port()].contains(&node.port())));
-        for node in owners {
-            // Replicas hear of it from their masters.
-            let _ = node.cli(&["CLUSTER", "SETSLOT", &number, "NODE", &target]);
+        // The new owner first; replicas hear of it from their masters.
+        for node in [to].into_iter().chain(self.masters()) {
+            expect_ok(&node.cli(&["CLUSTER", "SETSLOT", &number, "NODE", &target]));
         }
     }
 
@@ -119,6 +116,12 @@ impl Cluster {
             }
         }
         masters
+    }
+
+    /// The nodes without slots.
+    pub(crate) fn replicas(&self) -> Vec<&Server> {
+        let masters: Vec<u16> = self.masters().into_iter().map(Server::port).collect();
+        self.nodes.iter().filter(|node| !masters.contains(&node.port())).collect()
     }
 
     /// Who has `slot`, as those say that answer.
