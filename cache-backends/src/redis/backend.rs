@@ -8,7 +8,7 @@ use super::options::Options;
 use super::reply::unexpected;
 use super::request::{Request, Route};
 use super::subscription::Flavour;
-use super::target::Target;
+use super::target::{Target, Topology};
 use memolith_core::{AsyncBackend, Backend, BoxFuture, Claim, Record, Result, Space, Timestamp, Watch};
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -28,18 +28,16 @@ impl Redis {
     /// [`Config`](memolith_core::ErrorKind::Config) when the URL is not understood.
     pub fn open(url: &str) -> Result<Self> {
         let mut options = Options::default();
-        let (url, query) = url.split_once('?').unwrap_or((url, ""));
-        for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
-            options.set(name, value)?;
-        }
-        let client = Arc::new(Client::new(Target::parse(url)?, &options));
+        let mut options = Options::default();
+        let target = Target::parse(url, &mut options)?;
+        let flavour = match target.topology {
+            Topology::Cluster(_) => Flavour::Sharded,
+            Topology::Single(_) | Topology::Sentinel { .. } => Flavour::Classic,
+        };
+        let client = Arc::new(Client::new(target, &options));
         let layout = Arc::new(Layout::new(&options));
-        let beside = Beside::new(Arc::clone(&client), layout, Flavour::Classic, &options)?;
+        let beside = Beside::new(Arc::clone(&client), layout, flavour, &options)?;
         Ok(Redis { client, options, beside })
-    }
-
-    pub(crate) fn beside(&self) -> &Beside {
-        &self.beside
     }
 
     fn key(&self, space: &Space, key: &[u8]) -> Vec<u8> {
@@ -63,7 +61,9 @@ impl Redis {
     async fn remove_record(&self, space: &Space, key: &[u8]) -> Result<bool> {
         let request = Request::new("DEL", Route::Any).arg(self.key(space, key));
         let channel = &self.beside.layout.channels(space)[0];
-        let publish = Request::new("PUBLISH", Route::Any).arg(&channel.name).arg(self.beside.id.bytes());
+        let publish = Request::new(self.beside.flavour.publish(), Route::Slot(channel.slot))
+            .arg(&channel.name)
+            .arg(self.beside.id.bytes());
         self.client.call(publish).await?;
         Ok(self.client.call(request).await?.into_int()? > 0)
     }

@@ -18,6 +18,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(crate) struct Beside {
     pub(crate) id: Id,
+    pub(crate) flavour: Flavour,
     pub(crate) layout: Arc<Layout>,
     pub(crate) holds: Arc<Holds>,
     news: News,
@@ -29,7 +30,7 @@ impl Beside {
         let (id, keeper) = (Id::new()?, Arc::new(Keeper::new()));
         let subscriptions = Subscriptions::new(client, options.timeout, flavour, Arc::clone(&keeper));
         let holds = Holds::new(id, Arc::clone(&subscriptions), keeper);
-        Ok(Beside { id, layout, holds, news: News::new(id, subscriptions), claim_ttl: options.claim_ttl })
+        Ok(Beside { id, flavour, layout, holds, news: News::new(id, subscriptions), claim_ttl: options.claim_ttl })
     }
 
     /// See [`Backend::watch`](memolith_core::Backend::watch).

@@ -42,6 +42,7 @@ mod stream;
 mod subscription;
 mod target;
 mod timer;
+mod url;
 mod wait;
 
 pub use backend::Redis;
