@@ -28,7 +28,6 @@ impl Redis {
     /// [`Config`](memolith_core::ErrorKind::Config) when the URL is not understood.
     pub fn open(url: &str) -> Result<Self> {
         let mut options = Options::default();
-        let mut options = Options::default();
         let target = Target::parse(url, &mut options)?;
         let flavour = match target.topology {
             Topology::Cluster(_) => Flavour::Sharded,
@@ -38,6 +37,10 @@ impl Redis {
         let layout = Arc::new(Layout::new(&options));
         let beside = Beside::new(Arc::clone(&client), layout, flavour, &options)?;
         Ok(Redis { client, options, beside })
+    }
+
+    pub(crate) fn beside(&self) -> &Beside {
+        &self.beside
     }
 
     fn key(&self, space: &Space, key: &[u8]) -> Vec<u8> {
