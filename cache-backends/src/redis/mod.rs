@@ -1,25 +1,46 @@
 //! Servers of Redis and Valkey: one, a cluster, or one behind sentinels.
 
+mod answer;
+mod attempt;
 mod backend;
+mod batch;
+mod breaker;
+mod call;
 mod client;
 mod clock;
+mod cluster;
+mod dial;
+mod fault;
+mod hand;
+mod item;
+mod join;
 mod layout;
+mod link;
+mod login;
+mod map;
 mod node;
 mod options;
 mod pages;
+mod parse;
 mod plain;
 mod random;
 mod record;
+mod refresh;
 mod removal;
 mod reply;
 mod request;
 mod rule;
 mod scan;
 mod script;
+mod sentinel;
+mod servers;
 mod sha1;
 mod slots;
+mod stream;
 mod tags;
 mod target;
+mod timer;
 mod tracked;
+mod wait;
 
 pub use backend::Redis;

@@ -2,5 +2,16 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod conformance;
+mod failover;
 mod first;
+mod foreign;
+mod load;
+mod losses;
+mod moods;
+mod outage;
+mod processes;
+mod proxy;
+mod refusals;
 mod servers;
+mod torment;
+mod workers;
