@@ -14,6 +14,9 @@ use memolith_core::{AsyncBackend, Backend, BoxFuture, Record, Result, Space, Tag
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+/// How much of a batch goes to the servers at once: each part has the time of a call.
+const AT_ONCE: usize = 1_000;
+
 /// Keeps bytes on servers of Redis or Valkey, for many machines.
 pub struct Redis {
     pub(super) client: Arc<Client>,
@@ -63,7 +66,8 @@ impl Redis {
         if self.is_plain(space) {
             // What it kept while it had bounds would come back when it has some again.
             let commands = area.stripes.iter().flat_map(|stripe| {
-                let mark = Request::new("SET", stripe.route).arg(&stripe.was_plain).arg("1");
+                let mark =
+                    Request::new("SET", stripe.route).arg(&stripe.was_plain).arg("each entry has a key of its own");
                 [mark, Request::new("UNLINK", stripe.route).arg(&stripe.scores).arg(&stripe.values)]
             });
             let replies = self.client.call_all(commands.collect()).await;
@@ -122,8 +126,19 @@ impl Redis {
     }
 
     async fn put_batch(&self, space: &Space, entries: &[(Vec<u8>, Record)], now: Timestamp) -> Result<()> {
-        let entries: Vec<(&[u8], &Record)> = entries.iter().map(|(key, record)| (&key[..], record)).collect();
-        self.put_records(space, &entries, now).await
+        for entries in entries.chunks(AT_ONCE) {
+            let entries: Vec<(&[u8], &Record)> = entries.iter().map(|(key, record)| (&key[..], record)).collect();
+            self.put_records(space, &entries, now).await?;
+        }
+        Ok(())
+    }
+
+    async fn get_batch(&self, space: &Space, keys: &[&[u8]], now: Timestamp) -> Result<Vec<Option<Record>>> {
+        let mut records = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(AT_ONCE) {
+            records.extend(self.get_records(space, keys, now).await?);
+        }
+        Ok(records)
     }
 
     async fn remove_record(&self, space: &Space, key: &[u8]) -> Result<bool> {
@@ -164,7 +179,7 @@ impl Backend for Redis {
     }
 
     fn get_many(&self, space: &Space, keys: &[&[u8]], now: Timestamp) -> Result<Vec<Option<Record>>> {
-        wait(self.get_records(space, keys, now))
+        wait(self.get_batch(space, keys, now))
     }
 
     fn put(&self, space: &Space, key: &[u8], record: &Record, now: Timestamp) -> Result<()> {
@@ -215,7 +230,7 @@ impl AsyncBackend for Redis {
         keys: &'a [&'a [u8]],
         now: Timestamp,
     ) -> BoxFuture<'a, Result<Vec<Option<Record>>>> {
-        Box::pin(self.get_records(space, keys, now))
+        Box::pin(self.get_batch(space, keys, now))
     }
 
     fn put<'a>(

@@ -4,7 +4,7 @@ use super::client::Client;
 use super::reply::{Reply, unexpected};
 use super::request::{Request, Route};
 use super::sha1::sha1;
-use memolith_core::Result;
+use memolith_core::{Error, ErrorKind, Result};
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
@@ -65,23 +65,26 @@ impl<'a> Call<'a> {
 
     /// Runs it.
     pub(crate) async fn run(self, client: &Client) -> Result<Reply> {
-        let reply = client.call(self.by_digest()).await?;
-        if is_unknown(&reply) { client.call(self.in_full()).await } else { Ok(reply) }
+        let reply = client.call(self.by_digest()).await;
+        match reply.as_ref().is_ok_and(is_unseen) {
+            true => understood(client.call(self.in_full()).await),
+            false => understood(reply),
+        }
     }
 
     /// Runs all in one go; those that a server has not seen in a second one.
     pub(crate) async fn run_all(calls: &[Call<'_>], client: &Client) -> Vec<Result<Reply>> {
         let mut replies = client.call_all(calls.iter().map(Call::by_digest).collect()).await;
-        let unseen: Vec<usize> = (0..replies.len()).filter(|i| replies[*i].as_ref().is_ok_and(is_unknown)).collect();
+        let unseen: Vec<usize> = (0..replies.len()).filter(|i| replies[*i].as_ref().is_ok_and(is_unseen)).collect();
         if unseen.is_empty() {
-            return replies;
+            return replies.into_iter().map(understood).collect();
         }
         let again = unseen.iter().filter_map(|i| calls.get(*i)).map(Call::in_full).collect();
         let mut again = client.call_all(again).await.into_iter();
         for i in unseen {
             replies[i] = again.next().unwrap_or_else(|| Err(unexpected()));
         }
-        replies
+        replies.into_iter().map(understood).collect()
     }
 
     pub(crate) fn by_digest(&self) -> Request {
@@ -98,6 +101,17 @@ impl<'a> Call<'a> {
     }
 }
 
-fn is_unknown(reply: &Reply) -> bool {
+fn is_unseen(reply: &Reply) -> bool {
     matches!(reply, Reply::Error(error) if error.code == "NOSCRIPT")
+}
+
+/// A server that runs no scripts at all says so in a way that repeats our keys.
+fn understood(reply: Result<Reply>) -> Result<Reply> {
+    match reply {
+        Ok(Reply::Error(error)) if error.code == "ERR" && error.message.starts_with("unknown command") => {
+            let message = "the server runs no scripts, let it know EVAL and EVALSHA";
+            Err(Error::new(ErrorKind::Unsupported, message))
+        }
+        reply => reply,
+    }
 }
