@@ -36,12 +36,8 @@ impl Redis {
     /// [`Config`](memolith_core::ErrorKind::Config) when the URL is not understood.
     pub fn open(url: &str) -> Result<Self> {
         let mut options = Options::default();
-        let (servers, parameters) = url.split_once('?').unwrap_or((url, ""));
-        for parameter in parameters.split('&').filter(|parameter| !parameter.is_empty()) {
-            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-            options.set(name, value)?;
-        }
-        Ok(Redis::new(Target::parse(servers)?, options))
+        let target = Target::parse(url, &mut options)?;
+        Ok(Redis::new(target, options))
     }
 
     fn new(target: Target, options: Options) -> Self {

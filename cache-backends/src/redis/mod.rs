@@ -41,6 +41,7 @@ mod tags;
 mod target;
 mod timer;
 mod tracked;
+mod url;
 mod wait;
 
 pub use backend::Redis;

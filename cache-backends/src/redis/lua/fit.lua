@@ -3,12 +3,11 @@
 --
 -- Scores of another policy: those that look older than all leave first, and that is well. Those that look younger than
 -- anything can be would never leave; without a score they leave first.
-if rule ~= 'n' then
-  local highest = redis.call('ZREVRANGE', scores, 0, 0, 'WITHSCORES')[2]
-  if highest and tonumber(highest) >= (rule == 'c' and 1000000000000 or 1) then
-    redis.call('UNLINK', scores)
-    ranked = 0
-  end
+local limits = { c = 1000000000000, r = 1, n = 9007199254740991 }
+local top = redis.call('ZREVRANGE', scores, 0, 0, 'WITHSCORES')[2]
+if top and tonumber(top) >= limits[rule] then
+  redis.call('UNLINK', scores)
+  ranked = 0
 end
 if not held then entries = entries - redis.call('HDEL', values, 'b') end
 make_room(0, 0, '')
