@@ -6,7 +6,7 @@ use memolith_core::{Backend, Policy, conformance};
 use std::sync::Arc;
 
 fn redis(parameters: &str) -> Arc<dyn Backend> {
-    Arc::new(Redis::open(&format!("{}?{parameters}", Server::shared().url())).unwrap())
+    Arc::new(Redis::open(&format!("{}?timeout=5s&{parameters}", Server::shared().url())).unwrap())
 }
 
 #[test]

@@ -13,5 +13,7 @@ mod processes;
 mod proxy;
 mod refusals;
 mod servers;
+mod spaces;
+mod tags;
 mod torment;
 mod workers;

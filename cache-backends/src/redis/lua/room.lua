@@ -71,9 +71,9 @@ local function drop(fields)
   entries = entries - redis.call('HDEL', values, unpack(fields))
 end
 
--- Removes at most `number` values without a score, of those on a page from `cursor` on; gives the next cursor.
-local function sweep(cursor, number, spared)
-  local page = redis.call('HSCAN', values, cursor, 'COUNT', 100)
+-- Removes at most `number` values without a score, of some `looks` from `cursor` on; gives the next cursor.
+local function sweep(cursor, number, looks, spared)
+  local page = redis.call('HSCAN', values, cursor, 'COUNT', looks)
   local fields = {}
   for i = 1, #page[2], 2 do
     local field = page[2][i]
@@ -82,15 +82,25 @@ local function sweep(cursor, number, spared)
     end
   end
   drop(fields)
-  budget = budget - 100
+  budget = budget - looks
   return page[1]
+end
+
+-- Removes scores without a value, of some ten from `cursor` on: what the server has forgotten, and others have taken.
+local function bury(cursor)
+  local page = redis.call('ZSCAN', scores, cursor, 'COUNT', 10)
+  local fields = {}
+  for i = 1, #page[2], 2 do
+    if #fields < 1000 and redis.call('HEXISTS', values, page[2][i]) == 0 then fields[#fields + 1] = page[2][i] end
+  end
+  if #fields > 0 then ranked = ranked - redis.call('ZREM', scores, unpack(fields)) end
 end
 
 -- Makes room for `own` entries of `bytes`: the value of `spared`, which has no score yet and is not in `entries`.
 local function make_room(own, bytes, spared)
-  -- Where a search for values without a score begins is chance, so that none of them is out of reach.
+  -- Where a search for halves of entries begins is chance, so that none of them is out of reach.
   local cursor = redis.call('TIME')[2]
-  local swept = false
+  local searched = false
   while budget > 0 do
     local there = math.max(ranked, entries)
     local over = most >= 0 and there + own - most or 0
@@ -99,9 +109,11 @@ local function make_room(own, bytes, spared)
       over = 1
     end
     over = math.min(over, budget, 1000)
-    if ranked == 0 or (entries > ranked and not swept) then
-      swept = true
-      cursor = sweep(cursor, over, spared)
+    if ranked == 0 then
+      cursor = sweep(cursor, over, 100, spared)
+    elseif ranked ~= entries and not searched then
+      searched = true
+      if ranked > entries then bury(cursor) else cursor = sweep(cursor, over, 10, spared) end
     else
       local popped = redis.call(leaves == 'h' and 'ZPOPMAX' or 'ZPOPMIN', scores, over)
       local fields = {}
