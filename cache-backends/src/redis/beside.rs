@@ -9,7 +9,8 @@ use super::keeper::Keeper;
 use super::layout::{Channel, Layout};
 use super::news::News;
 use super::options::Options;
-use super::subscription::{Flavour, Subscriptions};
+use super::removal::Tell;
+use super::subscription::Subscriptions;
 use memolith_core::{Claim, Result, Space, Watch};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -18,7 +19,6 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(crate) struct Beside {
     pub(crate) id: Id,
-    pub(crate) flavour: Flavour,
     pub(crate) layout: Arc<Layout>,
     pub(crate) holds: Arc<Holds>,
     news: News,
@@ -26,11 +26,11 @@ pub(crate) struct Beside {
 }
 
 impl Beside {
-    pub(crate) fn new(client: Arc<Client>, layout: Arc<Layout>, flavour: Flavour, options: &Options) -> Result<Self> {
+    pub(crate) fn new((client, layout): (Arc<Client>, Arc<Layout>), tell: Tell, options: &Options) -> Result<Self> {
         let (id, keeper) = (Id::new()?, Arc::new(Keeper::new()));
-        let subscriptions = Subscriptions::new(client, options.timeout, flavour, Arc::clone(&keeper));
+        let subscriptions = Subscriptions::new(client, options.timeout, tell, Arc::clone(&keeper));
         let holds = Holds::new(id, Arc::clone(&subscriptions), keeper);
-        Ok(Beside { id, flavour, layout, holds, news: News::new(id, subscriptions), claim_ttl: options.claim_ttl })
+        Ok(Beside { id, layout, holds, news: News::new(id, subscriptions), claim_ttl: options.claim_ttl })
     }
 
     /// See [`Backend::watch`](memolith_core::Backend::watch).

@@ -11,7 +11,8 @@ use super::keeper::Keeper;
 use super::layout::Channel;
 use super::node::wait;
 use super::reply::{Reply, unexpected};
-use super::request::{Request, Route};
+use super::request::Route;
+use super::script::{Call, RELEASE, RENEW, Script, TAKE};
 use super::subscription::{Subscribed, Subscriptions};
 use memolith_core::Result;
 use parking_lot::Mutex;
@@ -19,10 +20,6 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
-
-const TAKE: &str = include_str!("lua/take.lua");
-const RENEW: &str = include_str!("lua/renew.lua");
-const RELEASE: &str = include_str!("lua/release.lua");
 
 /// All that is held by way of a [`Redis`](super::Redis).
 pub(crate) struct Holds {
@@ -105,8 +102,8 @@ impl Holds {
         let state = Mutex::new(State { number: 0, until: None, taken: true });
         let held = Held { grip: Arc::new(Grip { place: place.clone(), token, term, state }), holds: Arc::clone(self) };
         let asked = Instant::now();
-        let request = eval(TAKE, place.channel.slot, &[&place.key, &place.numbers]).arg(token).int(term.millis());
-        let [Reply::Int(ours), Reply::Int(number)] = self.client.call(request).await?.into_array()?[..] else {
+        let call = place.call(&TAKE).key(&place.numbers[..]).arg(token.to_vec()).text(term.millis());
+        let [Reply::Int(ours), Reply::Int(number)] = call.run(&self.client).await?.into_array()?[..] else {
             return Err(unexpected());
         };
         if ours == 0 {
@@ -157,39 +154,35 @@ impl Holds {
     /// Renews and releases what is due, all in one go.
     fn settle(self: &Arc<Self>) {
         let dues = std::mem::take(&mut *self.dues.lock());
-        let (mut grips, mut requests) = (vec![], vec![]);
+        let (mut renewed, mut released) = (vec![], vec![]);
         for due in dues {
             match due {
-                Due::Release(grip) => requests.push(self.release(&grip)),
-                Due::Renewal(grip) => {
-                    let Some(grip) = grip.upgrade() else { continue };
-                    requests.push(grip.renewal());
-                    grips.push((requests.len() - 1, grip));
-                }
+                Due::Release(grip) => released.push(grip),
+                Due::Renewal(grip) => renewed.extend(grip.upgrade()),
             }
         }
         let asked = Instant::now();
-        let replies = wait(self.client.call_all(requests));
-        for (place, grip) in grips {
-            let renewed = replies.get(place).map(|reply| matches!(reply, Ok(Reply::Int(1))));
-            let lost = replies.get(place).is_some_and(|reply| matches!(reply, Ok(Reply::Int(0))));
+        let renewals = renewed.iter().map(|grip| grip.renewal());
+        let calls: Vec<_> = renewals.chain(released.iter().map(|grip| self.release(grip))).collect();
+        let replies = wait(Call::run_all(&calls, &self.client));
+        for (grip, reply) in renewed.iter().zip(replies) {
             let time = grip.term.time();
-            match renewed {
-                Some(true) => {
+            match reply {
+                Ok(Reply::Int(1)) => {
                     grip.prolong(asked + time);
-                    self.renew_later(&grip, asked + time / 3);
+                    self.renew_later(grip, asked + time / 3);
                 }
-                _ if lost => grip.state.lock().until = None,
+                Ok(Reply::Int(_)) => grip.state.lock().until = None,
                 // Perhaps the next time, as long as it can still be ours.
-                _ if grip.is_ours() => self.renew_later(&grip, Instant::now() + time / 10),
+                _ if grip.is_ours() => self.renew_later(grip, Instant::now() + time / 10),
                 _ => {}
             }
         }
     }
 
-    fn release(&self, grip: &Grip) -> Request {
-        let request = eval(RELEASE, grip.place.channel.slot, &[&grip.place.key]).arg(grip.token);
-        request.arg(self.subscriptions.flavour.publish()).arg(&grip.place.channel.name)
+    fn release<'a>(&self, grip: &'a Grip) -> Call<'a> {
+        let call = grip.place.call(&RELEASE).arg(&grip.token[..]).arg(&grip.place.channel.name[..]);
+        call.text(self.subscriptions.how.letter())
     }
 }
 
@@ -206,8 +199,7 @@ impl Held {
 
     /// Lets go, and says whether it was held until then.
     pub(crate) async fn release(self) -> Result<bool> {
-        let request = self.holds.release(&self.grip);
-        let released = self.holds.client.call(request).await?.into_int()?;
+        let released = self.holds.release(&self.grip).run(&self.holds.client).await?.into_int()?;
         self.grip.state.lock().taken = false;
         Ok(released > 0)
     }
@@ -215,7 +207,7 @@ impl Held {
     /// Another term for it, from now on; whether it is still held.
     pub(crate) async fn renew(&self) -> Result<bool> {
         let asked = Instant::now();
-        let renewed = self.holds.client.call(self.grip.renewal()).await?.into_int()? > 0;
+        let renewed = self.grip.renewal().run(&self.holds.client).await?.into_int()? > 0;
         if renewed {
             self.grip.prolong(asked + self.grip.term.time());
         } else {
@@ -230,8 +222,8 @@ impl Grip {
         self.state.lock().until.is_some_and(|until| Instant::now() < until)
     }
 
-    fn renewal(&self) -> Request {
-        eval(RENEW, self.place.channel.slot, &[&self.place.key]).arg(self.token).int(self.term.millis())
+    fn renewal(&self) -> Call<'_> {
+        self.place.call(&RENEW).arg(&self.token[..]).text(self.term.millis())
     }
 
     fn prolong(&self, until: Instant) {
@@ -244,6 +236,10 @@ impl Place {
     pub(crate) fn of((key, slot): (Vec<u8>, u16)) -> Self {
         let numbers = [&key, &b":f"[..]].concat();
         Place { channel: Channel { name: key.clone(), slot }, key, numbers }
+    }
+
+    fn call(&self, script: &'static Script) -> Call<'_> {
+        Call::new(script, Route::Slot(self.channel.slot)).key(&self.key[..])
     }
 }
 
@@ -265,12 +261,6 @@ impl Drop for Held {
             self.holds.add(Due::Release(Arc::clone(&self.grip)));
         }
     }
-}
-
-/// A script with its keys, which are in `slot`; its arguments follow.
-pub(crate) fn eval(script: &str, slot: u16, keys: &[&[u8]]) -> Request {
-    let request = Request::new("EVAL", Route::Slot(slot)).arg(script).int(keys.len() as i64);
-    keys.iter().fold(request, |request, key| request.arg(key))
 }
 
 impl fmt::Debug for Holds {

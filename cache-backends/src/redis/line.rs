@@ -2,9 +2,10 @@
 
 use super::dial::{Dialled, Sender};
 use super::node::{Node, wait};
+use super::removal::Tell;
 use super::reply::{Reply, ServerError, unexpected};
 use super::request::{Request, Route};
-use super::subscription::{Event, Flavour, Subscriptions};
+use super::subscription::{Event, Subscriptions};
 use memolith_core::{Error, ErrorKind, Result};
 use parking_lot::Mutex;
 use std::sync::{Arc, Weak};
@@ -26,12 +27,12 @@ pub(super) struct Line {
 struct State {
     /// None while it is cut.
     sender: Option<Arc<Sender>>,
-    flavour: Flavour,
+    how: Tell,
 }
 
 impl Line {
-    pub(super) fn new(node: Arc<Node>, flavour: Flavour) -> Self {
-        Line { node, state: Mutex::new(State { sender: None, flavour }) }
+    pub(super) fn new(node: Arc<Node>, how: Tell) -> Self {
+        Line { node, state: Mutex::new(State { sender: None, how }) }
     }
 
     /// Begins to listen, on a thread that ends with the subscriptions, or when it has had no channel for a while. Says
@@ -44,21 +45,21 @@ impl Line {
 
     /// Asks the server to tell of `channel`, if the line is not cut. What does not arrive is found out by who listens.
     pub(super) fn subscribe(&self, channel: &[u8]) {
-        self.send(|flavour| flavour.subscribe(channel));
+        self.send(|how| how.subscribe(channel));
     }
 
     /// Asks it not to.
     pub(super) fn unsubscribe(&self, channel: &[u8]) {
-        self.send(|flavour| flavour.unsubscribe(channel));
+        self.send(|how| how.unsubscribe(channel));
     }
 
-    fn send(&self, request: impl FnOnce(Flavour) -> Request) {
-        let (sender, flavour) = {
+    fn send(&self, request: impl FnOnce(Tell) -> Request) {
+        let (sender, how) = {
             let state = self.state.lock();
-            (state.sender.clone(), state.flavour)
+            (state.sender.clone(), state.how)
         };
         if let Some(sender) = sender {
-            let _ = sender.send(&request(flavour));
+            let _ = sender.send(&request(how));
         }
     }
 
@@ -173,7 +174,7 @@ impl Line {
         if !is_old {
             return Err(error.into_error());
         }
-        if std::mem::replace(&mut self.state.lock().flavour, Flavour::Classic) == Flavour::Sharded {
+        if std::mem::replace(&mut self.state.lock().how, Tell::All) == Tell::Slot {
             self.subscribe_all(subscriptions);
         }
         Ok(())

@@ -2,15 +2,12 @@
 
 use super::backend::Redis;
 use super::beside::Tool;
-use super::holds::eval;
 use super::node::wait;
 use super::reply::{Reply, unexpected};
+use super::request::Route;
+use super::script::{BUCKET, Call, FIXED, SLIDING, Script};
 use memolith_core::Result;
 use std::time::Duration;
-
-const FIXED: &str = include_str!("lua/fixed.lua");
-const SLIDING: &str = include_str!("lua/sliding.lua");
-const BUCKET: &str = include_str!("lua/bucket.lua");
 
 /// Allows so many calls in so much time to each subject, counted for all machines together by the server's clock.
 ///
@@ -34,7 +31,7 @@ const BUCKET: &str = include_str!("lua/bucket.lua");
 #[derive(Clone, Debug)]
 pub struct RateLimiter {
     tool: Tool,
-    script: &'static str,
+    script: &'static Script,
     count: i64,
     time: i64,
 }
@@ -55,7 +52,7 @@ impl RateLimiter {
     /// At most `count` calls in a window, which begins with the first call, and after its end with the next.
     /// The cheapest; at the border of two windows there may be twice as many in a short time.
     pub fn fixed_window(redis: &Redis, name: &str, count: u32, window: Duration) -> Self {
-        RateLimiter { tool: Tool::new(redis, "rate", name), script: FIXED, count: count.into(), time: micros(window) }
+        RateLimiter { tool: Tool::new(redis, "rate", name), script: &FIXED, count: count.into(), time: micros(window) }
     }
 
     /// At most `count` calls in any window, wherever it begins. Exact; keeps some 20 bytes on the server for each call
@@ -63,7 +60,7 @@ impl RateLimiter {
     pub fn sliding_window(redis: &Redis, name: &str, count: u32, window: Duration) -> Self {
         RateLimiter {
             tool: Tool::new(redis, "slide", name),
-            script: SLIDING,
+            script: &SLIDING,
             count: count.into(),
             time: micros(window),
         }
@@ -76,7 +73,7 @@ impl RateLimiter {
         // Numbers of scripts are exact below 2^53: a bucket is full again within a hundred years.
         let every = micros(every).min(CENTURY / i64::from(capacity.max(1)));
         let every = every.max(1);
-        RateLimiter { tool: Tool::new(redis, "bucket", name), script: BUCKET, count: capacity.into(), time: every }
+        RateLimiter { tool: Tool::new(redis, "bucket", name), script: &BUCKET, count: capacity.into(), time: every }
     }
 
     /// Whether `subject`, any text, may do it once more, which then counts.
@@ -93,8 +90,8 @@ impl RateLimiter {
     /// As there.
     pub async fn check_async(&self, subject: &str) -> Result<Decision> {
         let (key, slot) = self.tool.key(subject);
-        let request = eval(self.script, slot, &[&key]).int(self.count).int(self.time);
-        let reply = self.tool.client().call(request).await?.into_array()?;
+        let call = Call::new(self.script, Route::Slot(slot)).key(key).text(self.count).text(self.time);
+        let reply = call.run(self.tool.client()).await?.into_array()?;
         let [Reply::Int(allowed), Reply::Int(remaining), Reply::Int(micros)] = reply[..] else {
             return Err(unexpected());
         };

@@ -2,17 +2,14 @@
 
 use super::backend::Redis;
 use super::beside::Tool;
-use super::holds::eval;
 use super::node::wait;
 use super::reply::unexpected;
 use super::request::{Request, Route};
+use super::script::{Call, ROTATE, TOUCH};
 use super::secret::{hex, secret};
 use memolith_core::Result;
 use std::fmt;
 use std::time::Duration;
-
-const TOUCH: &str = include_str!("lua/touch.lua");
-const ROTATE: &str = include_str!("lua/rotate.lua");
 
 /// What is known of each user between two requests, under an id that nobody can guess, for as long as they come back.
 ///
@@ -88,7 +85,8 @@ impl Sessions {
     /// As there.
     pub async fn get_async(&self, id: &SessionId) -> Result<Option<Vec<u8>>> {
         let (key, slot) = self.key(id);
-        self.tool.client().call(eval(TOUCH, slot, &[&key]).int(self.millis())).await?.into_bytes()
+        let call = Call::new(&TOUCH, Route::Slot(slot)).key(key).text(self.millis());
+        call.run(self.tool.client()).await?.into_bytes()
     }
 
     /// Replaces the data of a session; false if it has ended.
@@ -125,8 +123,8 @@ impl Sessions {
     pub async fn rotate_async(&self, id: &SessionId) -> Result<Option<SessionId>> {
         let new = SessionId::new(id.place())?;
         let ((old_key, slot), (new_key, _)) = (self.key(id), self.key(&new));
-        let rotate = eval(ROTATE, slot, &[&old_key, &new_key]).int(self.millis());
-        match self.tool.client().call(rotate).await?.into_int()? {
+        let rotate = Call::new(&ROTATE, Route::Slot(slot)).key(old_key).key(new_key).text(self.millis());
+        match rotate.run(self.tool.client()).await?.into_int()? {
             0 => Ok(None),
             1 => Ok(Some(new)),
             _ => Err(unexpected()),

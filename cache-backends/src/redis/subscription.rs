@@ -5,6 +5,7 @@ use super::keeper::Keeper;
 use super::layout;
 use super::line::Line;
 use super::node::{Node, wait};
+use super::removal::Tell;
 use super::request::{Request, Route};
 use super::target::Address;
 use parking_lot::Mutex;
@@ -33,20 +34,11 @@ pub(crate) enum Event<'a> {
     Message(&'a [u8]),
 }
 
-/// With which commands channels are used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Flavour {
-    /// Messages reach all servers.
-    Classic,
-    /// Messages stay at the server that has the slot of the channel: clusters of version 7 and later.
-    Sharded,
-}
-
 /// The channels of a [`Redis`](super::Redis) and a connection for each server that has some of them.
 pub(crate) struct Subscriptions {
     pub(super) client: Arc<Client>,
     pub(super) timeout: Duration,
-    pub(super) flavour: Flavour,
+    pub(super) how: Tell,
     keeper: Arc<Keeper>,
     table: Mutex<Table>,
 }
@@ -74,8 +66,8 @@ pub(crate) struct Subscribed {
 }
 
 impl Subscriptions {
-    pub(crate) fn new(client: Arc<Client>, timeout: Duration, flavour: Flavour, keeper: Arc<Keeper>) -> Arc<Self> {
-        Arc::new(Subscriptions { client, timeout, flavour, keeper, table: Mutex::default() })
+    pub(crate) fn new(client: Arc<Client>, timeout: Duration, how: Tell, keeper: Arc<Keeper>) -> Arc<Self> {
+        Arc::new(Subscriptions { client, timeout, how, keeper, table: Mutex::default() })
     }
 
     /// Tells `listener` of what is said in `channel`. Returns at once: it hears when the subscription stands, or that it
@@ -135,7 +127,7 @@ impl Subscriptions {
             match table.lines.get(&address) {
                 Some(line) => Arc::clone(line),
                 None => {
-                    let line = Arc::new(Line::new(node, self.flavour));
+                    let line = Arc::new(Line::new(node, self.how));
                     if !line.start(Arc::downgrade(self)) {
                         table.channels.get_mut(name).into_iter().for_each(|channel| channel.home = None);
                         return false;
@@ -240,18 +232,13 @@ impl Channel {
     }
 }
 
-impl Flavour {
+impl Tell {
     pub(super) fn subscribe(self, channel: &[u8]) -> Request {
-        Request::new(if self == Flavour::Sharded { "SSUBSCRIBE" } else { "SUBSCRIBE" }, Route::Any).arg(channel)
+        Request::new(if self == Tell::Slot { "SSUBSCRIBE" } else { "SUBSCRIBE" }, Route::Any).arg(channel)
     }
 
     pub(super) fn unsubscribe(self, channel: &[u8]) -> Request {
-        Request::new(if self == Flavour::Sharded { "SUNSUBSCRIBE" } else { "UNSUBSCRIBE" }, Route::Any).arg(channel)
-    }
-
-    /// The command by which a script says something in a channel.
-    pub(crate) fn publish(self) -> &'static str {
-        if self == Flavour::Sharded { "SPUBLISH" } else { "PUBLISH" }
+        Request::new(if self == Tell::Slot { "SUNSUBSCRIBE" } else { "UNSUBSCRIBE" }, Route::Any).arg(channel)
     }
 }
 
@@ -267,7 +254,7 @@ impl Drop for Subscribed {
 
 impl fmt::Debug for Subscriptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Subscriptions").field("flavour", &self.flavour).finish_non_exhaustive()
+        f.debug_struct("Subscriptions").field("how", &self.how).finish_non_exhaustive()
     }
 }
 

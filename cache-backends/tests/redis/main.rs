@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod claims;
+mod conformance;
 mod failover;
 mod first;
 mod foreign;
@@ -14,6 +15,8 @@ mod processes;
 mod proxy;
 mod refusals;
 mod servers;
+mod spaces;
+mod tags;
 mod tools;
 mod torment;
 mod workers;
