@@ -10,12 +10,15 @@ use super::request::Request;
 use super::servers::Servers;
 use super::target::Target;
 use super::timer::{until, within};
+use super::wait::as_task;
 use memolith_core::{Error, ErrorKind, Result};
 use std::sync::Arc;
 use std::time::Instant;
 
 #[cfg(test)]
 mod fake;
+#[cfg(test)]
+mod real;
 #[cfg(test)]
 mod tests;
 
@@ -149,7 +152,8 @@ impl Client {
     }
 }
 
-/// Which attempt it is: the time-out of a node is that of a call, so only further ones have to be cut short.
+/// Which attempt it is. The first has the time-out that each exchange has; further ones have what is left of it, and must
+/// not end a connection because that was little.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Attempt {
     First,
@@ -160,7 +164,7 @@ async fn exchange(group: &Group, deadline: Instant, attempt: Attempt) -> Result<
     let exchange = group.node.exchange(&group.wire);
     match attempt {
         Attempt::First => exchange.await,
-        Attempt::Further => within(deadline, exchange).await.unwrap_or_else(|| Err(late())),
+        Attempt::Further => within(deadline, as_task(exchange)).await.unwrap_or_else(|| Err(late())),
     }
 }
 
