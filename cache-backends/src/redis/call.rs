@@ -8,7 +8,6 @@ use parking_lot::Mutex;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::thread::{self, Thread};
 use std::time::Instant;
@@ -17,11 +16,10 @@ use std::time::Instant;
 pub(super) struct Call {
     link: Arc<Link>,
     pub(super) deadline: Instant,
-    /// The thread that waits, or will; `None` for a task.
-    thread: Option<Thread>,
-    /// Whether it sleeps until somebody brings its replies, or leaves it the reading. Written under the link's lock, so
-    /// Relaxed is enough.
-    sleeps: AtomicBool,
+    /// Whether a thread waits, or will; else a task does.
+    by_thread: bool,
+    /// The thread, while it sleeps until somebody brings its replies or leaves it the reading.
+    sleeper: Mutex<Option<Thread>>,
     outcome: Mutex<Outcome>,
 }
 
@@ -46,30 +44,38 @@ pub(super) enum Alarm {
 pub(super) struct Answer(pub(super) Arc<Call>);
 
 impl Call {
-    /// `thread` says whether a thread will wait for the replies.
     pub(super) fn new(link: &Arc<Link>, deadline: Instant, by_thread: bool) -> Self {
-        let thread = by_thread.then(thread::current);
-        Call { link: Arc::clone(link), deadline, thread, sleeps: AtomicBool::new(false), outcome: Mutex::default() }
+        let (sleeper, outcome) = (Mutex::default(), Mutex::default());
+        Call { link: Arc::clone(link), deadline, by_thread, sleeper, outcome }
+    }
+
+    pub(super) fn by_thread(&self) -> bool {
+        self.by_thread
     }
 
     pub(super) fn is_settled(&self) -> bool {
         matches!(*self.outcome.lock(), Outcome::Come(_) | Outcome::Taken)
     }
 
-    /// Whether a thread sleeps here, which could read instead.
-    pub(super) fn sleeper(&self) -> Option<&Thread> {
-        self.thread.as_ref().filter(|_| self.sleeps.load(Ordering::Relaxed))
+    /// The thread that sleeps here, and could read instead.
+    pub(super) fn sleeper(&self) -> Option<Thread> {
+        self.sleeper.lock().clone()
     }
 
-    pub(super) fn set_sleeps(&self, sleeps: bool) {
-        self.sleeps.store(sleeps, Ordering::Relaxed);
+    /// This thread is about to sleep. Said under the link's lock, so that whoever settles the call knows.
+    pub(super) fn sleep(&self) {
+        *self.sleeper.lock() = Some(thread::current());
+    }
+
+    pub(super) fn awake(&self) {
+        *self.sleeper.lock() = None;
     }
 
     pub(super) fn settle(&self, replies: Result<Vec<Reply>, Fault>) -> Alarm {
         let before = std::mem::replace(&mut *self.outcome.lock(), Outcome::Come(replies));
         match before {
             Outcome::AwaitedBy(waker) => Alarm::Task(waker),
-            _ => self.sleeper().cloned().map_or(Alarm::Nobody, Alarm::Thread),
+            _ => self.sleeper().map_or(Alarm::Nobody, Alarm::Thread),
         }
     }
 }
@@ -106,12 +112,12 @@ impl Future for Answer {
             Outcome::Taken => return Poll::Pending,
             Outcome::Awaited | Outcome::AwaitedBy(_) => *outcome = Outcome::Awaited,
         }
-        if call.thread.is_some() && by_thread_for(|| Arc::clone(call) as Arc<dyn Drive>) {
+        if call.by_thread && by_thread_for(|| Arc::clone(call) as Arc<dyn Drive>) {
             return Poll::Pending;
         }
         *outcome = Outcome::AwaitedBy(context.waker().clone());
         drop(outcome);
-        if call.thread.is_some() {
+        if call.by_thread {
             call.link.adopt(call);
         }
         Poll::Pending
@@ -121,7 +127,7 @@ impl Future for Answer {
 impl Drop for Answer {
     fn drop(&mut self) {
         // Nobody would read for who has gone, and its replies would be found late.
-        if self.0.thread.is_some() && !self.0.is_settled() {
+        if self.0.by_thread && !self.0.is_settled() {
             self.0.link.adopt(&self.0);
         }
     }

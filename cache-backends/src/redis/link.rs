@@ -103,8 +103,8 @@ impl Link {
 
     /// Sends commands, at least one. The replies have time until `deadline`.
     pub(super) fn call(self: &Arc<Self>, requests: &[Request], deadline: Instant) -> Answer {
-        let by = if by_thread() { By::Thread } else { By::Task };
-        let call = Arc::new(Call::new(self, deadline, by == By::Thread));
+        let call = Arc::new(Call::new(self, deadline, by_thread()));
+        let by = if call.by_thread() { By::Thread } else { By::Task };
         let mut state = self.state.lock();
         if let Some(fault) = &state.fault {
             // Nobody waits yet whom it could tell.
@@ -132,7 +132,7 @@ impl Link {
     pub(super) fn drive(self: &Arc<Self>, call: &Arc<Call>) {
         loop {
             let mut state = self.state.lock();
-            call.set_sleeps(false);
+            call.awake();
             if call.is_settled() {
                 return self.pass_on(state);
             }
@@ -145,7 +145,7 @@ impl Link {
             let Some(left) = call.deadline.checked_duration_since(Instant::now()) else {
                 return self.fail(state, Fault::late());
             };
-            call.set_sleeps(true);
+            call.sleep();
             drop(state);
             thread::park_timeout(left);
         }
@@ -300,7 +300,6 @@ impl Link {
         }
         match state.line.iter().find_map(|place| place.call.sleeper()) {
             Some(thread) => {
-                let thread = thread.clone();
                 drop(state);
                 thread.unpark();
             }

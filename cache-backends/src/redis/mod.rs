@@ -9,12 +9,11 @@ mod call;
 mod client;
 mod cluster;
 mod dial;
-#[cfg(test)]
-mod fake;
 mod fault;
 mod hand;
 mod item;
 mod join;
+mod layout;
 mod link;
 mod login;
 mod map;

@@ -254,5 +254,8 @@ impl Drop for Server {
 }
 
 #[cfg(test)]
+#[path = "node/fake.rs"]
+mod fake;
+#[cfg(test)]
 #[path = "node/tests.rs"]
 mod tests;

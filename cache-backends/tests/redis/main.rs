@@ -1,4 +1,16 @@
 //! Servers that live, die and move, and what the backend makes of it.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod failover;
+mod first;
+mod foreign;
+mod load;
+mod losses;
+mod moods;
+mod outage;
+mod processes;
+mod proxy;
+mod refusals;
 mod servers;
+mod torment;
+mod workers;

@@ -1,7 +1,7 @@
 //! A node, and servers that answer as they please.
 
+use super::fake::{Fake, both, comes_back, echo, node, numbered, run};
 use super::{Node, wait};
-use crate::redis::fake::{Fake, both, comes_back, echo, node, numbered, run};
 use crate::redis::request::{Request, Route};
 use memolith_core::ErrorKind;
 use parking_lot::Mutex;

@@ -1,9 +1,9 @@
 //! For tests: servers that answer as they please, and tasks.
 
-use super::node::Node;
-use super::reply::Reply;
-use super::request::{Request, Route};
-use super::target::{Address, Login};
+use super::Node;
+use crate::redis::reply::Reply;
+use crate::redis::request::{Request, Route};
+use crate::redis::target::{Address, Login};
 use memolith_core::Result;
 use std::future::Future;
 use std::io::{self, BufRead, BufReader, Read, Write};
