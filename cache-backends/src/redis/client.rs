@@ -48,15 +48,16 @@ impl Client {
         let begun = Instant::now();
         let map = self.servers.map();
         let Some(node) = map.node(request.route, 0) else {
-            return self.call_all(vec![request]).await.pop().unwrap_or_else(|| Err(unexpected()));
+            return Box::pin(self.call_all(vec![request])).await.pop().unwrap_or_else(|| Err(unexpected()));
         };
         let outcome = node.exchange(std::slice::from_ref(&request)).await;
         let outcome = outcome.and_then(|mut replies| replies.pop().ok_or_else(unexpected));
         match Item::new(0, request.route).judge(&self.servers, node, outcome) {
             Verdict::Done(result) => result,
             Verdict::Again(item) => {
-                let mut results = vec![None];
-                self.settle(vec![(item, request)], begun + self.servers.timeout(), &mut results).await;
+                let (mut results, deadline) = (vec![None], begun + self.servers.timeout());
+                // In a box, so that the future of what nearly always happens is small.
+                Box::pin(self.settle(vec![(item, request)], deadline, &mut results)).await;
                 results.pop().flatten().unwrap_or_else(|| Err(unexpected()))
             }
         }
