@@ -49,7 +49,8 @@ impl Servers {
             Topology::Cluster(seeds) => (Source::Cluster, seeds, Map::default()),
             Topology::Sentinel { name, sentinels } => (Source::Sentinel(name), sentinels, Map::default()),
         };
-        let seeds = seeds.into_iter().map(node).collect();
+        let seed_login = if matches!(source, Source::Sentinel(_)) { &target.sentinel_login } else { &login };
+        let seeds = seeds.into_iter().map(|seed| Arc::new(Node::new(seed, seed_login, timeout))).collect();
         let interval = match source {
             // Only a new connection can help here, and each costs the server.
             Source::Single(_) => Duration::from_secs(1),

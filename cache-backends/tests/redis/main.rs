@@ -1,6 +1,7 @@
 //! Servers that live, die and move, and what the backend makes of it.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod conformance;
 mod failover;
 mod first;
 mod foreign;
@@ -12,5 +13,7 @@ mod processes;
 mod proxy;
 mod refusals;
 mod servers;
+mod spaces;
+mod tags;
 mod torment;
 mod workers;
