@@ -131,7 +131,8 @@ fn a_space_moves_key_by_key() {
     load.felt().bounded("moved");
     load.until_used(LATE);
     let texts = load.end().texts();
-    assert!(texts.iter().all(|text| text.contains("TRYAGAIN")), "{texts:#?}");
+    let late = |text: &String| text.contains("TRYAGAIN") || text.contains("time-out");
+    assert!(texts.iter().all(late), "{texts:#?}");
 }
 
 #[test]
