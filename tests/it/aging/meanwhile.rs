@@ -6,8 +6,9 @@ use crate::watchdog::{until, within};
 use memolith::Cache;
 use std::future::{Future, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Barrier};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
@@ -17,6 +18,16 @@ fn grown_old(world: &World) -> Cache<u64, u64> {
     cache.insert(1, 7);
     world.clock.advance(SECOND * 10);
     cache
+}
+
+/// Polls a task until it has ended.
+fn finished<F: Future>(mut task: Pin<&mut F>) -> F::Output {
+    loop {
+        match task.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::yield_now(),
+        }
+    }
 }
 
 #[test]
@@ -68,8 +79,7 @@ fn a_task_that_computes_holds_up_nobody_either() {
                 assert_eq!(cache.get_or_insert_with(&1, || 9), 7);
             }
             go.store(true, Relaxed);
-            until(|| cache.get(&1) == Some(8) || leader.as_mut().poll(&mut context).is_ready());
-            assert_eq!(cache.get(&1), Some(8));
+            assert_eq!((finished(leader), cache.get(&1)), (8, Some(8)));
         });
     }
 }
@@ -83,17 +93,16 @@ fn who_waits_already_is_served_when_an_old_value_is_found() {
             drop(grown_old(&world));
             // Its memory is empty.
             let cache = world.start();
-            let (asked, answer) = (AtomicU64::new(0), AtomicBool::new(false));
+            let (asked, answer) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+            let (counts, waits) = (Arc::clone(&asked), Arc::clone(&answer));
+            world.fake.at(move |moment| {
+                if moment == Moment::Got && counts.fetch_add(1, Relaxed) == 0 {
+                    until(|| waits.load(Relaxed));
+                }
+            });
+            let (go, done) = (AtomicBool::new(false), AtomicU64::new(0));
+            let (go, done, cache) = (&go, &done, &cache);
             thread::scope(|scope| {
-                let (asked, answer) = (Box::leak(Box::new(asked)), Box::leak(Box::new(answer)));
-                let (asked, answer): (&'static _, &'static _) = (asked, answer);
-                world.fake.at(move |moment| {
-                    if moment == Moment::Got && asked.fetch_add(1, Relaxed) == 0 {
-                        until(|| answer.load(Relaxed));
-                    }
-                });
-                let (go, done) = (AtomicBool::new(false), AtomicU64::new(0));
-                let (go, done, cache) = (&go, &done, &cache);
                 let leader = scope.spawn(move || {
                     cache.get_or_insert_with(&1, || {
                         until(|| go.load(Relaxed));
@@ -129,11 +138,17 @@ fn past_its_end_an_old_value_is_waited_for() {
             assert_eq!(cache.get_or_insert_with(&1, || 9), 7);
             world.clock.advance(TICK);
             assert_eq!(cache.get(&1), None);
-            let mut task = pin!(cache.get_or_insert_async(&1, || ready(9)));
-            let mut context = Context::from_waker(Waker::noop());
-            assert_eq!(task.as_mut().poll(&mut context), Poll::Pending);
-            assert_eq!(lease.fill(8), 8);
-            assert_eq!(task.as_mut().poll(&mut context), Poll::Ready(8));
+            let waits = Barrier::new(2);
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    let mut task = pin!(cache.get_or_insert_async(&1, || ready(9)));
+                    let polled = task.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+                    waits.wait();
+                    assert_eq!((polled, finished(task)), (Poll::Pending, 8));
+                });
+                waits.wait();
+                assert_eq!(lease.fill(8), 8);
+            });
         });
     }
 }
@@ -237,10 +252,6 @@ fn after_a_failure_one_in_a_second_tries_again() {
             world.clock.advance(SECOND / 10);
         }
         assert_eq!(tried.load(Relaxed), tries, "{tiers:?}");
-        let mut task = pin!(cache.try_get_or_insert_async(&1, || ready(Err(()))));
-        until(|| match task.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(value) => value == Ok(7),
-            Poll::Pending => false,
-        });
+        assert_eq!(finished(pin!(cache.try_get_or_insert_async(&1, || ready(Err(()))))), Ok(7));
     }
 }
