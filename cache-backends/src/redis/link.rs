@@ -32,7 +32,7 @@ const TURNS: u32 = 8;
 
 /// A connection on which many wait for replies.
 pub(super) struct Link {
-    stream: Stream,
+    stream: Arc<Stream>,
     timeout: Duration,
     opened: Instant,
     /// Where it was opened.

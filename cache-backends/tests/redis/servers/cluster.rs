@@ -62,6 +62,27 @@ impl Cluster {
         &self.nodes
     }
 
+    /// Moves one slot key by key, so that for a while half of what is in it is here and half there; `each` is called
+    /// after every key.
+    pub(crate) fn move_slot(&self, slot: u16, to: &Server, mut each: impl FnMut()) {
+        let (from, number, port) = (self.owner(slot), slot.to_string(), to.port().to_string());
+        let [source, target] = [from, to].map(|node| node.cli(&["CLUSTER", "MYID"]));
+        expect_ok(&to.cli(&["CLUSTER", "SETSLOT", &number, "IMPORTING", &source]));
+        expect_ok(&from.cli(&["CLUSTER", "SETSLOT", &number, "MIGRATING", &target]));
+        loop {
+            let mut connection = from.connect().unwrap();
+            let keys = connection.items(&["CLUSTER", "GETKEYSINSLOT", &number, "1"]).unwrap();
+            let Some(key) = keys.first() else { break };
+            let moved = connection.call(&[b"MIGRATE", &b"127.0.0.1"[..], port.as_bytes(), key, b"0", b"5000"]).unwrap();
+            assert!(["OK", "NOKEY"].contains(&moved.as_str()), "a key was not moved: {moved}");
+            each();
+        }
+        // The new owner first; replicas hear of it from their masters.
+        for node in [to].into_iter().chain(self.masters()) {
+            expect_ok(&node.cli(&["CLUSTER", "SETSLOT", &number, "NODE", &target]));
+        }
+    }
+
     /// Waits until everybody agrees on who has which slots, and each master has its replica in sync.
     pub(crate) fn settle(&self) {
         eventually("the cluster is whole", || {
@@ -97,9 +118,20 @@ impl Cluster {
         masters
     }
 
+    /// The nodes without slots.
+    pub(crate) fn replicas(&self) -> Vec<&Server> {
+        let masters: Vec<u16> = self.masters().into_iter().map(Server::port).collect();
+        self.nodes.iter().filter(|node| !masters.contains(&node.port())).collect()
+    }
+
     /// Who has `slot`, as those say that answer.
     pub(crate) fn owner(&self, slot: u16) -> &Server {
         self.living_owner(slot).expect("every slot has an owner")
+    }
+
+    /// Some slot of `master`.
+    pub(crate) fn slot_of(&self, master: &Server) -> u16 {
+        self.ranges().iter().find(|range| range.port == master.port()).expect("it has slots").from
     }
 
     /// None while the owner is known to be dead and nobody has taken over.
@@ -114,7 +146,7 @@ impl Cluster {
 
     /// What the majority of the nodes that answer believes.
     fn ranges(&self) -> Vec<Range> {
-        let views: Vec<Vec<Range>> = self.nodes.iter().filter_map(ranges).collect();
+        let views: Vec<Vec<Range>> = self.nodes.iter().filter(|node| node.is_running()).filter_map(ranges).collect();
         let votes = |view: &Vec<Range>| views.iter().filter(|other| *other == view).count();
         views.iter().max_by_key(|view| votes(view)).expect("some node answers").clone()
     }

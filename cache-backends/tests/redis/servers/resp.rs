@@ -10,19 +10,26 @@ pub(crate) struct Connection(BufReader<TcpStream>);
 impl Connection {
     pub(crate) fn new(port: u16) -> Result<Self> {
         let address = SocketAddr::from(([127, 0, 0, 1], port));
-        let stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
-        stream.set_read_timeout(Some(Duration::from_secs(1)))?;
+        let stream = TcpStream::connect_timeout(&address, Duration::from_secs(3))?;
+        stream.set_read_timeout(Some(Duration::from_secs(3)))?;
         stream.set_nodelay(true)?;
         Ok(Connection(BufReader::new(stream)))
     }
 
     /// As a command line shows it: the items of an array a line each, nothing for nil, an error as its text.
     pub(crate) fn call<A: AsRef<[u8]>>(&mut self, command: &[A]) -> Result<String> {
-        self.send(command)?;
-        self.reply()
+        Ok(String::from_utf8_lossy(&self.items(command)?.join(&b'\n')).into_owned())
     }
 
-    /// As [`call`](Self::call), for what takes the server longer.
+    /// The items of an array, or the one that the reply is.
+    pub(crate) fn items<A: AsRef<[u8]>>(&mut self, command: &[A]) -> Result<Vec<Vec<u8>>> {
+        self.send(command)?;
+        let mut items = Vec::new();
+        self.reply(&mut items)?;
+        Ok(items)
+    }
+
+    /// Without waiting for the reply.
     pub(crate) fn send<A: AsRef<[u8]>>(&mut self, command: &[A]) -> Result<()> {
         let mut out = format!("*{}\r\n", command.len()).into_bytes();
         for word in command.iter().map(A::as_ref) {
@@ -33,22 +40,23 @@ impl Connection {
         self.0.get_mut().write_all(&out)
     }
 
-    fn reply(&mut self) -> Result<String> {
+    fn reply(&mut self, items: &mut Vec<Vec<u8>>) -> Result<()> {
         let mut line = String::new();
         self.0.read_line(&mut line)?;
         let line = line.strip_suffix("\r\n").ok_or(ErrorKind::UnexpectedEof)?;
         let (kind, rest) = line.split_at_checked(1).ok_or(ErrorKind::InvalidData)?;
         let number = || rest.parse::<i64>().map_err(Error::other);
         match kind {
-            "$" | "*" if number()? < 0 => Ok(String::new()),
+            "$" | "*" if number()? < 0 => items.push(Vec::new()),
             "$" => {
                 let mut bytes = vec![0; number()? as usize + 2];
                 self.0.read_exact(&mut bytes)?;
                 bytes.truncate(bytes.len() - 2);
-                Ok(String::from_utf8_lossy(&bytes).into_owned())
+                items.push(bytes);
             }
-            "*" => Ok((0..number()?).map(|_| self.reply()).collect::<Result<Vec<_>>>()?.join("\n")),
-            _ => Ok(rest.to_owned()),
+            "*" => (0..number()?).try_for_each(|_| self.reply(items))?,
+            _ => items.push(rest.as_bytes().to_vec()),
         }
+        Ok(())
     }
 }

@@ -4,6 +4,7 @@ use super::spawn::{self, Dir, HOW};
 use super::{Connection, eventually};
 use std::io::{Read, Seek};
 use std::process::{Child, Command};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 pub(crate) struct Server {
     /// None while it is dead.
     process: Mutex<Option<Child>>,
+    stopped: AtomicBool,
     port: u16,
     arguments: Vec<String>,
     password: Option<String>,
@@ -45,6 +47,7 @@ impl Server {
             arguments.iter().position(|word| *word == "--requirepass").map(|at| arguments[at + 1].to_owned());
         let mut server = Server {
             process: Mutex::new(None),
+            stopped: AtomicBool::new(false),
             port: 0,
             arguments: arguments.iter().map(|word| (*word).to_owned()).collect(),
             password,
@@ -145,22 +148,30 @@ impl Server {
         self.process.lock().unwrap().is_some()
     }
 
+    /// Neither dead nor stopped.
+    pub(crate) fn is_running(&self) -> bool {
+        self.is_alive() && !self.stopped.load(SeqCst)
+    }
+
     /// SIGKILL.
     pub(crate) fn kill(&self) {
         if let Some(mut child) = self.process.lock().unwrap().take() {
             child.kill().unwrap();
             child.wait().unwrap();
+            self.stopped.store(false, SeqCst);
         }
     }
 
     /// SIGSTOP: connections stay, and nothing answers.
     pub(crate) fn stop(&self) {
         self.signal("-STOP");
+        self.stopped.store(true, SeqCst);
     }
 
     /// SIGCONT.
     pub(crate) fn cont(&self) {
         self.signal("-CONT");
+        self.stopped.store(false, SeqCst);
     }
 
     fn signal(&self, signal: &str) {
