@@ -55,8 +55,9 @@ pub fn forks() -> u32 {
         extern "C" fn count() {
             FORKS.fetch_add(1, Ordering::Relaxed);
         }
-        // SAFETY: the function lives as long as the program, and does what a forked child may do.
         COUNTING.call_once(|| {
+            // Without memory for the handler a child is not known as one.
+            // SAFETY: the function lives as long as the program, and does what a forked child may do.
             let _ = unsafe { libc::pthread_atfork(None, None, Some(count)) };
         });
         FORKS.load(Ordering::Relaxed)

@@ -86,16 +86,17 @@ impl Stream {
     pub(crate) fn write_all(&self, mut bytes: &[u8], deadline: Instant) -> io::Result<()> {
         // Who comes late may still write what the socket takes at once.
         let mut patience = left(deadline).unwrap_or(LEAST);
-        loop {
+        while !bytes.is_empty() {
             match self.write(bytes, patience) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) if count == bytes.len() => return Ok(()),
+                Ok(count) if count == bytes.len() => break,
                 Ok(count) => bytes = &bytes[count..],
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),
             }
             patience = left(deadline).ok_or(io::ErrorKind::TimedOut)?;
         }
+        Ok(())
     }
 
     fn write(&self, bytes: &[u8], left: Duration) -> io::Result<usize> {

@@ -83,20 +83,24 @@ struct Polling {
 
 impl Polling {
     fn begin() -> Self {
+        Polling::nested(|frame| frame.polls = true)
+    }
+
+    fn by_task() -> Self {
+        Polling::nested(|frame| frame.polls = false)
+    }
+
+    fn nested(change: impl FnOnce(&mut Frame)) -> Self {
         let outer = FRAME.try_with(|frame| {
             let mut frame = frame.borrow_mut();
             let outer = frame.polls.then(|| std::mem::take(&mut frame.awaited));
-            frame.polls = true;
+            change(&mut frame);
             outer
         });
         Polling { outer: outer.ok().flatten() }
     }
 
     /// What to wait for first: what keeps commands from being sent, so that all servers work at once; else any.
-    fn by_task() -> Self {
-        Polling { outer: AWAITED.try_with(RefCell::take).ok().flatten() }
-    }
-
     fn end(self) -> Option<Arc<dyn Drive>> {
         let first = |frame: &RefCell<Frame>| {
             let awaited = &mut frame.borrow_mut().awaited;
