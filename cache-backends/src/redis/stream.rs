@@ -2,6 +2,8 @@
 
 use super::fault::Fault;
 use super::target::Address;
+#[cfg(feature = "tls")]
+use super::tls::Secure;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 #[cfg(unix)]
@@ -22,6 +24,8 @@ enum Socket {
     Tcp(TcpStream),
     #[cfg(unix)]
     Unix(UnixStream),
+    #[cfg(feature = "tls")]
+    Secure(Box<Secure>),
 }
 
 /// How long the system was told to wait, in nanoseconds; 0 until it was.
@@ -45,16 +49,35 @@ impl Stream {
         Ok(Stream::over(Socket::Unix(UnixStream::connect(path)?)))
     }
 
+    /// The same, encrypted, with who is `host` by its certificate.
+    #[cfg(feature = "tls")]
+    pub(super) fn secure(
+        self,
+        host: &str,
+        settings: std::sync::Arc<rustls::ClientConfig>,
+        deadline: Instant,
+    ) -> Result<Self, Fault> {
+        match self.socket {
+            Socket::Tcp(socket) => {
+                Ok(Stream::over(Socket::Secure(Box::new(Secure::open(socket, host, settings, deadline)?))))
+            }
+            socket => Ok(Stream::over(socket)),
+        }
+    }
+
     fn over(socket: Socket) -> Self {
         Stream { socket, reading: Patience::default(), writing: Patience::default() }
     }
 
     /// Whom it leads to.
     pub(crate) fn peer(&self) -> Option<Address> {
+        let numbers = |socket: &TcpStream| {
+            socket.peer_addr().ok().map(|address| Address::Tcp(address.ip().to_string(), address.port()))
+        };
         match &self.socket {
-            Socket::Tcp(socket) => {
-                socket.peer_addr().ok().map(|address| Address::Tcp(address.ip().to_string(), address.port()))
-            }
+            Socket::Tcp(socket) => numbers(socket),
+            #[cfg(feature = "tls")]
+            Socket::Secure(secure) => numbers(secure.socket()),
             #[cfg(unix)]
             Socket::Unix(socket) => Some(Address::Unix(socket.peer_addr().ok()?.as_pathname()?.to_owned())),
         }
@@ -71,11 +94,15 @@ impl Stream {
             Socket::Tcp(socket) => socket.set_read_timeout(Some(patience)),
             #[cfg(unix)]
             Socket::Unix(socket) => socket.set_read_timeout(Some(patience)),
+            #[cfg(feature = "tls")]
+            Socket::Secure(secure) => secure.socket().set_read_timeout(Some(patience)),
         })?;
         uninterrupted(|| match &self.socket {
             Socket::Tcp(socket) => (&mut &*socket).read(buffer),
             #[cfg(unix)]
             Socket::Unix(socket) => (&mut &*socket).read(buffer),
+            #[cfg(feature = "tls")]
+            Socket::Secure(secure) => secure.read(buffer),
         })
     }
 
@@ -104,11 +131,15 @@ impl Stream {
             Socket::Tcp(socket) => socket.set_write_timeout(Some(patience)),
             #[cfg(unix)]
             Socket::Unix(socket) => socket.set_write_timeout(Some(patience)),
+            #[cfg(feature = "tls")]
+            Socket::Secure(secure) => secure.socket().set_write_timeout(Some(patience)),
         })?;
         uninterrupted(|| match &self.socket {
             Socket::Tcp(socket) => (&mut &*socket).write(bytes),
             #[cfg(unix)]
             Socket::Unix(socket) => (&mut &*socket).write(bytes),
+            #[cfg(feature = "tls")]
+            Socket::Secure(secure) => secure.write(bytes),
         })
     }
 
@@ -119,6 +150,8 @@ impl Stream {
             Socket::Tcp(socket) => socket.shutdown(Shutdown::Both),
             #[cfg(unix)]
             Socket::Unix(socket) => socket.shutdown(Shutdown::Both),
+            #[cfg(feature = "tls")]
+            Socket::Secure(secure) => secure.close(),
         };
     }
 }
