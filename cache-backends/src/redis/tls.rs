@@ -128,3 +128,6 @@ impl fmt::Debug for Secure {
         f.debug_struct("Secure").field("socket", &self.socket).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
