@@ -1,7 +1,6 @@
 //! A socket of one kind or another, read and written at once by two threads, each for a bounded time.
 
 use super::fault::Fault;
-use super::target::Address;
 #[cfg(feature = "tls")]
 use super::tls::Secure;
 use std::io::{self, Read, Write};
@@ -67,20 +66,6 @@ impl Stream {
 
     fn over(socket: Socket) -> Self {
         Stream { socket, reading: Patience::default(), writing: Patience::default() }
-    }
-
-    /// Whom it leads to.
-    pub(crate) fn peer(&self) -> Option<Address> {
-        let numbers = |socket: &TcpStream| {
-            socket.peer_addr().ok().map(|address| Address::Tcp(address.ip().to_string(), address.port()))
-        };
-        match &self.socket {
-            Socket::Tcp(socket) => numbers(socket),
-            #[cfg(feature = "tls")]
-            Socket::Secure(secure) => numbers(secure.socket()),
-            #[cfg(unix)]
-            Socket::Unix(socket) => Some(Address::Unix(socket.peer_addr().ok()?.as_pathname()?.to_owned())),
-        }
     }
 
     /// Reads what has come, also when `deadline` has passed. Before anything has, it waits until then, or somewhat less or
