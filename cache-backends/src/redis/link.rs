@@ -228,9 +228,10 @@ impl Link {
         // It stays when all tasks are served, because more are likely to come, until a thread has had to wait for it or
         // nothing has come for the whole of the time-out.
         self.read(|after| after.tasks == 0 && (after.served_threads || after.is_silent));
+        self.pass_on(self.state.lock());
     }
 
-    /// Reads for all, as long as the connection holds and until `is_done`; then somebody else does.
+    /// Reads for all, as long as the connection holds and until `is_done`. Then the caller has to [`pass_on`](Self::pass_on).
     fn read(self: &Arc<Self>, is_done: impl Fn(After) -> bool) {
         let mut reader = self.reader.lock();
         let Reader { parser, batch } = &mut *reader;
@@ -268,8 +269,7 @@ impl Link {
             let after = After { tasks: state.tasks, served_threads, is_silent: come.is_err() };
             if is_done(after) {
                 state.reading = false;
-                drop(reader);
-                self.pass_on(state);
+                drop((reader, state));
                 return alarms.into_iter().for_each(Alarm::ring);
             }
             drop(state);

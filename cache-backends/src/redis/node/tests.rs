@@ -49,6 +49,7 @@ fn erratic() -> Fake {
 fn everybody_gets_the_own_replies() {
     let fake = erratic();
     let node = fake.node(LONG);
+    let begun = Instant::now();
     thread::scope(|scope| {
         for id in 0..8_i64 {
             let node = &node;
@@ -73,6 +74,45 @@ fn everybody_gets_the_own_replies() {
         }
     });
     assert_eq!(fake.connections(), 1, "one connection serves all");
+    // Who is not told that nobody reads any more looks when its time is up.
+    assert!(begun.elapsed() < LONG, "somebody was forgotten");
+}
+
+#[test]
+fn who_reads_for_tasks_leaves_it_to_a_thread() {
+    // The first and the third answer are held back until they are asked for.
+    let ((come, came), (go, gone)) = (channel(), channel::<()>());
+    let (count, gone) = (AtomicU64::new(0), Mutex::new(gone));
+    let fake = Fake::start(move |command, out| {
+        let number = count.fetch_add(1, Ordering::Relaxed);
+        if number == 0 {
+            come.send(()).map_err(std::io::Error::other)?;
+        }
+        if number != 1 {
+            gone.lock().recv().map_err(std::io::Error::other)?;
+        }
+        out.write_all(&echo(command))
+    });
+    let node = &fake.node(LONG);
+    let begun = Instant::now();
+    thread::scope(|scope| {
+        scope.spawn(|| assert_eq!(run([comes_back(node, &[1])]).remove(0).ok(), Some(true)));
+        came.recv().expect("it is asked");
+        let (done, is_done) = channel();
+        for number in [2, 3] {
+            let done = done.clone();
+            scope.spawn(move || {
+                assert!(wait(comes_back(node, &[number])).expect("it answers"));
+                done.send(()).expect("somebody waits");
+            });
+        }
+        // Time to fall asleep.
+        thread::sleep(SHORT);
+        go.send(()).expect("the server listens");
+        is_done.recv().expect("one of them is answered");
+        go.send(()).expect("the server listens");
+    });
+    assert!(begun.elapsed() < LONG / 2, "nobody read for the last one");
 }
 
 #[test]
