@@ -103,7 +103,8 @@ fn who_reads_for_tasks_leaves_it_to_a_thread() {
             let done = done.clone();
             scope.spawn(move || {
                 assert!(wait(comes_back(node, &[number])).expect("it answers"));
-                done.send(()).expect("somebody waits");
+                // Only the first is waited for.
+                let _ = done.send(());
             });
         }
         // Time to fall asleep.
