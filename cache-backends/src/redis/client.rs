@@ -18,6 +18,8 @@ use std::time::Instant;
 #[cfg(test)]
 mod fake;
 #[cfg(test)]
+mod reshards;
+#[cfg(test)]
 mod tests;
 
 /// The servers of a target, connected to when they are needed, by as few connections as can be: one a node, for all
