@@ -1,5 +1,6 @@
 //! The backend: each operation written once, for threads and tasks.
 
+use super::beside::Beside;
 use super::client::Client;
 use super::layout::Layout;
 use super::node::wait;
@@ -10,9 +11,12 @@ use super::removal::{Sender, Tell, Told};
 use super::reply::Reply;
 use super::request::{Request, Route};
 use super::target::{Target, Topology};
-use memolith_core::{AsyncBackend, Backend, BoxFuture, Record, Result, Space, TagState, Timestamp, Visit};
+use memolith_core::{
+    AsyncBackend, Backend, BoxFuture, Claim, Record, Result, Space, TagState, Timestamp, Visit, Watch,
+};
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
 
 /// How much of a batch goes to the servers at once: each part has the time of a call.
 const AT_ONCE: usize = 1_000;
@@ -21,10 +25,9 @@ const AT_ONCE: usize = 1_000;
 pub struct Redis {
     pub(super) client: Arc<Client>,
     pub(super) options: Options,
-    pub(super) layout: Layout,
-    /// By which others know whose messages are ours.
-    pub(super) id: Sender,
+    pub(super) layout: Arc<Layout>,
     pub(super) tell: Tell,
+    beside: Beside,
     /// Whether the server forgets fields of hashes by itself, once that was asked.
     pub(super) forgets: OnceLock<bool>,
 }
@@ -37,19 +40,23 @@ impl Redis {
     pub fn open(url: &str) -> Result<Self> {
         let mut options = Options::default();
         let target = Target::parse(url, &mut options)?;
-        Ok(Redis::new(target, options))
+        Redis::new(target, options)
     }
 
-    fn new(target: Target, options: Options) -> Self {
+    fn new(target: Target, options: Options) -> Result<Self> {
         let tell = if matches!(target.topology, Topology::Cluster(_)) { Tell::Slot } else { Tell::All };
-        Redis {
-            layout: Layout::new(&options),
-            client: Arc::new(Client::new(target, &options)),
-            options,
-            id: (u128::from(random()) << 64 | u128::from(random())).to_le_bytes(),
-            tell,
-            forgets: OnceLock::new(),
-        }
+        let (client, layout) = (Arc::new(Client::new(target, &options)), Arc::new(Layout::new(&options)));
+        let beside = Beside::new((Arc::clone(&client), Arc::clone(&layout)), tell, &options)?;
+        Ok(Redis { client, options, layout, tell, beside, forgets: OnceLock::new() })
+    }
+
+    pub(super) fn beside(&self) -> &Beside {
+        &self.beside
+    }
+
+    /// By which others know whose messages are ours.
+    pub(super) fn id(&self) -> Sender {
+        self.beside.id.bytes()
     }
 
     /// Whether a space has neither bounds nor a time for all of it: one key for each entry.
@@ -207,7 +214,18 @@ impl Backend for Redis {
     }
 
     fn invalidate_tags(&self, tags: &[&[u8]]) -> Result<TagState> {
-        wait(self.invalidate(tags))
+        let invalidated = wait(self.invalidate(tags));
+        // Also if nobody has answered: the tags may be invalid all the same.
+        self.beside.removed(&Space::of_tags());
+        invalidated
+    }
+
+    fn claim(&self, space: &Space, key: &[u8], time: Duration) -> Result<Option<Claim>> {
+        wait(self.beside.claim(space, key, time))
+    }
+
+    fn watch(&self, space: &Space, watch: Weak<dyn Watch>) {
+        self.beside.watch(space, watch);
     }
 
     fn as_async(&self) -> Option<&dyn AsyncBackend> {
@@ -250,5 +268,14 @@ impl AsyncBackend for Redis {
 
     fn remove<'a>(&'a self, space: &'a Space, key: &'a [u8]) -> BoxFuture<'a, Result<bool>> {
         Box::pin(self.remove_record(space, key))
+    }
+
+    fn claim<'a>(
+        &'a self,
+        space: &'a Space,
+        key: &'a [u8],
+        wait: Duration,
+    ) -> Option<BoxFuture<'a, Result<Option<Claim>>>> {
+        Some(Box::pin(self.beside.claim(space, key, wait)))
     }
 }
