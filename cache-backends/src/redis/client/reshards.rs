@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::sync::Arc;
+use std::time::Duration;
 
 const NODES: usize = 3;
 const KEYS: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
@@ -131,7 +132,9 @@ proptest! {
         }
         let topology = Topology::Cluster(vec![fakes[0].address()]);
         let target = Target { topology, login: Login::default(), sentinel_login: Login::default() };
-        let client = Client::new(target, &Options::default());
+        // Long enough for a machine that does much else.
+        let timeout = Duration::from_secs(5);
+        let client = Client::new(target, &Options { timeout, ..Options::default() });
         for step in steps {
             model.lock().take(&step);
             let Step::Call(keys) = step else { continue };
