@@ -12,6 +12,7 @@ use super::request::{Request, Route};
 use super::target::{Target, Topology};
 use memolith_core::{AsyncBackend, Backend, BoxFuture, Record, Result, Space, TagState, Timestamp, Visit};
 use std::fmt;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, OnceLock};
 
 /// How much of a batch goes to the servers at once: each part has the time of a call.
@@ -66,6 +67,7 @@ impl Redis {
                     Request::new("SET", stripe.route).arg(&stripe.was_plain).arg("each entry has a key of its own");
                 [mark, Request::new("UNLINK", stripe.route).arg(&stripe.scores).arg(&stripe.values)]
             });
+            area.stripes.iter().for_each(|stripe| stripe.is_pure.store(false, Relaxed));
             let replies = self.client.call_all(commands.collect()).await;
             return replies.into_iter().try_for_each(|reply| reply?.checked().map(drop));
         }
