@@ -1,5 +1,6 @@
 //! The backend: each operation written once, for threads and tasks.
 
+use super::beside::Beside;
 use super::client::Client;
 use super::layout::Layout;
 use super::node::wait;
@@ -10,47 +11,132 @@ use super::removal::{Sender, Tell, Told};
 use super::reply::Reply;
 use super::request::{Request, Route};
 use super::target::{Target, Topology};
-use memolith_core::{AsyncBackend, Backend, BoxFuture, Record, Result, Space, TagState, Timestamp, Visit};
+use memolith_core::{
+    AsyncBackend, Backend, BoxFuture, Claim, Record, Result, Space, TagState, Timestamp, Visit, Watch,
+};
 use std::fmt;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
 
 /// How much of a batch goes to the servers at once: each part has the time of a call.
 const AT_ONCE: usize = 1_000;
 
-/// Keeps bytes on servers of Redis or Valkey, for many machines.
+/// Keeps bytes on servers of Redis (5 or later) or Valkey, for the processes of many machines.
+///
+/// To be used when one machine is not enough: a hit costs a round trip, which is hundreds of hits in memory, so let a
+/// memory tier stand before it. All threads and tasks share one connection for each server.
+///
+/// ```no_run
+/// use memolith_backends::Redis;
+/// use memolith_core::{Backend, Record, Space, Timestamp};
+///
+/// # fn main() -> memolith_core::Result<()> {
+/// let redis = Redis::open("redis://cache.example?prefix=shop&timeout=100ms")?;
+/// let mut space = Space::new("shop::price");
+/// space.maxsize = Some(100_000);
+/// redis.open(&space)?;
+/// let record = Record { value: b"42".to_vec(), expires: Timestamp::NEVER };
+/// redis.put(&space, b"key", &record, Timestamp::from_micros(1))?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # URLs
+///
+/// | URL | servers |
+/// |---|---|
+/// | `redis://[[user]:password@]host[:port][/database]` | one |
+/// | `redis+unix:///path/to/socket`, `unix:///path/to/socket` | one on this machine |
+/// | `redis+cluster://host[:port],host[:port],..` | a cluster; a few of its nodes are enough |
+/// | `redis+sentinel://sentinel[:port],../name[/database]` | the primary that the sentinels know by that name |
+///
+/// `valkey` can stand for `redis` everywhere, `rediss` speaks TLS. After `?` come, separated by `&`:
+///
+/// | parameter | default | what |
+/// |---|---|---|
+/// | `prefix` | `memolith` | what all keys begin with; functions of several programs are apart if it differs |
+/// | `timeout` | `250ms` | how long a connection or a reply may take |
+/// | `scores` | `time` | what orders entries by recency: `time`, the server's, or `sequence`, a number for each use, exact between processes as well, for which a hit runs a script |
+/// | `stripes` | `1` | over how many slots of a cluster each space is split; a bound is shared out, so `maxsize` must be at least that much |
+/// | `scope` | `function` | `shared`: all functions under the prefix share one bound, that of whoever writes, and should have one policy |
+/// | `space_ttl` | none | after which a whole space is forgotten |
+/// | `sliding` | `no` | `yes`: every use of a space begins its `space_ttl` anew |
+/// | `claim_ttl` | `2s` | how long the claim of a process that died keeps others from computing |
+///
+/// All processes that share entries should have the same prefix, stripes and scope. Times are written with `ms`, `s`, `m`,
+/// `h` or `d`.
+///
+/// # What is on the server
+///
+/// A space without bounds is plain: each entry is a key, `PREFIX:{SPACE}:k:KEY`, of eight bytes for its expiry and the record.
+/// One with `maxsize` or `max_bytes`, or with a time for all of it, is tracked by two: scores in the sorted set
+/// `PREFIX:{SPACE}:s`, values in the hash `PREFIX:{SPACE}:v`. The tags of all spaces are one hash, `PREFIX:tags`. All keys of
+/// a space are in one slot of a cluster, by the braces. Bytes of names that would mean something in a pattern are written
+/// as `%` and two digits.
+///
+/// | operation | plain | tracked |
+/// |---|---|---|
+/// | get | `GET` | `HGET`, and `ZADD XX` in the same go where a use counts; a script for `Lfu`, `scores=sequence` and `sliding=yes` |
+/// | put | `SET PX` | a script that evicts as well |
+/// | remove | a script that tells other processes | the same |
+/// | `get_many`, `put_many` | `MGET`, many `SET` at once | `HMGET`, scripts of 100 entries |
+/// | len | looks at every key of the servers | constant time |
+/// | clear | looks at every key of the servers | constant time |
+/// | scan | looks at every key of the servers | looks at the entries |
+///
+/// Each but the last three is one round trip. With `scope=shared`, len and clear look at every entry of the pair.
+/// The first put of a space that is given a `max_bytes` weighs all that is there.
+///
+/// # What holds
+///
+/// - Who comes and who leaves is one script: a bound is never exceeded. Only a space whose bound was lowered by more than
+///   10,000 entries is above it while they leave, which each put and `open` go on with.
+/// - Recency is the server's time in microseconds, as each process reckons it from replies: what one process does is in
+///   order, and so is what several do, by as much as a round trip takes.
+/// - A clear removes what was there when it began. Of a plain space what is put meanwhile may stay.
+/// - What the server evicts, loses or refuses is a miss. Under `maxmemory` scores and values leave apart from each other;
+///   then nothing wrong is served, and the next puts mend what is left. Tags leave all at once, and then whatever was tagged
+///   is not believed any more.
+/// - Expiry is kept beside the value on every server. It is also told to the server, as its own to reclaim: for plain
+///   entries, and for tracked ones where fields of hashes can expire (Redis 7.4, Valkey 9) and there is no `max_bytes`.
+/// - A function that is given its first bound begins anew; one that loses its last bound, too.
+/// - A server that lets us run no scripts keeps plain spaces, from which nothing can be removed.
 pub struct Redis {
     pub(super) client: Arc<Client>,
     pub(super) options: Options,
-    pub(super) layout: Layout,
-    /// By which others know whose messages are ours.
-    pub(super) id: Sender,
+    pub(super) layout: Arc<Layout>,
     pub(super) tell: Tell,
+    beside: Beside,
     /// Whether the server forgets fields of hashes by itself, once that was asked.
     pub(super) forgets: OnceLock<bool>,
 }
 
 impl Redis {
-    /// The servers that `url` names. Nothing is connected yet.
+    /// The servers that `url` names, see [above](#urls). Nothing is connected yet.
     ///
     /// # Errors
-    /// [`Config`](memolith_core::ErrorKind::Config) when the URL is not understood.
+    /// [`Config`](memolith_core::ErrorKind::Config) when the URL is not understood; nothing of it is in the message.
     pub fn open(url: &str) -> Result<Self> {
         let mut options = Options::default();
         let target = Target::parse(url, &mut options)?;
-        Ok(Redis::new(target, options))
+        Redis::new(target, options)
     }
 
-    fn new(target: Target, options: Options) -> Self {
+    fn new(target: Target, options: Options) -> Result<Self> {
         let tell = if matches!(target.topology, Topology::Cluster(_)) { Tell::Slot } else { Tell::All };
-        Redis {
-            layout: Layout::new(&options),
-            client: Arc::new(Client::new(target, &options)),
-            options,
-            id: (u128::from(random()) << 64 | u128::from(random())).to_le_bytes(),
-            tell,
-            forgets: OnceLock::new(),
-        }
+        let (client, layout) = (Arc::new(Client::new(target, &options)), Arc::new(Layout::new(&options)));
+        let beside = Beside::new((Arc::clone(&client), Arc::clone(&layout)), tell, &options)?;
+        Ok(Redis { client, options, layout, tell, beside, forgets: OnceLock::new() })
+    }
+
+    pub(super) fn beside(&self) -> &Beside {
+        &self.beside
+    }
+
+    /// By which others know whose messages are ours.
+    pub(super) fn id(&self) -> Sender {
+        self.beside.id.bytes()
     }
 
     /// Whether a space has neither bounds nor a time for all of it: one key for each entry.
@@ -209,7 +295,18 @@ impl Backend for Redis {
     }
 
     fn invalidate_tags(&self, tags: &[&[u8]]) -> Result<TagState> {
-        wait(self.invalidate(tags))
+        let invalidated = wait(self.invalidate(tags));
+        // Also if nobody has answered: the tags may be invalid all the same.
+        self.beside.removed(&Space::of_tags());
+        invalidated
+    }
+
+    fn claim(&self, space: &Space, key: &[u8], time: Duration) -> Result<Option<Claim>> {
+        wait(self.beside.claim(space, key, time))
+    }
+
+    fn watch(&self, space: &Space, watch: Weak<dyn Watch>) {
+        self.beside.watch(space, watch);
     }
 
     fn as_async(&self) -> Option<&dyn AsyncBackend> {
@@ -252,5 +349,14 @@ impl AsyncBackend for Redis {
 
     fn remove<'a>(&'a self, space: &'a Space, key: &'a [u8]) -> BoxFuture<'a, Result<bool>> {
         Box::pin(self.remove_record(space, key))
+    }
+
+    fn claim<'a>(
+        &'a self,
+        space: &'a Space,
+        key: &'a [u8],
+        wait: Duration,
+    ) -> Option<BoxFuture<'a, Result<Option<Claim>>>> {
+        Some(Box::pin(self.beside.claim(space, key, wait)))
     }
 }

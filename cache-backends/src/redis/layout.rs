@@ -109,6 +109,15 @@ impl Layout {
         (name, slot)
     }
 
+    /// A key of no cache, with names of users in its hash tag, and its slot. What follows it stays in the slot.
+    pub(crate) fn tool(&self, kind: &str, names: &[&str]) -> (Vec<u8>, u16) {
+        // Escaped names have no `~`.
+        let tags: Vec<String> = names.iter().map(|name| tag(name)).collect();
+        let key = format!("{}:{kind}:{{{}}}", self.prefix, tags.join("~")).into_bytes();
+        let slot = slot_of(&key);
+        (key, slot)
+    }
+
     fn lay_out(&self, name: &str) -> Area {
         let id = format!("{:016x}", xxh3_64(name.as_bytes()));
         let (tag, own, field) = match self.scope {

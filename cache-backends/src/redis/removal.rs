@@ -55,7 +55,7 @@ impl Redis {
         let how = if told == Told::Everybody { self.tell.letter() } else { "" };
         let call = Call::new(&REMOVE, stripe.route).key(stripe.entry(key));
         let call = call.key(&stripe.scores[..]).key(&stripe.values[..]).arg(area.field(key));
-        call.arg(&stripe.channel[..]).arg(self.id.to_vec()).text(how).text(area.extra())
+        call.arg(&stripe.channel[..]).arg(self.id().to_vec()).text(how).text(area.extra())
     }
 
     /// Removes all entries of a space in whatever form they are. Pairs go at once.
@@ -74,7 +74,7 @@ impl Redis {
         let call = |stripe: &Stripe| {
             let call = Call::new(&CLEAR, stripe.route).key(stripe.scores.clone()).key(stripe.values.clone());
             let call = call.key(stripe.was_plain.clone()).arg(stripe.channel.clone());
-            call.arg(self.id.to_vec()).text(self.tell.letter())
+            call.arg(self.id().to_vec()).text(self.tell.letter())
         };
         let calls: Vec<Call<'_>> = area.stripes.iter().map(call).collect();
         let mut was_plain = false;
@@ -103,7 +103,7 @@ impl Redis {
                 }
             }
         }
-        let tell = |stripe: &Stripe| told(self.tell, stripe.route, (&stripe.channel, self.id));
+        let tell = |stripe: &Stripe| told(self.tell, stripe.route, (&stripe.channel, self.id()));
         for reply in Call::run_all(&area.stripes.iter().map(tell).collect::<Vec<_>>(), &self.client).await {
             reply?.checked()?;
         }

@@ -36,6 +36,15 @@ script!(TAGS, "What is known of tags, and that nothing is known if so.", "lua/ta
 script!(INVALIDATE, "Invalidates tags, and tells.", "lua/tell.lua", "lua/invalidate.lua");
 script!(TELL, "Tells of a removal.", "lua/tell.lua", "lua/told.lua");
 
+script!(TAKE, "Takes what one at a time may hold.", "lua/take.lua");
+script!(RENEW, "Holds it for longer.", "lua/renew.lua");
+script!(RELEASE, "Lets go of it, and tells.", "lua/tell.lua", "lua/release.lua");
+script!(FIXED, "A limit to the calls of a window.", "lua/fixed.lua");
+script!(SLIDING, "A limit to the calls of any window.", "lua/sliding.lua");
+script!(BUCKET, "A bucket of tokens.", "lua/bucket.lua");
+script!(TOUCH, "A session, for longer.", "lua/touch.lua");
+script!(ROTATE, "Gives a session another key.", "lua/rotate.lua");
+
 /// A script with what it is to work on.
 pub(crate) struct Call<'a> {
     script: &'static Script,

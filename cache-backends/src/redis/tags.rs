@@ -25,7 +25,7 @@ impl Redis {
     }
 
     pub(super) async fn invalidate(&self, tags: &[&[u8]]) -> Result<TagState> {
-        let tell = |call: Call<'static>| call.arg(self.id.to_vec()).text(self.tell.letter());
+        let tell = |call: Call<'static>| call.arg(self.id().to_vec()).text(self.tell.letter());
         let reply = self.tag_call(&INVALIDATE, tell, tags).run(&self.client).await?;
         let [epoch, clock] = <[Reply; 2]>::try_from(reply.into_array()?).map_err(|_| unexpected())?;
         let (epoch, clock) = (number(epoch)?, number(clock)?);

@@ -283,3 +283,35 @@ fn learn(stripe: &Stripe, reply: &Reply) {
         stripe.clock.learn(moment as u64);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What would be sent for a put.
+    fn put(forgets: bool, max_bytes: Option<u64>, expires: Timestamp) -> String {
+        let redis = Redis::open("redis://localhost").expect("nothing is connected");
+        redis.forgets.set(forgets).expect("it is set once");
+        let mut space = Space::new("f");
+        (space.maxsize, space.max_bytes) = (Some(10), max_bytes);
+        let record = Record { value: b"v".to_vec(), expires };
+        let area = redis.layout.area(&space);
+        let (_, calls) = redis.puts((&area, &space), &[(b"key", &record)], Timestamp::from_micros(1_000));
+        let mut sent = Vec::new();
+        calls[0].by_digest().write(&mut sent);
+        let words = String::from_utf8_lossy(&sent).into_owned();
+        words.lines().filter(|word| !word.starts_with(['$', '*'])).skip(2).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn the_server_is_told_when_to_forget_a_field_if_it_can() {
+        let keys = "3 memolith:{f}:s memolith:{f}:v memolith:{f}:k:key 10";
+        let later = Timestamp::from_micros(3_000_000);
+        let starts = |sent: String, start: &str| assert!(sent.starts_with(&format!("{keys} {start}")), "{sent}");
+        starts(put(true, None, later), "-1 9 nlt 0 0 1 0 kkey");
+        starts(put(false, None, later), "-1 9 nlt 0 0 0 0 kkey");
+        starts(put(true, Some(1_000), later), "1000 9 nlt 0 0 0 0 kkey");
+        assert!(put(true, None, later).contains(" 2999 0."), "milliseconds to live");
+        assert!(put(true, None, Timestamp::NEVER).contains(" 0 0."), "for ever");
+    }
+}

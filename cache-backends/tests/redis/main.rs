@@ -1,6 +1,7 @@
 //! Servers that live, die and move, and what the backend makes of it.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod claims;
 mod conformance;
 mod failover;
 mod first;
@@ -8,6 +9,7 @@ mod foreign;
 mod load;
 mod losses;
 mod moods;
+mod news;
 mod outage;
 mod processes;
 mod proxy;
@@ -15,5 +17,6 @@ mod refusals;
 mod servers;
 mod spaces;
 mod tags;
+mod tools;
 mod torment;
 mod workers;
