@@ -111,6 +111,15 @@ pub struct Redis {
     pub(super) forgets: OnceLock<bool>,
 }
 
+/// How the entries of a space are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// A key for each.
+    Plain,
+    /// Two keys for all.
+    Tracked,
+}
+
 impl Redis {
     /// The servers that `url` names, see [above](#urls). Nothing is connected yet.
     ///
@@ -138,14 +147,17 @@ impl Redis {
         self.beside.id.bytes()
     }
 
-    /// Whether a space has neither bounds nor a time for all of it: one key for each entry.
-    fn is_plain(&self, space: &Space) -> bool {
-        space.maxsize.is_none() && space.max_bytes.is_none() && !self.options.has_pairs()
+    /// In which form the entries of `space` are kept.
+    fn form(&self, space: &Space) -> Form {
+        match space.maxsize.is_some() || space.max_bytes.is_some() || self.options.has_pairs() {
+            true => Form::Tracked,
+            false => Form::Plain,
+        }
     }
 
     async fn open_space(&self, space: &Space) -> Result<()> {
         let area = self.layout.area(space);
-        if self.is_plain(space) {
+        if self.form(space) == Form::Plain {
             // What it kept while it had bounds would come back when it has some again.
             let commands = area.stripes.iter().flat_map(|stripe| {
                 let mark =
@@ -167,7 +179,7 @@ impl Redis {
 
     async fn get_record(&self, space: &Space, key: &[u8], now: Timestamp) -> Result<Option<Record>> {
         let area = self.layout.area(space);
-        if self.is_plain(space) {
+        if self.form(space) == Form::Plain {
             let record = self.plain_get(&area, key).await?.map(unpacked).transpose()?;
             return Ok(record.filter(|record| record.expires > now));
         }
@@ -185,9 +197,9 @@ impl Redis {
     /// What could be got; an error only if there is nothing but errors.
     async fn get_records(&self, space: &Space, keys: &[&[u8]], now: Timestamp) -> Result<Vec<Option<Record>>> {
         let area = self.layout.area(space);
-        let found = match self.is_plain(space) {
-            true => self.plain_get_many(&area, keys).await,
-            false => self.tracked_get(&area, space, (keys, now)).await,
+        let found = match self.form(space) {
+            Form::Plain => self.plain_get_many(&area, keys).await,
+            Form::Tracked => self.tracked_get(&area, space, (keys, now)).await,
         };
         if !found.is_empty() && found.iter().all(Result::is_err) {
             return found.into_iter().collect::<Result<Vec<_>>>().map(|_| vec![]);
@@ -198,9 +210,9 @@ impl Redis {
 
     async fn put_records(&self, space: &Space, entries: &[(&[u8], &Record)], now: Timestamp) -> Result<()> {
         let area = self.layout.area(space);
-        match self.is_plain(space) {
-            true => self.plain_put(&area, entries, now).await,
-            false => self.tracked_put((&area, space), entries, now).await,
+        match self.form(space) {
+            Form::Plain => self.plain_put(&area, entries, now).await,
+            Form::Tracked => self.tracked_put((&area, space), entries, now).await,
         }
     }
 
@@ -231,17 +243,17 @@ impl Redis {
     async fn clear_space(&self, space: &Space) -> Result<()> {
         let area = self.layout.area(space);
         match self.options.scope {
-            Scope::Function => self.clear_area(&area, self.is_plain(space)).await,
+            Scope::Function => self.clear_area(&area, self.form(space)).await,
             Scope::Shared => self.clear_shared(&area).await,
         }
     }
 
     async fn count(&self, space: &Space) -> Result<u64> {
         let area = self.layout.area(space);
-        match (self.options.scope, self.is_plain(space)) {
+        match (self.options.scope, self.form(space)) {
             (Scope::Shared, _) => self.shared_len(&area).await,
-            (_, true) => self.plain_len(&area).await,
-            (_, false) => self.tracked_len(&area).await,
+            (_, Form::Plain) => self.plain_len(&area).await,
+            (_, Form::Tracked) => self.tracked_len(&area).await,
         }
     }
 }
@@ -286,7 +298,7 @@ impl Backend for Redis {
     }
 
     fn scan(&self, space: &Space, now: Timestamp, visit: &mut dyn FnMut(&[u8], &Record) -> Visit) -> Result<()> {
-        self.show_all((&self.layout.area(space), self.is_plain(space)), now, visit)
+        self.show_all((&self.layout.area(space), self.form(space)), now, visit)
     }
 
     fn tags(&self, tags: &[&[u8]]) -> Result<TagState> {
