@@ -5,7 +5,6 @@ use super::client::Client;
 use super::layout::Layout;
 use super::node::wait;
 use super::options::{Options, Scope};
-use super::random::random;
 use super::record::{packed, unpacked};
 use super::removal::{Sender, Tell, Told};
 use super::reply::Reply;

@@ -30,7 +30,6 @@ pub(crate) struct Dialled {
     parser: Parser,
     /// How long a command may take to be taken.
     timeout: Duration,
-    peer: Address,
 }
 
 /// Sends on a connection whose replies another thread reads.
@@ -56,8 +55,7 @@ impl Dialler {
             Address::Tcp(host, port) => self.first(host, *port, deadline)?,
             Address::Unix(path) => unix(path, deadline)?,
         };
-        let peer = stream.peer().unwrap_or_else(|| self.address.clone());
-        let mut dialled = Dialled { stream: Arc::new(stream), parser: Parser::new(), timeout, peer };
+        let mut dialled = Dialled { stream: Arc::new(stream), parser: Parser::new(), timeout };
         log_in(&mut dialled, &self.login, deadline)?;
         Ok(dialled)
     }
@@ -129,11 +127,6 @@ impl Dialled {
             Err(Unread::Late) => Ok(None),
             Err(Unread::Fault(fault)) => Err(fault.into_error()),
         }
-    }
-
-    /// Where the server is, as a number.
-    pub(crate) fn peer(&self) -> &Address {
-        &self.peer
     }
 
     pub(super) fn into_parts(self) -> (Arc<Stream>, Parser, Duration) {

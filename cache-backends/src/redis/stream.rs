@@ -49,17 +49,6 @@ impl Stream {
         Stream { socket, reading: Patience::default(), writing: Patience::default() }
     }
 
-    /// Whom it leads to.
-    pub(crate) fn peer(&self) -> Option<Address> {
-        match &self.socket {
-            Socket::Tcp(socket) => {
-                socket.peer_addr().ok().map(|address| Address::Tcp(address.ip().to_string(), address.port()))
-            }
-            #[cfg(unix)]
-            Socket::Unix(socket) => Some(Address::Unix(socket.peer_addr().ok()?.as_pathname()?.to_owned())),
-        }
-    }
-
     /// Reads what has come. Before anything has, it waits until `deadline`, or somewhat less or longer: see
     /// [`Patience`].
     ///

@@ -1,7 +1,7 @@
 //! Whoever watches a space hears what others remove from it, and whenever something may have been missed.
 
 use crate::load::fresh;
-use crate::servers::{Server, eventually};
+use crate::servers::{Cluster, Sentinels, Server, eventually};
 use memolith_backends::Redis;
 use memolith_core::{Backend, Cache, Postcard, Record, Space, Timestamp, Watch};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
@@ -157,4 +157,88 @@ fn a_connection_that_is_cut_is_made_again() {
     drop(redis);
     eventually("its connections end with it", || server.cli(&["CLIENT", "LIST", "TYPE", "pubsub"]).is_empty());
     assert!(start.elapsed() < LONG / 4, "{:?}", start.elapsed());
+}
+
+/// Removes by `redis` until that was news to `ear`.
+fn heard(redis: &Redis, space: &Space, ear: &Ear) {
+    eventually("a removal is heard of", || {
+        let before = ear.told();
+        if redis.remove(space, b"key").is_err() {
+            return false;
+        }
+        let end = Instant::now() + Duration::from_millis(200);
+        while ear.told() == before && Instant::now() < end {
+            std::thread::yield_now();
+        }
+        ear.told() > before
+    });
+}
+
+/// The slot of a space's channel.
+fn slot(server: &Server, space: &Space) -> u16 {
+    server.cli(&["CLUSTER", "KEYSLOT", &format!("memolith:{{{}}}:n", space.name)]).parse().unwrap()
+}
+
+#[test]
+fn a_replica_that_takes_over_tells() {
+    let cluster = Cluster::start();
+    let spaces: Vec<_> = (0..6).map(|n| Space::new(format!("news{n}"))).collect();
+    let [ours, theirs] = [(), ()].map(|()| Redis::open(&cluster.url()).unwrap());
+    let ears: Vec<_> = spaces.iter().map(|space| Ear::at(&theirs, space)).collect();
+    ears.iter().for_each(|ear| _ = ear.after(0, "the subscription stands"));
+    let killed = cluster.owner(slot(&cluster.nodes()[0], &spaces[0]));
+    let before = ears[0].told();
+    killed.kill();
+    ears[0].after(before, "the connection was lost");
+    for (space, ear) in spaces.iter().zip(&ears) {
+        heard(&ours, space, ear);
+        heard(&ours, space, ear);
+    }
+}
+
+#[test]
+fn a_slot_that_moves_tells_where_it_has_gone() {
+    let cluster = Cluster::start();
+    let space = Space::new("news");
+    let [ours, theirs] = [(), ()].map(|()| Redis::open(&cluster.url()).unwrap());
+    let ear = Ear::at(&theirs, &space);
+    ear.after(0, "the subscription stands");
+    let slot = slot(&cluster.nodes()[0], &space);
+    for _ in 0..3 {
+        remove(&ours, &space);
+        let from = cluster.owner(slot).port();
+        let to = *cluster.masters().iter().find(|master| master.port() != from).unwrap();
+        let before = ear.told();
+        cluster.move_slot(slot, to, || ());
+        ear.after(before, "a message may be lost meanwhile");
+        heard(&ours, &space, &ear);
+        cluster.settle();
+    }
+}
+
+/// Where there are no channels of shards the messages reach all servers.
+#[test]
+fn a_cluster_of_before_version_seven_tells() {
+    let cluster = Cluster::with(&["--rename-command", "SSUBSCRIBE", "", "--rename-command", "SPUBLISH", ""]);
+    let space = Space::new("news");
+    let [ours, theirs] = [(), ()].map(|()| Redis::open(&cluster.url()).unwrap());
+    let ear = Ear::at(&theirs, &space);
+    let mut told = ear.after(0, "the subscription stands");
+    for _ in 0..5 {
+        remove(&ours, &space);
+        told = ear.after(told, "others hear of a removal");
+    }
+}
+
+#[test]
+fn a_primary_that_sentinels_choose_tells() {
+    let sentinels = Sentinels::start();
+    let space = Space::new("news");
+    let [ours, theirs] = [(), ()].map(|()| Redis::open(&sentinels.url()).unwrap());
+    let ear = Ear::at(&theirs, &space);
+    let before = ear.after(0, "the subscription stands");
+    sentinels.primary().kill();
+    ear.after(before, "the connection was lost");
+    heard(&ours, &space, &ear);
+    heard(&ours, &space, &ear);
 }
