@@ -33,18 +33,20 @@ impl Beside {
         Ok(Beside { id, layout, holds, news: News::new(id, subscriptions), claim_ttl: options.claim_ttl })
     }
 
-    /// See [`Backend::watch`](memolith_core::Backend::watch).
-    pub(crate) fn watch(&self, space: &Space, watch: Weak<dyn Watch>) {
-        self.news.watch(&self.layout.channels(space), watch);
+    /// To be called with every operation: a child of a fork learns here that it has to listen by itself.
+    pub(crate) fn attend(&self) {
+        self.news.attend();
     }
 
-    /// This process has removed from `space`, and not on behalf of the one cache of it, which would know.
-    pub(crate) fn removed(&self, space: &Space) {
-        self.news.raise(&self.layout.channels(space));
+    /// See [`Backend::watch`](memolith_core::Backend::watch).
+    pub(crate) fn watch(&self, space: &Space, watch: Weak<dyn Watch>) {
+        self.attend();
+        self.news.watch(&self.layout.channels(space), watch);
     }
 
     /// See [`Backend::claim`](memolith_core::Backend::claim).
     pub(crate) async fn claim(&self, space: &Space, key: &[u8], wait: Duration) -> Result<Option<Claim>> {
+        self.attend();
         let ((key, slot), (numbers, _)) = (self.layout.beside(space, "c", key), self.layout.beside(space, "f", b""));
         let place = Place { channel: Channel { name: key.clone(), slot }, key, numbers };
         claims::claim(&self.holds, &place, self.claim_ttl, wait).await

@@ -42,11 +42,15 @@ impl Keeper {
 
     /// Does `job` at `time`.
     pub(crate) fn at(&self, time: Instant, job: impl FnOnce() + Send + 'static) {
+        let process = std::process::id();
         let mut state = self.0.state.lock();
+        let inherited = match state.process {
+            Some(other) if other != process => std::mem::take(&mut state.jobs),
+            _ => BTreeMap::new(),
+        };
         state.came += 1;
         let place = (time, state.came);
         state.jobs.insert(place, Box::new(job));
-        let process = std::process::id();
         if state.process == Some(process) {
             self.0.changed.notify_one();
             return;
@@ -55,6 +59,9 @@ impl Keeper {
         let thread = std::thread::Builder::new().name("memolith-redis".into()).spawn(move || shared.run());
         // Without a thread the next job tries again: claims end with their time, and news is told by nobody.
         state.process = thread.is_ok().then_some(process);
+        drop(state);
+        // What the parent has to do is done by the parent.
+        drop(inherited);
     }
 }
 

@@ -1,7 +1,7 @@
 //! A lock among machines.
 
 use super::backend::Redis;
-use super::holds::{Held, Holds, Place, Taken, Term};
+use super::holds::{Held, Holds, LONGEST, Place, Taken, Term};
 use super::node::wait;
 use super::timer::within;
 use memolith_core::Result;
@@ -46,9 +46,6 @@ pub struct Lock {
 #[must_use = "the lock is released when the guard is dropped"]
 #[derive(Debug)]
 pub struct LockGuard(Held);
-
-/// Longer than anybody waits.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Lock {
     /// The lock called `name`, of any text. Nothing is asked of the servers yet.

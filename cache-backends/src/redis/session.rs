@@ -2,6 +2,7 @@
 
 use super::backend::Redis;
 use super::beside::Tool;
+use super::holds::LONGEST;
 use super::node::wait;
 use super::reply::unexpected;
 use super::request::{Request, Route};
@@ -157,7 +158,7 @@ impl Sessions {
     }
 
     fn millis(&self) -> i64 {
-        i64::try_from(self.ttl.as_millis()).unwrap_or(i64::MAX).clamp(1, 1 << 53)
+        i64::try_from(self.ttl.min(LONGEST).as_millis()).unwrap_or(i64::MAX).max(1)
     }
 }
 

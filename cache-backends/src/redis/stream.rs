@@ -1,7 +1,6 @@
 //! A socket of one kind or another, read and written at once by two threads, each for a bounded time.
 
 use super::fault::Fault;
-use super::target::Address;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 #[cfg(unix)]

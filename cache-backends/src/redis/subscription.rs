@@ -11,6 +11,7 @@ use super::target::Address;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -40,6 +41,8 @@ pub(crate) struct Subscriptions {
     pub(super) timeout: Duration,
     pub(super) how: Tell,
     keeper: Arc<Keeper>,
+    /// Where its threads are: a forked child has none.
+    process: AtomicU32,
     table: Mutex<Table>,
 }
 
@@ -67,7 +70,8 @@ pub(crate) struct Subscribed {
 
 impl Subscriptions {
     pub(crate) fn new(client: Arc<Client>, timeout: Duration, how: Tell, keeper: Arc<Keeper>) -> Arc<Self> {
-        Arc::new(Subscriptions { client, timeout, how, keeper, table: Mutex::default() })
+        let process = AtomicU32::new(std::process::id());
+        Arc::new(Subscriptions { client, timeout, how, keeper, process, table: Mutex::default() })
     }
 
     /// Tells `listener` of what is said in `channel`. Returns at once: it hears when the subscription stands, or that it
@@ -87,6 +91,21 @@ impl Subscriptions {
             _ => {}
         }
         Subscribed { subscriptions: Arc::downgrade(self), channel, listener }
+    }
+
+    /// Listens again in a forked child: threads and connections are its parent's. To be called now and then.
+    pub(crate) fn attend(self: &Arc<Self>) {
+        let (process, known) = (std::process::id(), self.process.load(Relaxed));
+        if known == process || self.process.compare_exchange(known, process, Relaxed, Relaxed).is_err() {
+            return;
+        }
+        let lost: Vec<_> = {
+            let mut table = self.table.lock();
+            table.lines.clear();
+            table.channels.iter_mut().map(|(name, channel)| (Arc::clone(name), channel.uproot())).collect()
+        };
+        lost.iter().for_each(|(name, event)| self.tell(&[name], *event));
+        self.settle_at(Instant::now());
     }
 
     fn settle_at(self: &Arc<Self>, time: Instant) {

@@ -5,12 +5,14 @@ use crate::servers::Server;
 use memolith_backends::Redis;
 use memolith_core::{Backend, Claim, Space};
 use std::sync::mpsc::channel;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 const LONG: Duration = Duration::from_secs(20);
 
 fn redis(ttl: &str) -> Redis {
-    Redis::open(&format!("{}?claim_ttl={ttl}", Server::shared().url())).unwrap()
+    // With time enough also where the machine does much else.
+    Redis::open(&format!("{}?claim_ttl={ttl}&timeout=10s", Server::shared().url())).unwrap()
 }
 
 #[test]
@@ -93,6 +95,53 @@ fn who_waits_is_let_go_at_once() {
     }
     println!("let go after {longest:?} at most");
     assert!(longest < LONG / 4, "{longest:?}");
+}
+
+#[test]
+fn tasks_wait_without_threads_of_their_own() {
+    let (redis, space) = (redis("2s"), Space::new(fresh("claims")));
+    let held = redis.claim(&space, b"key", Duration::ZERO).unwrap().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let claim = |wait| redis.as_async().unwrap().claim(&space, b"key", wait).unwrap();
+        let start = Instant::now();
+        assert!(claim(Duration::from_millis(100)).await.unwrap().is_none());
+        assert!((Duration::from_millis(90)..LONG).contains(&start.elapsed()), "{:?}", start.elapsed());
+        // All wait on this one thread, which lets go of the claim in between.
+        let release = async { drop(held) };
+        let waits = (0..20).map(|_| claim(LONG)).collect::<Vec<_>>();
+        let start = Instant::now();
+        let mut waiting = waits.into_iter().map(Some).collect::<Vec<_>>();
+        let mut release = std::pin::pin!(release);
+        let mut released = false;
+        std::future::poll_fn(|context| {
+            for place in &mut waiting {
+                if place.as_mut().is_some_and(|wait| wait.as_mut().poll(context).is_ready()) {
+                    *place = None;
+                }
+            }
+            if !released {
+                released = release.as_mut().poll(context).is_ready();
+            }
+            if waiting.iter().all(Option::is_none) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        assert!(start.elapsed() < LONG / 2, "{:?}", start.elapsed());
+    });
+    drop(free(&redis, &space));
+}
+
+#[test]
+fn a_claim_that_is_cancelled_is_left_behind_by_nobody() {
+    let (redis, space) = (redis("60s"), Space::new(fresh("claims")));
+    let mut context = Context::from_waker(Waker::noop());
+    for _ in 0..50 {
+        let mut claim = redis.as_async().unwrap().claim(&space, b"key", LONG).unwrap();
+        // It is on its way to the server, or there.
+        let _ = claim.as_mut().poll(&mut context);
+        drop(claim);
+    }
+    drop(free(&redis, &space));
 }
 
 #[test]

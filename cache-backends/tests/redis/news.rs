@@ -42,6 +42,11 @@ impl Ear {
     }
 }
 
+/// With time enough also where the machine does much else.
+fn open(url: &str) -> Redis {
+    Redis::open(&format!("{url}?timeout=5s")).unwrap()
+}
+
 fn remove(redis: &Redis, space: &Space) {
     let record = Record { value: b"value".to_vec(), expires: Timestamp::NEVER };
     redis.put(space, b"key", &record, Timestamp::from_micros(1)).unwrap();
@@ -51,7 +56,7 @@ fn remove(redis: &Redis, space: &Space) {
 #[test]
 fn a_removal_is_news_to_others_and_to_none_of_other_spaces() {
     let (url, space, other) = (Server::shared().url(), Space::new(fresh("news")), Space::new(fresh("news")));
-    let [ours, theirs] = [(), ()].map(|()| Redis::open(&url).unwrap());
+    let [ours, theirs] = [(), ()].map(|()| open(&url));
     let (ear, elsewhere, own) = (Ear::at(&theirs, &space), Ear::at(&theirs, &other), Ear::at(&ours, &space));
     let standing = [&ear, &elsewhere, &own].map(|ear| ear.after(0, "the subscription stands"));
     let mut told = standing[0];
@@ -75,7 +80,7 @@ fn redis_clear(redis: &Redis, space: &Space) {
 #[test]
 fn a_second_watcher_and_one_that_has_gone_are_no_trouble() {
     let (url, space) = (Server::shared().url(), Space::new(fresh("news")));
-    let [ours, theirs] = [(), ()].map(|()| Redis::open(&url).unwrap());
+    let [ours, theirs] = [(), ()].map(|()| open(&url));
     let first = Ear::at(&theirs, &space);
     let stood = first.after(0, "the subscription stands");
     let second = Ear::at(&theirs, &space);
@@ -112,7 +117,7 @@ fn two_caches_of_a_process_are_coherent_at_once() {
 fn a_server_that_dies_is_heard_of_and_so_is_its_return() {
     let server = Server::start();
     let space = Space::new("news");
-    let [ours, theirs] = [(), ()].map(|()| Redis::open(&server.url()).unwrap());
+    let [ours, theirs] = [(), ()].map(|()| open(&server.url()));
     let ear = Ear::at(&theirs, &space);
     let stood = ear.after(0, "the subscription stands");
     server.kill();
@@ -183,7 +188,7 @@ fn slot(server: &Server, space: &Space) -> u16 {
 fn a_replica_that_takes_over_tells() {
     let cluster = Cluster::start();
     let spaces: Vec<_> = (0..6).map(|n| Space::new(format!("news{n}"))).collect();
-    let [ours, theirs] = [(), ()].map(|()| Redis::open(&cluster.url()).unwrap());
+    let [ours, theirs] = [(), ()].map(|()| open(&cluster.url()));
     let ears: Vec<_> = spaces.iter().map(|space| Ear::at(&theirs, space)).collect();
     ears.iter().for_each(|ear| _ = ear.after(0, "the subscription stands"));
     let killed = cluster.owner(slot(&cluster.nodes()[0], &spaces[0]));
@@ -200,7 +205,7 @@ fn a_replica_that_takes_over_tells() {
 fn a_slot_that_moves_tells_where_it_has_gone() {
     let cluster = Cluster::start();
     let space = Space::new("news");
-    let [ours, theirs] = [(), ()].map(|()| Redis::open(&cluster.url()).unwrap());
+    let [ours, theirs] = [(), ()].map(|()| open(&cluster.url()));
     let ear = Ear::at(&theirs, &space);
     ear.after(0, "the subscription stands");
     let slot = slot(&cluster.nodes()[0], &space);
@@ -221,7 +226,7 @@ fn a_slot_that_moves_tells_where_it_has_gone() {
 fn a_cluster_of_before_version_seven_tells() {
     let cluster = Cluster::with(&["--rename-command", "SSUBSCRIBE", "", "--rename-command", "SPUBLISH", ""]);
     let space = Space::new("news");
-    let [ours, theirs] = [(), ()].map(|()| Redis::open(&cluster.url()).unwrap());
+    let [ours, theirs] = [(), ()].map(|()| open(&cluster.url()));
     let ear = Ear::at(&theirs, &space);
     let mut told = ear.after(0, "the subscription stands");
     for _ in 0..5 {
@@ -234,7 +239,7 @@ fn a_cluster_of_before_version_seven_tells() {
 fn a_primary_that_sentinels_choose_tells() {
     let sentinels = Sentinels::start();
     let space = Space::new("news");
-    let [ours, theirs] = [(), ()].map(|()| Redis::open(&sentinels.url()).unwrap());
+    let [ours, theirs] = [(), ()].map(|()| open(&sentinels.url()));
     let ear = Ear::at(&theirs, &space);
     let before = ear.after(0, "the subscription stands");
     sentinels.primary().kill();
