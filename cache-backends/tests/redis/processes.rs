@@ -112,7 +112,10 @@ fn micros() -> u64 {
 
 fn claiming(url: &str) -> Cache<u64, u64> {
     let wait = Duration::from_secs(20);
-    Cache::builder().maxsize(None).wait(wait).backend(Redis::open(url).unwrap(), "claimed", Postcard).build()
+    // A backend that does not answer in time is not waited for, and this machine may have much else to do.
+    let redis = Redis::open(&format!("{url}?timeout=5s")).unwrap();
+    let told = |error: &memolith_core::Error| say(&format!("has failed: {error}"));
+    Cache::builder().maxsize(None).wait(wait).on_error(told).backend(redis, "claimed", Postcard).build()
 }
 
 /// Asks for keys as it is told, and says whether it computed them.

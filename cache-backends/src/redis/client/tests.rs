@@ -1,4 +1,5 @@
 //! What callers see while servers redirect, refuse and die.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::Client;
 use super::fake::{Fake, Say, error, ok, text};
