@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 ///     Some(guard) => println!("the only one, with number {}", guard.fence()),
 ///     None => println!("another machine is at it"),
 /// }
-/// # memolith_core::Result::Ok(())
+/// # Ok::<_, memolith_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Lock {

@@ -31,7 +31,7 @@ use std::time::Duration;
 /// assert_eq!(sessions.get(&id)?.as_deref(), Some(&b"guest"[..]));
 /// // After a login the id of before is worth nothing.
 /// let id = sessions.rotate(&id)?;
-/// # Result::<_, Box<dyn std::error::Error>>::Ok(())
+/// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Sessions {

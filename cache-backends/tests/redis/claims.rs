@@ -29,7 +29,7 @@ fn a_claim_lasts_longer_than_its_time() {
         assert!(redis.claim(&space, b"key", Duration::from_millis(50)).unwrap().is_none(), "it is renewed");
     }
     drop(held);
-    free(&redis, &space);
+    drop(free(&redis, &space));
 }
 
 /// Waits until the key is free, which is when a claim that was dropped was let go of in the background.
