@@ -151,7 +151,8 @@ impl LockGuard {
         self.0.renew().await
     }
 
-    /// Releases the lock, and says whether it was held until then: if not, another may have held it too.
+    /// Releases the lock, and says whether it was held until then: if not, another may have held it too. When a connection
+    /// breaks at that moment it may say no although it was held.
     ///
     /// # Errors
     /// When no server answers in time. The lock is released in the background, or ends with its time.

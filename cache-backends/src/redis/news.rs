@@ -10,6 +10,7 @@ use memolith_core::Watch;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Weak};
 
@@ -93,8 +94,10 @@ impl Listener for Watchers {
             Event::Standing | Event::Lost | Event::Message(_) => {}
         }
         let watching: Vec<_> = self.list.lock().iter().filter_map(Weak::upgrade).collect();
-        // No lock is held: they are foreign code.
-        watching.iter().for_each(|watch| watch.invalidated());
+        for watch in watching {
+            // No lock is held: it is foreign code, and if it panics others want to hear all the same.
+            let _ = catch_unwind(AssertUnwindSafe(|| watch.invalidated()));
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! One computation of a key at a time, and nobody who waits in vain.
 
 use crate::load::fresh;
-use crate::servers::Server;
+use crate::servers::{Cluster, Server};
 use memolith_backends::Redis;
 use memolith_core::{Backend, Claim, Space};
 use std::sync::mpsc::channel;
@@ -18,6 +18,14 @@ fn redis(ttl: &str) -> Redis {
 #[test]
 fn claims_keep_what_every_backend_promises() {
     memolith_core::conformance::claims(&redis("2s"));
+}
+
+#[test]
+fn and_so_they_do_on_a_cluster() {
+    let cluster = Cluster::start();
+    let redis = |parameters| Redis::open(&format!("{}?timeout=10s{parameters}", cluster.url())).unwrap();
+    memolith_core::conformance::claims(&redis(""));
+    memolith_core::conformance::claims(&redis("&stripes=7"));
 }
 
 #[test]

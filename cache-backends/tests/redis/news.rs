@@ -97,6 +97,29 @@ fn a_second_watcher_and_one_that_has_gone_are_no_trouble() {
 }
 
 #[test]
+fn a_watcher_that_panics_spoils_it_for_nobody() {
+    struct Bomb;
+    impl Watch for Bomb {
+        fn invalidated(&self) {
+            panic!("planned");
+        }
+        fn follow(&self, _: &'static AtomicU64) {}
+    }
+    let (url, space) = (Server::shared().url(), Space::new(fresh("news")));
+    let [ours, theirs] = [(), ()].map(|()| open(&url));
+    let bomb: Arc<dyn Watch> = Arc::new(Bomb);
+    theirs.watch(&space, Arc::downgrade(&bomb));
+    let other = Space::new(fresh("news"));
+    let ear = Ear::at(&theirs, &other);
+    let mut told = ear.after(0, "the subscription stands");
+    for _ in 0..3 {
+        remove(&ours, &space);
+        remove(&ours, &other);
+        told = ear.after(told, "others hear all the same");
+    }
+}
+
+#[test]
 fn two_caches_of_a_process_are_coherent_at_once() {
     let redis = Arc::new(Redis::open(&Server::shared().url()).unwrap());
     let name = fresh("news");
@@ -177,6 +200,28 @@ fn heard(redis: &Redis, space: &Space, ear: &Ear) {
         }
         ear.told() > before
     });
+}
+
+/// What one cache removes the other does not serve for long, whatever is cut in between.
+#[test]
+fn no_removal_is_missed_while_connections_are_cut() {
+    let server = Server::start();
+    let [one, other] = [(), ()].map(|()| -> Cache<u64, u64> {
+        Cache::builder().maxsize(None).memory(100).backend(open(&server.url()), "news", Postcard).build()
+    });
+    let end = Instant::now() + Duration::from_secs(3);
+    let mut rounds = 0;
+    while Instant::now() < end {
+        rounds += 1;
+        one.insert(1, rounds);
+        eventually("it is there", || other.get(&1) == Some(rounds));
+        if rounds % 3 == 0 {
+            server.cli(&["CLIENT", "KILL", "TYPE", if rounds % 2 == 0 { "pubsub" } else { "normal" }]);
+        }
+        assert!(one.remove(&1).is_ok());
+        eventually("it is gone", || other.get(&1).is_none());
+    }
+    println!("{rounds} rounds");
 }
 
 /// The slot of a space's channel.
