@@ -14,6 +14,7 @@ use super::subscription::Subscriptions;
 use memolith_core::{Claim, Result, Space, Watch};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
+use xxhash_rust::xxh3::xxh3_128;
 
 /// Its threads begin when there is something to hear or to let go of, and end when it is dropped.
 #[derive(Debug)]
@@ -47,7 +48,10 @@ impl Beside {
     /// See [`Backend::claim`](memolith_core::Backend::claim).
     pub(crate) async fn claim(&self, space: &Space, key: &[u8], wait: Duration) -> Result<Option<Claim>> {
         self.attend();
-        let ((key, slot), (numbers, _)) = (self.layout.beside(space, "c", key), self.layout.beside(space, "f", b""));
+        let digest = xxh3_128(key).to_le_bytes();
+        // Two keys that share one wait for each other at worst.
+        let key = if key.len() > 64 { &digest } else { key };
+        let (numbers, (key, slot)) = (self.layout.beside_all(space, "f", key), self.layout.beside(space, "c", key));
         let place = Place { channel: Channel { name: key.clone(), slot }, key, numbers };
         claims::claim(&self.holds, &place, self.claim_ttl, wait).await
     }

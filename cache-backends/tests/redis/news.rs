@@ -154,6 +154,25 @@ fn a_server_that_dies_is_heard_of_and_so_is_its_return() {
     ear.after(back, "news flows again");
 }
 
+/// Who may not listen is served all the same, and does not keep the server busy with asking again.
+#[test]
+fn a_user_who_may_not_listen_hears_nothing() {
+    let server = Server::start();
+    assert_eq!(server.cli(&["ACL", "SETUSER", "deaf", "on", ">x", "~*", "+@all", "resetchannels"]), "OK");
+    let url = server.url().replace("redis://", "redis://deaf:x@");
+    let (redis, space) = (Redis::open(&url).unwrap(), Space::new("news"));
+    let ear = Ear::at(&redis, &space);
+    let record = Record { value: b"value".to_vec(), expires: Timestamp::NEVER };
+    redis.put(&space, b"key", &record, Timestamp::from_micros(1)).unwrap();
+    assert!(redis.claim(&space, b"key", Duration::ZERO).unwrap().is_some());
+    eventually("it has tried", || server.info("total_connections_received") > 2);
+    let before = server.info("total_connections_received");
+    std::thread::sleep(Duration::from_secs(1));
+    let tried = server.info("total_connections_received") - before;
+    assert!(tried < 5, "{tried} connections in a second, one or two of which are ours");
+    assert_eq!(ear.told(), 0);
+}
+
 #[test]
 fn a_server_that_stops_is_noticed() {
     let server = Server::start();
