@@ -82,4 +82,5 @@ pub mod __private {
     pub use crate::generated::*;
     pub use crate::instances::Instances;
     pub use crate::key::{Arg, Args};
+    pub use crate::system::forks;
 }

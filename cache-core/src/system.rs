@@ -42,6 +42,30 @@ fn membarrier(command: libc::c_int) -> bool {
     unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) == 0 }
 }
 
+/// How often the process has become a forked child since this was first asked: another number than before says that the
+/// memory is a copy, whose threads are gone and whose connections belong to another process as well. It costs no system
+/// call.
+pub fn forks() -> u32 {
+    #[cfg(all(target_os = "linux", not(miri)))]
+    {
+        use std::sync::Once;
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static FORKS: AtomicU32 = AtomicU32::new(0);
+        static COUNTING: Once = Once::new();
+        extern "C" fn count() {
+            FORKS.fetch_add(1, Ordering::Relaxed);
+        }
+        COUNTING.call_once(|| {
+            // Without memory for the handler a child is not known as one.
+            // SAFETY: the function lives as long as the program, and does what a forked child may do.
+            let _ = unsafe { libc::pthread_atfork(None, None, Some(count)) };
+        });
+        FORKS.load(Ordering::Relaxed)
+    }
+    #[cfg(not(all(target_os = "linux", not(miri))))]
+    std::process::id()
+}
+
 /// Asks for large pages where there is much memory: who hits a million entries at random waits for page tables else.
 #[cfg(not(any(shuttle, loom)))]
 pub(crate) fn advise_huge_pages(first: *mut u8, size: usize) {

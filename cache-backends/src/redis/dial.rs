@@ -5,7 +5,7 @@ use super::login::log_in;
 use super::parse::Parser;
 use super::reply::Reply;
 use super::request::Request;
-use super::stream::Stream;
+use super::stream::{Stream, is_silence};
 use super::target::{Address, Login};
 use memolith_core::Result;
 use parking_lot::Mutex;
@@ -21,6 +21,8 @@ pub(crate) struct Dialler {
     login: Login,
     /// What the name stood for last, whoever answered first.
     known: Mutex<Vec<SocketAddr>>,
+    #[cfg(feature = "tls")]
+    settings: Mutex<Option<Arc<rustls::ClientConfig>>>,
 }
 
 /// A connection of one thread, which is logged in.
@@ -41,7 +43,13 @@ pub(crate) struct Sender {
 
 impl Dialler {
     pub(crate) fn new(address: Address, login: Login) -> Self {
-        Dialler { address, login, known: Mutex::new(Vec::new()) }
+        Dialler {
+            address,
+            login,
+            known: Mutex::new(Vec::new()),
+            #[cfg(feature = "tls")]
+            settings: Mutex::default(),
+        }
     }
 
     pub(crate) fn address(&self) -> &Address {
@@ -52,12 +60,36 @@ impl Dialler {
     pub(crate) fn dial(&self, timeout: Duration) -> Result<Dialled, Fault> {
         let deadline = Instant::now() + timeout;
         let stream = match &self.address {
-            Address::Tcp(host, port) => self.first(host, *port, deadline)?,
+            Address::Tcp(host, port) => self.secured(self.first(host, *port, deadline)?, host, deadline)?,
             Address::Unix(path) => unix(path, deadline)?,
         };
         let mut dialled = Dialled { stream: Arc::new(stream), parser: Parser::new(), timeout };
         log_in(&mut dialled, &self.login, deadline)?;
         Ok(dialled)
+    }
+
+    /// The stream, encrypted if the user wants that.
+    #[cfg(feature = "tls")]
+    fn secured(&self, stream: Stream, host: &str, deadline: Instant) -> Result<Stream, Fault> {
+        let Some(trust) = &self.login.tls else { return Ok(stream) };
+        let known = self.settings.lock().clone();
+        let settings = match known {
+            Some(settings) => settings,
+            None => {
+                let settings = super::tls::settings(trust)?;
+                Arc::clone(self.settings.lock().insert(settings))
+            }
+        };
+        stream.secure(host, settings, deadline)
+    }
+
+    /// The stream; a URL that asks for more was refused.
+    #[cfg(not(feature = "tls"))]
+    fn secured(&self, stream: Stream, _: &str, _: Instant) -> Result<Stream, Fault> {
+        if self.login.tls.is_some() {
+            return Err(Fault::config("`rediss:` needs the feature `tls` of memolith, enable it in Cargo.toml"));
+        }
+        Ok(stream)
     }
 
     /// A connection to the first address that answers, of those that the name stands for; each has an equal part of the
@@ -163,11 +195,14 @@ impl Dialled {
             match self.stream.read(self.parser.room(), deadline) {
                 Ok(0) => return Err(Unread::Fault(Fault::closed())),
                 Ok(count) => self.parser.filled(count),
-                Err(error) => match error.kind() {
-                    std::io::ErrorKind::TimedOut => return Err(Unread::Late),
-                    std::io::ErrorKind::WouldBlock => {}
-                    _ => return Err(Unread::Fault(error.into())),
-                },
+                Err(error) if !is_silence(&error) => return Err(Unread::Fault(error.into())),
+                Err(_) => {}
+            }
+            if Instant::now() >= deadline {
+                return match self.parser.next() {
+                    Ok(reply) => reply.ok_or(Unread::Late),
+                    Err(garbled) => Err(Unread::Fault(garbled.into())),
+                };
             }
         }
     }

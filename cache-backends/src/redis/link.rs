@@ -13,8 +13,9 @@ use super::hand::Hand;
 use super::parse::{Garbled, Parser};
 use super::reply::Reply;
 use super::request::Request;
-use super::stream::Stream;
+use super::stream::{Stream, is_silence};
 use super::wait::by_thread;
+use memolith_core::__private::forks;
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::io;
@@ -33,7 +34,9 @@ const TURNS: u32 = 8;
 pub(super) struct Link {
     stream: Arc<Stream>,
     timeout: Duration,
-    process: u32,
+    opened: Instant,
+    /// Where it was opened.
+    forks: u32,
     state: Mutex<State>,
     /// Of whoever has [`State::reading`].
     reader: Mutex<Reader>,
@@ -87,7 +90,8 @@ impl Link {
         Arc::new(Link {
             stream,
             timeout,
-            process: std::process::id(),
+            opened: Instant::now(),
+            forks: forks(),
             state: Mutex::default(),
             reader: Mutex::new(Reader { parser, batch: Vec::new() }),
             sent: Mutex::default(),
@@ -197,8 +201,7 @@ impl Link {
         state.unanswered += sent.len();
         let deadline = state.line.front().map_or_else(|| Instant::now() + self.timeout, |place| place.deadline);
         drop(state);
-        // It may have been a while until somebody came to write.
-        let outcome = self.stream.write_all(&sent, deadline.max(Instant::now() + self.grace()));
+        let outcome = self.stream.write_all(&sent, deadline);
         sent.clear();
         sent.shrink_to(KEPT);
         drop(sent);
@@ -231,11 +234,11 @@ impl Link {
     fn read(self: &Arc<Self>, is_done: impl Fn(After) -> bool) {
         let mut reader = self.reader.lock();
         let Reader { parser, batch } = &mut *reader;
-        let begun = Instant::now();
+        // What was to come earlier may have come, and nobody has looked: what has begun to come is given some time.
+        let mut least = None;
         loop {
-            // What was to come before this turn began may have come, and nobody has looked.
             let deadline =
-                self.earliest().map_or(Instant::now() + self.timeout, |earliest| earliest.max(begun + self.grace()));
+                self.earliest().unwrap_or_else(|| Instant::now() + self.timeout).max(least.unwrap_or(self.opened));
             let come = self.stream.read(parser.room(), deadline);
             let outcome = match &come {
                 Ok(0) => Err(Fault::closed()),
@@ -250,7 +253,11 @@ impl Link {
             let mut state = self.state.lock();
             let outcome = self.hand_out(&mut state, batch, &mut alarms).map_err(Fault::from).and(outcome);
             let served_threads = alarms.iter().any(|alarm| matches!(alarm, Alarm::Thread(_)));
-            let late = come.is_err() && state.line.front().is_some() && Instant::now() >= deadline;
+            let late = match (state.line.front(), least) {
+                (Some(_), _) if come.is_err() => Instant::now() >= deadline,
+                (Some(first), Some(least)) => Instant::now() >= first.deadline.max(least),
+                _ => false,
+            };
             let outcome = outcome.and(if late { Err(Fault::late()) } else { Ok(()) });
             if outcome.is_err() || state.fault.is_some() {
                 state.reading = false;
@@ -267,6 +274,7 @@ impl Link {
             }
             drop(state);
             alarms.into_iter().for_each(Alarm::ring);
+            least.get_or_insert_with(|| Instant::now() + self.grace());
         }
     }
 
@@ -367,14 +375,10 @@ fn parse(parser: &mut Parser, batch: &mut Vec<Reply>) -> Result<(), Garbled> {
     Ok(())
 }
 
-fn is_silence(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
-}
-
 impl Drop for Link {
     fn drop(&mut self) {
         // A child of this process has the same connection, and must leave it alone.
-        if self.process == std::process::id() {
+        if self.forks == forks() {
             self.stream.close();
             self.reading_hand.end();
             self.writing_hand.end();

@@ -82,6 +82,8 @@ mod subscription;
 mod tags;
 mod target;
 mod timer;
+#[cfg(feature = "tls")]
+mod tls;
 mod tracked;
 mod url;
 mod wait;

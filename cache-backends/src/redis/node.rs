@@ -8,6 +8,7 @@ use super::link::Link;
 use super::reply::Reply;
 use super::request::{Request, Route};
 use super::target::{Address, Login};
+use memolith_core::__private::forks;
 use memolith_core::Result;
 use parking_lot::Mutex;
 use std::fmt;
@@ -39,7 +40,7 @@ pub(super) struct Server {
 #[derive(Default)]
 struct State {
     /// Whose connection it is: a forked child has its parent's memory, and must not use its connection.
-    process: u32,
+    forks: u32,
     link: Option<Arc<Link>>,
     /// As long as somebody waits for it, or makes it.
     attempt: Weak<Attempt>,
@@ -58,7 +59,8 @@ enum Way {
 impl Node {
     pub(crate) fn new(address: Address, login: &Login, timeout: Duration) -> Self {
         let dialler = Dialler::new(address, login.clone());
-        let server = Server { dialler, timeout, failing: AtomicBool::new(false), state: Mutex::default() };
+        let state = Mutex::new(State { forks: forks(), ..State::default() });
+        let server = Server { dialler, timeout, failing: AtomicBool::new(false), state };
         Node { server: Arc::new(server) }
     }
 
@@ -118,10 +120,10 @@ impl Server {
     fn way(self: &Arc<Self>, deadline: Instant) -> Result<Way, Fault> {
         // In a child the lock may be held by a thread that it has not inherited.
         let Some(mut state) = self.state.try_lock_until(deadline) else { return Err(Fault::late()) };
-        let process = std::process::id();
-        if state.process != process {
+        let forks = forks();
+        if state.forks != forks {
             // Not dropped: to close would be to speak for the parent.
-            std::mem::forget(std::mem::replace(&mut *state, State { process, ..State::default() }));
+            std::mem::forget(std::mem::replace(&mut *state, State { forks, ..State::default() }));
         }
         if let Some(link) = &state.link {
             let Some(fault) = link.fault() else { return Ok(Way::Link(Arc::clone(link))) };
@@ -205,7 +207,7 @@ impl Server {
         let mut state = self.state.lock();
         match found {
             Ok(link) => {
-                *state = State { process: state.process, link: Some(link), ..State::default() };
+                *state = State { forks: state.forks, link: Some(link), ..State::default() };
                 true
             }
             Err(fault) => {

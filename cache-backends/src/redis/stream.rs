@@ -1,6 +1,8 @@
 //! A socket of one kind or another, read and written at once by two threads, each for a bounded time.
 
 use super::fault::Fault;
+#[cfg(feature = "tls")]
+use super::tls::Secure;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 #[cfg(unix)]
@@ -21,6 +23,8 @@ enum Socket {
     Tcp(TcpStream),
     #[cfg(unix)]
     Unix(UnixStream),
+    #[cfg(feature = "tls")]
+    Secure(Box<Secure>),
 }
 
 /// How long the system was told to wait, in nanoseconds; 0 until it was.
@@ -44,26 +48,46 @@ impl Stream {
         Ok(Stream::over(Socket::Unix(UnixStream::connect(path)?)))
     }
 
+    /// The same, encrypted, with who is `host` by its certificate.
+    #[cfg(feature = "tls")]
+    pub(super) fn secure(
+        self,
+        host: &str,
+        settings: std::sync::Arc<rustls::ClientConfig>,
+        deadline: Instant,
+    ) -> Result<Self, Fault> {
+        match self.socket {
+            Socket::Tcp(socket) => {
+                Ok(Stream::over(Socket::Secure(Box::new(Secure::open(socket, host, settings, deadline)?))))
+            }
+            socket => Ok(Stream::over(socket)),
+        }
+    }
+
     fn over(socket: Socket) -> Self {
         Stream { socket, reading: Patience::default(), writing: Patience::default() }
     }
 
-    /// Reads what has come. Before anything has, it waits until `deadline`, or somewhat less or longer: see
-    /// [`Patience`].
+    /// Reads what has come, also when `deadline` has passed. Before anything has, it waits until then, or somewhat less or
+    /// longer: see [`Patience`].
     ///
     /// # Errors
     /// `WouldBlock` or `TimedOut` when nothing has come.
     pub(crate) fn read(&self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
-        let left = left(deadline).ok_or(io::ErrorKind::TimedOut)?;
+        let left = left(deadline).unwrap_or(LEAST);
         self.reading.set(left, |patience| match &self.socket {
             Socket::Tcp(socket) => socket.set_read_timeout(Some(patience)),
             #[cfg(unix)]
             Socket::Unix(socket) => socket.set_read_timeout(Some(patience)),
+            #[cfg(feature = "tls")]
+            Socket::Secure(secure) => secure.socket().set_read_timeout(Some(patience)),
         })?;
         uninterrupted(|| match &self.socket {
             Socket::Tcp(socket) => (&mut &*socket).read(buffer),
             #[cfg(unix)]
             Socket::Unix(socket) => (&mut &*socket).read(buffer),
+            #[cfg(feature = "tls")]
+            Socket::Secure(secure) => secure.read(buffer),
         })
     }
 
@@ -72,28 +96,35 @@ impl Stream {
     /// # Errors
     /// Those of the socket, and `TimedOut` when it cannot be done before `deadline`.
     pub(crate) fn write_all(&self, mut bytes: &[u8], deadline: Instant) -> io::Result<()> {
+        // Who comes late may still write what the socket takes at once.
+        let mut patience = left(deadline).unwrap_or(LEAST);
         while !bytes.is_empty() {
-            match self.write(bytes, deadline) {
+            match self.write(bytes, patience) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) if count == bytes.len() => break,
                 Ok(count) => bytes = &bytes[count..],
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),
             }
+            patience = left(deadline).ok_or(io::ErrorKind::TimedOut)?;
         }
         Ok(())
     }
 
-    fn write(&self, bytes: &[u8], deadline: Instant) -> io::Result<usize> {
-        let left = left(deadline).ok_or(io::ErrorKind::TimedOut)?;
+    fn write(&self, bytes: &[u8], left: Duration) -> io::Result<usize> {
         self.writing.set(left, |patience| match &self.socket {
             Socket::Tcp(socket) => socket.set_write_timeout(Some(patience)),
             #[cfg(unix)]
             Socket::Unix(socket) => socket.set_write_timeout(Some(patience)),
+            #[cfg(feature = "tls")]
+            Socket::Secure(secure) => secure.socket().set_write_timeout(Some(patience)),
         })?;
         uninterrupted(|| match &self.socket {
             Socket::Tcp(socket) => (&mut &*socket).write(bytes),
             #[cfg(unix)]
             Socket::Unix(socket) => (&mut &*socket).write(bytes),
+            #[cfg(feature = "tls")]
+            Socket::Secure(secure) => secure.write(bytes),
         })
     }
 
@@ -104,6 +135,8 @@ impl Stream {
             Socket::Tcp(socket) => socket.shutdown(Shutdown::Both),
             #[cfg(unix)]
             Socket::Unix(socket) => socket.shutdown(Shutdown::Both),
+            #[cfg(feature = "tls")]
+            Socket::Secure(secure) => secure.close(),
         };
     }
 }
@@ -122,10 +155,13 @@ impl Patience {
     }
 }
 
-/// What is left until `deadline`, at least a millisecond, which is the least that systems wait; `None` when it has passed.
+/// What systems wait at least.
+const LEAST: Duration = Duration::from_millis(1);
+
+/// What is left until `deadline`, at least [`LEAST`]; `None` when it has passed.
 fn left(deadline: Instant) -> Option<Duration> {
     let left = deadline.checked_duration_since(Instant::now())?;
-    (!left.is_zero()).then(|| left.max(Duration::from_millis(1)))
+    (!left.is_zero()).then(|| left.max(LEAST))
 }
 
 fn uninterrupted(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
@@ -135,4 +171,9 @@ fn uninterrupted(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usiz
             outcome => return outcome,
         }
     }
+}
+
+/// Whether nothing has come, and nothing is wrong.
+pub(super) fn is_silence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }

@@ -38,6 +38,9 @@ impl Target {
     pub(crate) fn parse(url: &str, options: &mut Options) -> Result<Self> {
         let (scheme, rest) = url.split_once("://").ok_or_else(|| config(FORMS))?;
         let (scheme, secure) = schemes(scheme).ok_or_else(|| config(FORMS))?;
+        if secure && cfg!(not(feature = "tls")) {
+            return Err(config("`rediss:` needs the feature `tls` of memolith, enable it in Cargo.toml"));
+        }
         if rest.contains('#') || rest.contains(char::is_whitespace) {
             return Err(config("a `#` or a space in the url means something else, write `%23` or `%20`"));
         }

@@ -16,16 +16,23 @@ pub(super) trait Drive: Send + Sync {
     fn leads_to_sending(&self) -> bool;
 }
 
+/// What a thread that waits polls, and so has to drive.
+#[derive(Default)]
+struct Frame {
+    polls: bool,
+    awaited: Vec<Arc<dyn Drive>>,
+}
+
 thread_local! {
-    /// What the future that this thread polls waits for; `None` when no thread waits by [`wait`].
-    static AWAITED: RefCell<Option<Vec<Arc<dyn Drive>>>> = const { RefCell::new(None) };
+    static FRAME: RefCell<Frame> = RefCell::default();
+    static WAKER: Waker = sleeper();
 }
 
 /// Runs `future` on this thread, which reads and writes for it. Made for futures that wait for servers; another one may
 /// wait for whatever wakes it.
 pub(crate) fn wait<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
-    let waker = Waker::from(Arc::new(Sleeper(thread::current())));
+    let waker = WAKER.try_with(Waker::clone).unwrap_or_else(|_| sleeper());
     let mut context = Context::from_waker(&waker);
     loop {
         let polling = Polling::begin();
@@ -53,43 +60,77 @@ pub(super) async fn as_task<F: Future>(future: F) -> F::Output {
 
 /// Whether who polls is a thread that can wait.
 pub(super) fn by_thread() -> bool {
-    AWAITED.try_with(|awaited| awaited.borrow().is_some()).unwrap_or(false)
+    FRAME.try_with(|frame| frame.borrow().polls).unwrap_or(false)
 }
 
 /// Has the polling thread wait for it; `false` when no thread waits, but a task.
 pub(super) fn by_thread_for(drive: impl FnOnce() -> Arc<dyn Drive>) -> bool {
-    let offered = AWAITED.try_with(|awaited| awaited.borrow_mut().as_mut().map(|list| list.push(drive())));
-    offered.is_ok_and(|done| done.is_some())
+    let offer = |frame: &mut Frame| {
+        if frame.polls {
+            frame.awaited.push(drive());
+        }
+        frame.polls
+    };
+    // A thread whose variables are gone already waits as tasks do.
+    FRAME.try_with(|frame| offer(&mut frame.borrow_mut())).unwrap_or(false)
 }
 
 /// While a thread polls what it waits for.
 struct Polling {
+    /// What it polled when it came to wait once more.
     outer: Option<Vec<Arc<dyn Drive>>>,
 }
 
 impl Polling {
     fn begin() -> Self {
-        // A thread whose variables are gone already waits as tasks do.
-        Polling { outer: AWAITED.try_with(|awaited| awaited.replace(Some(Vec::new()))).ok().flatten() }
+        Polling::nested(|frame| frame.polls = true)
+    }
+
+    fn by_task() -> Self {
+        Polling::nested(|frame| frame.polls = false)
+    }
+
+    fn nested(change: impl FnOnce(&mut Frame)) -> Self {
+        let outer = FRAME.try_with(|frame| {
+            let mut frame = frame.borrow_mut();
+            let outer = frame.polls.then(|| std::mem::take(&mut frame.awaited));
+            change(&mut frame);
+            outer
+        });
+        Polling { outer: outer.ok().flatten() }
     }
 
     /// What to wait for first: what keeps commands from being sent, so that all servers work at once; else any.
-    fn by_task() -> Self {
-        Polling { outer: AWAITED.try_with(RefCell::take).ok().flatten() }
-    }
-
     fn end(self) -> Option<Arc<dyn Drive>> {
-        let awaited = AWAITED.try_with(|awaited| awaited.borrow_mut().as_mut().map(std::mem::take)).ok()??;
-        let first = awaited.iter().position(|drive| drive.leads_to_sending()).unwrap_or(0);
-        awaited.into_iter().nth(first)
+        let first = |frame: &RefCell<Frame>| {
+            let awaited = &mut frame.borrow_mut().awaited;
+            let first = awaited.iter().position(|drive| drive.leads_to_sending()).unwrap_or(0);
+            (first < awaited.len()).then(|| awaited.swap_remove(first))
+        };
+        FRAME.try_with(first).ok().flatten()
     }
 }
 
 impl Drop for Polling {
     fn drop(&mut self) {
         let outer = self.outer.take();
-        let _ = AWAITED.try_with(|awaited| awaited.replace(outer));
+        let rest = FRAME.try_with(|frame| {
+            let mut frame = frame.borrow_mut();
+            frame.polls = outer.is_some();
+            match outer {
+                Some(outer) => std::mem::replace(&mut frame.awaited, outer),
+                // The room is kept for the next time.
+                None if frame.awaited.is_empty() => Vec::new(),
+                None => std::mem::take(&mut frame.awaited),
+            }
+        });
+        // Dropped when the frame is free again.
+        drop(rest);
     }
+}
+
+fn sleeper() -> Waker {
+    Waker::from(Arc::new(Sleeper(thread::current())))
 }
 
 struct Sleeper(Thread);

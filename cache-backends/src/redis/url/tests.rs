@@ -60,6 +60,14 @@ fn logins_are_found() {
     assert!(right("redis+sentinel://u:p@h/name/5").sentinel_login == Login::default());
 }
 
+#[cfg(not(feature = "tls"))]
+#[test]
+fn tls_needs_its_feature() {
+    let error = parse("rediss://h").map(drop).expect_err("there is no TLS");
+    assert!(error.kind() == ErrorKind::Config && error.to_string().contains("feature `tls`"), "{error}");
+}
+
+#[cfg(feature = "tls")]
 #[test]
 fn tls_is_asked_for() {
     assert!(right("rediss://h").login.tls == Some(Trust { authority: None }));
@@ -146,7 +154,7 @@ proptest! {
         password in ".{1,9}",
         username in proptest::option::of("\\PC{1,9}"),
         database in any::<u32>(),
-        secure in any::<bool>(),
+        secure in any::<bool>().prop_map(|secure| secure && cfg!(feature = "tls")),
         name in "\\PC{1,9}",
     ) {
         let addresses: Vec<_> = hosts.iter().map(|((host, _), port)| tcp(host, *port)).collect();
