@@ -25,6 +25,7 @@ use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 /// Beyond that a name is cut, and its hash stands for the rest.
@@ -57,6 +58,8 @@ pub(crate) struct Stripe {
     pub(crate) scores: Vec<u8>,
     pub(crate) values: Vec<u8>,
     pub(crate) was_plain: Vec<u8>,
+    /// Whether that key is known not to be there.
+    pub(crate) is_pure: AtomicBool,
     pub(crate) channel: Vec<u8>,
     /// That of its server.
     pub(crate) clock: Clock,
@@ -145,6 +148,7 @@ impl Layout {
                 scores: format!("{base}:s").into_bytes(),
                 values: format!("{base}:v").into_bytes(),
                 was_plain: format!("{base}:p").into_bytes(),
+                is_pure: AtomicBool::new(false),
                 channel: format!("{base}:n{own}").into_bytes(),
                 clock: Clock::default(),
             }
