@@ -2,7 +2,7 @@
 
 use super::beside::Beside;
 use super::client::Client;
-use super::layout::Layout;
+use super::layout::{Area, Layout};
 use super::node::wait;
 use super::options::{Options, Scope};
 use super::record::{packed, unpacked};
@@ -142,6 +142,12 @@ impl Redis {
         &self.beside
     }
 
+    /// Where `space` is: the first thing that every operation asks.
+    fn area(&self, space: &Space) -> Arc<Area> {
+        self.beside.attend();
+        self.layout.area(space)
+    }
+
     /// By which others know whose messages are ours.
     pub(super) fn id(&self) -> Sender {
         self.beside.id.bytes()
@@ -156,7 +162,7 @@ impl Redis {
     }
 
     async fn open_space(&self, space: &Space) -> Result<()> {
-        let area = self.layout.area(space);
+        let area = self.area(space);
         if self.form(space) == Form::Plain {
             // What it kept while it had bounds would come back when it has some again.
             let commands = area.stripes.iter().flat_map(|stripe| {
@@ -178,7 +184,7 @@ impl Redis {
     }
 
     async fn get_record(&self, space: &Space, key: &[u8], now: Timestamp) -> Result<Option<Record>> {
-        let area = self.layout.area(space);
+        let area = self.area(space);
         if self.form(space) == Form::Plain {
             let record = self.plain_get(&area, key).await?.map(unpacked).transpose()?;
             return Ok(record.filter(|record| record.expires > now));
@@ -196,7 +202,7 @@ impl Redis {
 
     /// What could be got; an error only if there is nothing but errors.
     async fn get_records(&self, space: &Space, keys: &[&[u8]], now: Timestamp) -> Result<Vec<Option<Record>>> {
-        let area = self.layout.area(space);
+        let area = self.area(space);
         let found = match self.form(space) {
             Form::Plain => self.plain_get_many(&area, keys).await,
             Form::Tracked => self.tracked_get(&area, space, (keys, now)).await,
@@ -209,7 +215,7 @@ impl Redis {
     }
 
     async fn put_records(&self, space: &Space, entries: &[(&[u8], &Record)], now: Timestamp) -> Result<()> {
-        let area = self.layout.area(space);
+        let area = self.area(space);
         match self.form(space) {
             Form::Plain => self.plain_put(&area, entries, now).await,
             Form::Tracked => self.tracked_put((&area, space), entries, now).await,
@@ -237,11 +243,11 @@ impl Redis {
     }
 
     async fn remove_record(&self, space: &Space, key: &[u8]) -> Result<bool> {
-        self.remove_entry(&self.layout.area(space), key).await
+        self.remove_entry(&self.area(space), key).await
     }
 
     async fn clear_space(&self, space: &Space) -> Result<()> {
-        let area = self.layout.area(space);
+        let area = self.area(space);
         match self.options.scope {
             Scope::Function => self.clear_area(&area, self.form(space)).await,
             Scope::Shared => self.clear_shared(&area).await,
@@ -249,7 +255,7 @@ impl Redis {
     }
 
     async fn count(&self, space: &Space) -> Result<u64> {
-        let area = self.layout.area(space);
+        let area = self.area(space);
         match (self.options.scope, self.form(space)) {
             (Scope::Shared, _) => self.shared_len(&area).await,
             (_, Form::Plain) => self.plain_len(&area).await,
@@ -298,7 +304,7 @@ impl Backend for Redis {
     }
 
     fn scan(&self, space: &Space, now: Timestamp, visit: &mut dyn FnMut(&[u8], &Record) -> Visit) -> Result<()> {
-        self.show_all((&self.layout.area(space), self.form(space)), now, visit)
+        self.show_all((&self.area(space), self.form(space)), now, visit)
     }
 
     fn tags(&self, tags: &[&[u8]]) -> Result<TagState> {
@@ -306,10 +312,7 @@ impl Backend for Redis {
     }
 
     fn invalidate_tags(&self, tags: &[&[u8]]) -> Result<TagState> {
-        let invalidated = wait(self.invalidate(tags));
-        // Also if nobody has answered: the tags may be invalid all the same.
-        self.beside.removed(&Space::of_tags());
-        invalidated
+        wait(self.invalidate(tags))
     }
 
     fn claim(&self, space: &Space, key: &[u8], time: Duration) -> Result<Option<Claim>> {
