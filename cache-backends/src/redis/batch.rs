@@ -25,16 +25,18 @@ pub(super) struct Group {
 /// The commands by the server each goes to, in their order, and those nobody takes.
 pub(super) fn group(pending: Vec<Pending>, map: &Map) -> (Vec<Group>, Vec<Pending>) {
     let (mut groups, mut stranded) = (Vec::<Group>::new(), Vec::new());
-    let mut places: HashMap<*const Node, usize> = HashMap::new();
+    let (mut places, mut place) = (HashMap::<*const Node, usize>::new(), 0);
     for (mut item, request) in pending {
         let Some(way) = item.way(map) else {
             stranded.push((item, request));
             continue;
         };
-        let place = *places.entry(Arc::as_ptr(&way.node)).or_insert_with(|| {
-            groups.push(Group { node: way.node, wire: Vec::new(), items: Vec::new() });
-            groups.len() - 1
-        });
+        if !groups.get(place).is_some_and(|group| Arc::ptr_eq(&group.node, &way.node)) {
+            place = *places.entry(Arc::as_ptr(&way.node)).or_insert_with(|| {
+                groups.push(Group { node: way.node, wire: Vec::new(), items: Vec::new() });
+                groups.len() - 1
+            });
+        }
         let group = &mut groups[place];
         if way.asking {
             group.wire.push(Request::new("ASKING", Route::Any));

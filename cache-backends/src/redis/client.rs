@@ -10,6 +10,7 @@ use super::request::Request;
 use super::servers::Servers;
 use super::target::Target;
 use super::timer::{until, within};
+use super::wait::as_task;
 use memolith_core::{Error, ErrorKind, Result};
 use std::sync::Arc;
 use std::time::Instant;
@@ -47,15 +48,16 @@ impl Client {
         let begun = Instant::now();
         let map = self.servers.map();
         let Some(node) = map.node(request.route, 0) else {
-            return self.call_all(vec![request]).await.pop().unwrap_or_else(|| Err(unexpected()));
+            return Box::pin(self.call_all(vec![request])).await.pop().unwrap_or_else(|| Err(unexpected()));
         };
         let outcome = node.exchange(std::slice::from_ref(&request)).await;
         let outcome = outcome.and_then(|mut replies| replies.pop().ok_or_else(unexpected));
         match Item::new(0, request.route).judge(&self.servers, node, outcome) {
             Verdict::Done(result) => result,
             Verdict::Again(item) => {
-                let mut results = vec![None];
-                self.settle(vec![(item, request)], begun + self.servers.timeout(), &mut results).await;
+                let (mut results, deadline) = (vec![None], begun + self.servers.timeout());
+                // In a box, so that the future of what nearly always happens is small.
+                Box::pin(self.settle(vec![(item, request)], deadline, &mut results)).await;
                 results.pop().flatten().unwrap_or_else(|| Err(unexpected()))
             }
         }
@@ -149,7 +151,8 @@ impl Client {
     }
 }
 
-/// Which attempt it is: the time-out of a node is that of a call, so only further ones have to be cut short.
+/// Which attempt it is. The first has the time-out that each exchange has; further ones have what is left of it, and must
+/// not end a connection because that was little.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Attempt {
     First,
@@ -160,7 +163,7 @@ async fn exchange(group: &Group, deadline: Instant, attempt: Attempt) -> Result<
     let exchange = group.node.exchange(&group.wire);
     match attempt {
         Attempt::First => exchange.await,
-        Attempt::Further => within(deadline, exchange).await.unwrap_or_else(|| Err(late())),
+        Attempt::Further => within(deadline, as_task(exchange)).await.unwrap_or_else(|| Err(late())),
     }
 }
 

@@ -123,6 +123,7 @@ fn text(reply: Option<Reply>) -> Result<String> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
     use crate::redis::target::Login;

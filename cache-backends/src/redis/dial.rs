@@ -10,6 +10,7 @@ use super::target::{Address, Login};
 use memolith_core::Result;
 use parking_lot::Mutex;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -25,11 +26,18 @@ pub(crate) struct Dialler {
 /// A connection of one thread, which is logged in.
 #[derive(Debug)]
 pub(crate) struct Dialled {
-    stream: Stream,
+    stream: Arc<Stream>,
     parser: Parser,
     /// How long a command may take to be taken.
     timeout: Duration,
     peer: Address,
+}
+
+/// Sends on a connection whose replies another thread reads.
+#[derive(Debug)]
+pub(crate) struct Sender {
+    stream: Arc<Stream>,
+    timeout: Duration,
 }
 
 impl Dialler {
@@ -49,7 +57,7 @@ impl Dialler {
             Address::Unix(path) => unix(path, deadline)?,
         };
         let peer = stream.peer().unwrap_or_else(|| self.address.clone());
-        let mut dialled = Dialled { stream, parser: Parser::new(), timeout, peer };
+        let mut dialled = Dialled { stream: Arc::new(stream), parser: Parser::new(), timeout, peer };
         log_in(&mut dialled, &self.login, deadline)?;
         Ok(dialled)
     }
@@ -104,12 +112,14 @@ impl std::fmt::Debug for Dialler {
 }
 
 impl Dialled {
+    /// For another thread, that sends what this one reads the replies of.
+    pub(crate) fn sender(&self) -> Sender {
+        Sender { stream: Arc::clone(&self.stream), timeout: self.timeout }
+    }
+
     /// Sends a command, within the time-out.
     pub(crate) fn send(&mut self, request: &Request) -> Result<()> {
-        let mut out = Vec::new();
-        request.write(&mut out);
-        let sent = self.stream.write_all(&out, Instant::now() + self.timeout);
-        sent.map_err(|error| Fault::from(error).into_error())
+        self.sender().send(request)
     }
 
     /// The next reply. `None` when it has not come in time; what has come of it is kept, and the next call goes on there.
@@ -126,7 +136,7 @@ impl Dialled {
         &self.peer
     }
 
-    pub(super) fn into_parts(self) -> (Stream, Parser, Duration) {
+    pub(super) fn into_parts(self) -> (Arc<Stream>, Parser, Duration) {
         (self.stream, self.parser, self.timeout)
     }
 
@@ -167,6 +177,16 @@ impl Dialled {
                 },
             }
         }
+    }
+}
+
+impl Sender {
+    /// Sends a command, within the time-out.
+    pub(crate) fn send(&self, request: &Request) -> Result<()> {
+        let mut out = Vec::new();
+        request.write(&mut out);
+        let sent = self.stream.write_all(&out, Instant::now() + self.timeout);
+        sent.map_err(|error| Fault::from(error).into_error())
     }
 }
 

@@ -13,6 +13,7 @@
 //! Prefixes and names are escaped: what stands in them is never a brace, a character of a pattern, or `~`. So the hash
 //! tag is ours, no key of a space begins like one of another, and names can stand in patterns as they are.
 
+use super::clock::Clock;
 use super::options::{Options, Scope};
 use super::request::Route;
 use super::slots::slot_of;
@@ -54,6 +55,8 @@ pub(crate) struct Stripe {
     pub(crate) values: Vec<u8>,
     pub(crate) was_plain: Vec<u8>,
     pub(crate) channel: Vec<u8>,
+    /// That of its server.
+    pub(crate) clock: Clock,
 }
 
 /// Where removals from a space are told: by SPUBLISH on a cluster whose servers have it, else by PUBLISH. A message is
@@ -103,6 +106,15 @@ impl Layout {
         (name, slot)
     }
 
+    /// A key of no cache, with names of users in its hash tag, and its slot. What follows it stays in the slot.
+    pub(crate) fn tool(&self, kind: &str, names: &[&str]) -> (Vec<u8>, u16) {
+        // Escaped names have no `~`.
+        let tags: Vec<String> = names.iter().map(|name| tag(name)).collect();
+        let key = format!("{}:{kind}:{{{}}}", self.prefix, tags.join("~")).into_bytes();
+        let slot = slot_of(&key);
+        (key, slot)
+    }
+
     fn lay_out(&self, name: &str) -> Area {
         let id = format!("{:016x}", xxh3_64(name.as_bytes()));
         let (tag, own, field) = match self.scope {
@@ -122,6 +134,7 @@ impl Layout {
                 values: format!("{base}:v").into_bytes(),
                 was_plain: format!("{base}:p").into_bytes(),
                 channel: format!("{base}:n{own}").into_bytes(),
+                clock: Clock::default(),
             }
         };
         Area { stripes: (0..self.stripes).map(stripe).collect(), field: field.into_bytes() }

@@ -31,7 +31,7 @@ const TURNS: u32 = 8;
 
 /// A connection on which many wait for replies.
 pub(super) struct Link {
-    stream: Stream,
+    stream: Arc<Stream>,
     timeout: Duration,
     process: u32,
     state: Mutex<State>,

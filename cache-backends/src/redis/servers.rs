@@ -49,7 +49,8 @@ impl Servers {
             Topology::Cluster(seeds) => (Source::Cluster, seeds, Map::default()),
             Topology::Sentinel { name, sentinels } => (Source::Sentinel(name), sentinels, Map::default()),
         };
-        let seeds = seeds.into_iter().map(node).collect();
+        let seed_login = if matches!(source, Source::Sentinel(_)) { &target.sentinel_login } else { &login };
+        let seeds = seeds.into_iter().map(|seed| Arc::new(Node::new(seed, seed_login, timeout))).collect();
         let interval = match source {
             // Only a new connection can help here, and each costs the server.
             Source::Single(_) => Duration::from_secs(1),
@@ -86,18 +87,17 @@ impl Servers {
         let map = match &self.source {
             Source::Single(address) => Map::of(self.node(address)),
             Source::Cluster => {
-                let mut asked: Vec<_> = old.nodes().filter(|node| !is_lost(node)).cloned().collect();
-                let turn = round % asked.len().max(1);
-                asked.rotate_left(turn);
+                let alive =
+                    |nodes: &[Arc<Node>]| nodes.iter().filter(|node| !is_lost(node)).cloned().collect::<Vec<_>>();
+                let mut asked = turned(alive(&old.primaries), round);
+                asked.extend(alive(&old.replicas));
                 let seeds = self.seeds.iter().filter(|seed| old.at(seed.address()).is_none());
                 asked.extend(seeds.chain(lost).cloned());
                 let known = Mutex::new(by_address(self.seeds.iter().chain(old.nodes())));
                 cluster::fetch(&asked, lost, &|address| self.find(&known, address)).await?
             }
             Source::Sentinel(name) => {
-                let mut asked = self.seeds.clone();
-                let turn = round % asked.len().max(1);
-                asked.rotate_left(turn);
+                let asked = turned(self.seeds.clone(), round);
                 let known = Mutex::new(by_address(old.nodes()));
                 sentinel::fetch(name, &asked, &|address| self.find(&known, address)).await?
             }
@@ -152,6 +152,13 @@ impl Servers {
     pub(super) fn waited_in_vain(&self) {
         *self.vain.lock() = Some(Instant::now() + VAIN);
     }
+}
+
+/// So that another is asked first in each round.
+fn turned(mut nodes: Vec<Arc<Node>>, round: usize) -> Vec<Arc<Node>> {
+    let turn = round % nodes.len().max(1);
+    nodes.rotate_left(turn);
+    nodes
 }
 
 fn by_address<'a>(nodes: impl Iterator<Item = &'a Arc<Node>>) -> HashMap<Address, Arc<Node>> {

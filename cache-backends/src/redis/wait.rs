@@ -1,7 +1,7 @@
 //! Threads wait for the same futures as tasks, and do the work of the connection meanwhile.
 
 use std::cell::RefCell;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -40,6 +40,17 @@ pub(crate) fn wait<F: Future>(future: F) -> F::Output {
     }
 }
 
+/// What `future` gives, waited for as by a task: others read and write for it. A thread that does so itself stays until
+/// the time-out of what it has begun, and can be woken by nothing else.
+pub(super) async fn as_task<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    poll_fn(|context| {
+        let _polling = Polling::by_task();
+        future.as_mut().poll(context)
+    })
+    .await
+}
+
 /// Whether who polls is a thread that can wait.
 pub(super) fn by_thread() -> bool {
     AWAITED.try_with(|awaited| awaited.borrow().is_some()).unwrap_or(false)
@@ -63,6 +74,10 @@ impl Polling {
     }
 
     /// What to wait for first: what keeps commands from being sent, so that all servers work at once; else any.
+    fn by_task() -> Self {
+        Polling { outer: AWAITED.try_with(RefCell::take).ok().flatten() }
+    }
+
     fn end(self) -> Option<Arc<dyn Drive>> {
         let awaited = AWAITED.try_with(|awaited| awaited.borrow_mut().as_mut().map(std::mem::take)).ok()??;
         let first = awaited.iter().position(|drive| drive.leads_to_sending()).unwrap_or(0);

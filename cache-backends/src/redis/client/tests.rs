@@ -1,4 +1,5 @@
 //! What callers see while servers redirect, refuse and die.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::Client;
 use super::fake::{Fake, Say, error, ok, text};
@@ -14,7 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 fn client(topology: Topology) -> Client {
-    let target = Target { topology, login: Login::default(), tls: false };
+    let target = Target { topology, login: Login::default(), sentinel_login: Login::default() };
     Client::new(target, &Options::default())
 }
 

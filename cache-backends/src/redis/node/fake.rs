@@ -6,7 +6,7 @@ use crate::redis::request::{Request, Route};
 use crate::redis::target::{Address, Login};
 use memolith_core::Result;
 use std::future::Future;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::pin::Pin;
 use std::sync::Arc;
