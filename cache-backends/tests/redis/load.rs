@@ -1,10 +1,11 @@
 //! Callers that check every value they get, threads and tasks side by side, while a test does something to the servers.
 
 use memolith_backends::Redis;
-use memolith_core::{Cache, ErrorKind, Postcard};
+use memolith_core::{Backend, Cache, ErrorKind, Postcard, Space, Watch};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -58,6 +59,34 @@ pub(crate) fn cache(redis: impl memolith_core::IntoBackend, maxsize: Option<usiz
         .backend(redis, fresh("load"), Postcard)
         .build();
     (cache, faults)
+}
+
+/// As [`cache`], once it hears what others remove: what it computes until then is not kept, as it may have been removed
+/// unheard.
+pub(crate) fn listening(url: &str, maxsize: Option<usize>) -> (Values, Arc<Faults>) {
+    let redis = Arc::new(Redis::open(url).unwrap());
+    let cached = cache(Arc::clone(&redis), maxsize);
+    // One connection listens, so that who comes last is served last.
+    let (told, heard) = channel();
+    let last: Arc<Told> = Arc::new(Told(Mutex::new(told)));
+    let weak: Weak<Told> = Arc::downgrade(&last);
+    redis.watch(&Space::new(fresh("last")), weak);
+    heard.recv_timeout(Duration::from_secs(10)).expect("it is told when it begins to listen");
+    cached
+}
+
+/// Passes on that it was told something.
+struct Told(Mutex<Sender<()>>);
+
+impl Watch for Told {
+    fn invalidated(&self) {
+        let _ = self.0.lock().unwrap().send(());
+    }
+}
+
+/// `url` with a time-out for machines that do much else, where to be slow would be a fault.
+pub(crate) fn patient(url: &str) -> String {
+    format!("{url}?timeout=10s")
 }
 
 /// A name that nobody has used.
