@@ -1,6 +1,6 @@
 //! What others put in the place of our keys: misses, and what is wrong is mended.
 
-use crate::load::{Values, ask, listening, patient};
+use crate::load::{Values, ask, deaf, patient};
 use crate::servers::Server;
 
 /// With and without a bound: one key for all entries, or one for each.
@@ -9,7 +9,7 @@ const BOUNDS: [Option<usize>; 2] = [None, Some(100)];
 /// A cache with ten entries on a server of its own.
 fn ten(maxsize: Option<usize>) -> (Server, Values) {
     let server = Server::start();
-    let (cache, _) = listening(&patient(&server.url()), maxsize);
+    let (cache, _) = deaf(&patient(&server.url()), maxsize);
     assert_eq!((ask(&cache, 0..10, 0), ask(&cache, 0..10, 0)), (0, 10));
     (server, cache)
 }

@@ -1,11 +1,10 @@
 //! Callers that check every value they get, threads and tasks side by side, while a test does something to the servers.
 
 use memolith_backends::Redis;
-use memolith_core::{Backend, Cache, ErrorKind, Postcard, Space, Watch};
+use memolith_core::{Backend, Cache, ErrorKind, Postcard, Record, Result, Space, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
-use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -61,26 +60,38 @@ pub(crate) fn cache(redis: impl memolith_core::IntoBackend, maxsize: Option<usiz
     (cache, faults)
 }
 
-/// As [`cache`], once it hears what others remove: what it computes until then is not kept, as it may have been removed
-/// unheard.
-pub(crate) fn listening(url: &str, maxsize: Option<usize>) -> (Values, Arc<Faults>) {
-    let redis = Arc::new(Redis::open(url).unwrap());
-    let cached = cache(Arc::clone(&redis), maxsize);
-    // One connection listens, so that who comes last is served last.
-    let (told, heard) = channel();
-    let last: Arc<Told> = Arc::new(Told(Mutex::new(told)));
-    let weak: Weak<Told> = Arc::downgrade(&last);
-    redis.watch(&Space::new(fresh("last")), weak);
-    heard.recv_timeout(Duration::from_secs(10)).expect("it is told when it begins to listen");
-    cached
+/// As [`cache`], and deaf: what is computed while a cache begins to hear what others remove is not kept, and here it is
+/// counted what is kept.
+pub(crate) fn deaf(url: &str, maxsize: Option<usize>) -> (Values, Arc<Faults>) {
+    cache(Deaf(Redis::open(url).unwrap()), maxsize)
 }
 
-/// Passes on that it was told something.
-struct Told(Mutex<Sender<()>>);
+#[derive(Debug)]
+struct Deaf(Redis);
 
-impl Watch for Told {
-    fn invalidated(&self) {
-        let _ = self.0.lock().unwrap().send(());
+impl Backend for Deaf {
+    fn open(&self, space: &Space) -> Result<()> {
+        Backend::open(&self.0, space)
+    }
+
+    fn get(&self, space: &Space, key: &[u8], now: Timestamp) -> Result<Option<Record>> {
+        Backend::get(&self.0, space, key, now)
+    }
+
+    fn put(&self, space: &Space, key: &[u8], record: &Record, now: Timestamp) -> Result<()> {
+        Backend::put(&self.0, space, key, record, now)
+    }
+
+    fn remove(&self, space: &Space, key: &[u8]) -> Result<bool> {
+        Backend::remove(&self.0, space, key)
+    }
+
+    fn clear(&self, space: &Space) -> Result<()> {
+        self.0.clear(space)
+    }
+
+    fn len(&self, space: &Space) -> Result<u64> {
+        self.0.len(space)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Servers that lose what they were given, all at once, bit by bit, or refuse more: misses, nothing worse.
 
-use crate::load::{BACK, Load, Memory, ask, listening, patient, value, version};
+use crate::load::{BACK, Load, Memory, ask, deaf, patient, value, version};
 use crate::servers::Server;
 use memolith_core::ErrorKind;
 
@@ -39,7 +39,7 @@ fn forgotten_scripts_are_loaded_again() {
 fn a_server_that_evicts_is_never_wrong() {
     for maxsize in BOUNDS {
         let server = Server::with(&["--maxmemory", "2mb", "--maxmemory-policy", "allkeys-lru"]);
-        let (cache, faults) = listening(&patient(&server.url()), maxsize);
+        let (cache, faults) = deaf(&patient(&server.url()), maxsize);
         let mut had = 0;
         for _ in 0..2 {
             ask(&cache, 0..6_000, 0);
@@ -61,7 +61,7 @@ fn a_server_that_evicts_is_never_wrong() {
 fn a_server_that_is_full_keeps_no_old_values() {
     for maxsize in [None, Some(100_000)] {
         let server = Server::with(&["--maxmemory", "2mb", "--maxmemory-policy", "noeviction"]);
-        let (cache, faults) = listening(&patient(&server.url()), maxsize);
+        let (cache, faults) = deaf(&patient(&server.url()), maxsize);
         ask(&cache, 0..50, 0);
         assert_eq!(ask(&cache, 0..50, 0), 50);
         ask(&cache, 1_000..6_000, 0);
