@@ -13,6 +13,7 @@ mod news;
 mod outage;
 mod processes;
 mod proxy;
+mod reach;
 mod refusals;
 mod servers;
 mod spaces;
