@@ -308,7 +308,7 @@ impl Caller {
         self.draw = self.draw.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let at = (self.draw >> 33) % KEYS;
         let key = self.number * KEYS + at;
-        if (self.draw >> 50) % 8 == 0 {
+        if (self.draw >> 50).is_multiple_of(8) {
             self.versions[at as usize] += 1;
             // An outage is an error here, and nowhere else.
             let _ = self.shared.cache.remove(&key);

@@ -173,7 +173,7 @@ fn the_claim_of_a_dead_process_ends() {
     let server = Server::start();
     let test = "processes::the_claim_of_a_dead_process_ends";
     let [mut victim, mut heir] = [(), ()].map(|()| Worker::start(test, &server.url()));
-    [&mut victim, &mut heir].map(|worker| worker.hear("ready"));
+    [&mut victim, &mut heir].into_iter().for_each(|worker| _ = worker.hear("ready"));
     victim.tell("1 60000");
     victim.hear("computes");
     heir.tell("1 0");
