@@ -18,6 +18,7 @@ mod refusals;
 mod servers;
 mod spaces;
 mod tags;
+mod tls;
 mod tools;
 mod torment;
 mod workers;
