@@ -142,6 +142,9 @@ impl<V: Value> Flight<V> {
             state.offers += 1;
             std::mem::take(&mut state.waiting)
         };
+        if planted("unheard offer") {
+            return;
+        }
         waiting.into_iter().for_each(|(_, waker)| waker.wake());
     }
 

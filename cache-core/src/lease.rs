@@ -10,6 +10,7 @@ use crate::cache::Cache;
 use crate::flight::Flight;
 use crate::flights::Lead;
 use crate::key::{Key, KeyRef, Value};
+use crate::memory::NEVER;
 use crate::remote::{Remote, stamp};
 use crate::storing::{Posted, Storing};
 use crate::time::Timestamp;
@@ -47,8 +48,8 @@ pub struct Lease<'a, K: Key, V: Value> {
     flight: Option<Arc<Flight<V>>>,
     /// Of a key that has a name in the backend. Apart, because every miss of every cache moves the rest.
     backed: Option<Box<Backed>>,
-    /// When the computation began, where it matters what it costs.
-    began: Option<Duration>,
+    /// When the computation began, in microseconds of the steady clock; `NEVER` where it does not matter what it costs.
+    began: u64,
     /// What is served if it fails.
     old: Option<Box<Old<V>>>,
 }
@@ -73,20 +74,19 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
     /// Of a key that no backend is asked for.
     #[inline]
     pub(crate) fn in_memory(cache: &'a Cache<K, V>, hash: u64, lead: Lead<V>) -> Self {
-        Lease { cache, hash, ticket: Some(lead.ticket), flight: lead.flight, backed: None, began: None, old: None }
+        Lease { cache, hash, ticket: Some(lead.ticket), flight: lead.flight, backed: None, began: NEVER, old: None }
     }
 
     /// The computation begins.
     #[inline]
     pub(crate) fn begins(&mut self) {
-        let settings = &self.cache.settings;
-        if self.backed.is_some() || settings.aging.is_early() {
-            self.began = Some(settings.clock.elapsed());
+        if self.backed.is_some() || self.cache.settings.aging.is_early() {
+            self.began = self.cache.now();
         }
     }
 
     pub(crate) fn alone(cache: &'a Cache<K, V>) -> Self {
-        Lease { cache, hash: 0, ticket: None, flight: None, backed: None, began: None, old: None }
+        Lease { cache, hash: 0, ticket: None, flight: None, backed: None, began: NEVER, old: None }
     }
 
     /// Keeps the value in both tiers, gives it to those who wait, and returns it.
@@ -179,7 +179,8 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
     /// form in bytes.
     fn finish(&mut self, value: &V, own: Option<Duration>) -> Option<Storing<K, V>> {
         let settings = &self.cache.settings;
-        let cost = self.began.map(|began| settings.clock.elapsed().saturating_sub(began));
+        let began = Some(self.began).filter(|began| *began != NEVER);
+        let cost = began.map(|began| Duration::from_micros(self.cache.now().saturating_sub(began)));
         let term = settings.aging.term(own.or(settings.ttl), cost.unwrap_or_default());
         let storing = cost.filter(|_| self.backed.is_some()).and_then(|cost| {
             let stamp = stamp(settings.clock.now(), settings.remote_life(term.end), cost);

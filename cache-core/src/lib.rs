@@ -1,6 +1,8 @@
 //! The core of [memolith](https://docs.rs/memolith): the cache and the seams around it. Depend on `memolith` instead.
 
 mod aging;
+#[cfg(all(test, shuttle))]
+mod aging_models;
 mod backend;
 mod behind;
 mod builder;

@@ -10,6 +10,7 @@ use crate::memory::{Life, NEVER, later};
 use crate::remote::Remote;
 use crate::stale::Mark;
 use crate::storing::Storing;
+use crate::sync::planted;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -93,7 +94,7 @@ impl<K: Key, V: Value> Cache<K, V> {
     pub(super) fn recall<Q: KeyRef<K> + ?Sized>(&self, lease: &mut Lease<'_, K, V>, key: &Q, before: Option<Mark>) {
         let Some((value, until)) = self.recalled(lease.hash(), key, self.now_if_aging()) else { return };
         let unheard = |remote: &Remote<K, V>| remote.store.news().is_none() && Some(remote.store.mark()) == before;
-        if self.remote.as_ref().is_none_or(unheard) {
+        if self.remote.as_ref().is_none_or(unheard) || planted("offered before the news") {
             lease.recall(Old { value: value.into(), until });
         }
     }
