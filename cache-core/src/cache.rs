@@ -3,13 +3,14 @@
 use crate::bytes::Stamp;
 use crate::counts::Counts;
 use crate::error::{Error, Result};
-use crate::flight::{Follower, Outcome};
+use crate::flight::{Flight, Outcome};
 use crate::flights::{Caller, Flights, Join};
 use crate::info::CacheInfo;
 use crate::key::{Key, KeyRef, Value};
 use crate::lease::Lease;
 use crate::memory::{Hit, Life, Memory, NEVER, later};
 use crate::remote::Remote;
+use crate::scope::{self, Mode};
 use crate::settings::Settings;
 use crate::stop::{Never, Stop};
 use crate::storing::Storing;
@@ -61,11 +62,12 @@ pub enum Lookup<'a, K: Key, V: Value> {
 }
 
 /// How a lookup that memory could not answer goes on.
-enum Begin<'a, K: Key, V: Value> {
+pub(crate) enum Begin<'a, K: Key, V: Value> {
     Hit(V),
     /// Compute: nobody else knows.
     Miss(Lease<'a, K, V>),
-    Follow(Ticket, Follower<V>),
+    /// Wait for who computes.
+    Follow(Arc<Flight<V>>),
     /// Compute, unless the backend knows; `ask` is false where it may know something stale. Then nobody is waited for
     /// either, and the key is not claimed: who computes it elsewhere may have begun before it was invalidated.
     Lead {
@@ -111,11 +113,14 @@ impl<K: Key, V: Value> Cache<K, V> {
         if let Some(value) = self.find_again(hash, key).or_else(|| self.find_near(hash, key)) {
             return Ok(Lookup::Hit(value));
         }
+        let mode = self.mode();
         loop {
-            match self.begin(hash, key, Caller::Thread) {
+            match self.begin(hash, key, (Caller::Thread, mode)) {
                 Begin::Hit(value) => return Ok(Lookup::Hit(value)),
-                Begin::Miss(lease) => return Ok(self.miss(lease)),
-                Begin::Follow(ticket, follower) => {
+                Begin::Miss(lease) => return Ok(self.miss(lease, mode)),
+                Begin::Follow(flight) => {
+                    let ticket = flight.ticket();
+                    let Ok(follower) = flight.follow() else { return Ok(self.miss(Lease::alone(self), mode)) };
                     let outcome = follower.wait(stop)?;
                     if let Some(value) = self.followed(hash, key, ticket, outcome) {
                         return Ok(Lookup::Hit(value));
@@ -123,7 +128,7 @@ impl<K: Key, V: Value> Cache<K, V> {
                 }
                 Begin::Lead { mut lease, ask } => {
                     let found = if ask { lease.fetch_or_claim(stop)? } else { None };
-                    let Some((value, stamp)) = found else { return Ok(self.miss(lease)) };
+                    let Some((value, stamp)) = found else { return Ok(self.miss(lease, mode)) };
                     let (value, storing) = self.found(lease, value, stamp);
                     storing.map(|storing| self.report(storing.run()));
                     return Ok(Lookup::Hit(value));
@@ -140,11 +145,14 @@ impl<K: Key, V: Value> Cache<K, V> {
         if let Some(value) = self.find(hash, key).or_else(|| self.find_near(hash, key)) {
             return Lookup::Hit(value);
         }
+        let mode = self.mode();
         loop {
-            match self.begin(hash, key, Caller::Task) {
+            match self.begin(hash, key, (Caller::Task, mode)) {
                 Begin::Hit(value) => return Lookup::Hit(value),
-                Begin::Miss(lease) => return self.miss(lease),
-                Begin::Follow(ticket, follower) => {
+                Begin::Miss(lease) => return self.miss(lease, mode),
+                Begin::Follow(flight) => {
+                    let ticket = flight.ticket();
+                    let Ok(follower) = flight.follow() else { return self.miss(Lease::alone(self), mode) };
                     let outcome = follower.await;
                     if let Some(value) = self.followed(hash, key, ticket, outcome) {
                         return Lookup::Hit(value);
@@ -152,7 +160,7 @@ impl<K: Key, V: Value> Cache<K, V> {
                 }
                 Begin::Lead { mut lease, ask } => {
                     let found = if ask { lease.fetch_or_claim_async().await } else { None };
-                    let Some((value, stamp)) = found else { return self.miss(lease) };
+                    let Some((value, stamp)) = found else { return self.miss(lease, mode) };
                     let (value, storing) = self.found(lease, value, stamp);
                     if let Some(storing) = storing {
                         self.report(storing.run_async().await);
@@ -228,7 +236,7 @@ impl<K: Key, V: Value> Cache<K, V> {
         let hash = self.settings.hasher.hash_one(key);
         let value = self.find(hash, key).or_else(|| self.get_remote(hash, key));
         if value.is_none() {
-            self.memory.count_miss();
+            self.count_miss();
         }
         value
     }
@@ -236,6 +244,9 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// Whether memory or the backend has a live value. Counts nothing, and is no use for the eviction policy of memory.
     pub fn contains<Q: KeyRef<K> + ?Sized>(&self, key: &Q) -> bool {
         self.refresh();
+        if !self.mode().reads {
+            return false;
+        }
         let hash = self.settings.hasher.hash_one(key);
         if self.memory.contains(hash, key, || self.now()) {
             return true;
@@ -312,6 +323,10 @@ impl<K: Key, V: Value> Cache<K, V> {
         // Each call begins here, once.
         self.studies.request(hash);
         self.refresh();
+        // Who is inside of a scope looks again, where that is heeded.
+        if scope::is_around() {
+            return None;
+        }
         self.memory.hit(hash, key, || self.coarse_now())
     }
 
@@ -327,7 +342,12 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// Memory once more in the same call, in every case, away from the hot path.
     #[inline(never)]
     pub(crate) fn find_again<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
-        if self.memory.is_off() { None } else { self.memory.get(hash, key, || self.coarse_now()) }
+        if self.memory.is_off() || !self.mode().reads {
+            return None;
+        }
+        let value = self.memory.get(hash, key, || self.coarse_now())?;
+        self.hit_in_scope();
+        Some(value)
     }
 
     /// What a backend has that lies near, where memory would not keep it: then nobody need know that it is read.
@@ -335,25 +355,37 @@ impl<K: Key, V: Value> Cache<K, V> {
     #[inline]
     pub(crate) fn find_near<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
         let remote = self.remote.as_ref().filter(|remote| remote.store.is_near() && self.memory.is_off())?;
-        if self.settings.tti.is_some() || self.settings.disabled() || !self.flights.is_quiet(hash) {
+        if self.settings.tti.is_some() || self.settings.disabled() || !self.flights.is_quiet(hash) || !self.mode().reads
+        {
             return None;
         }
         let value = remote.get_near(&key.to_key(), &*self.settings.clock).ok()??;
-        self.memory.count_backend_hit();
+        self.count_backend_hit();
         Some(value)
     }
 
     /// To be called right after a look into memory.
     #[inline]
-    fn begin<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, caller: Caller) -> Begin<'_, K, V> {
-        if self.settings.disabled() {
-            return Begin::Miss(Lease::alone(self));
+    pub(crate) fn begin<Q: KeyRef<K> + ?Sized>(
+        &self,
+        hash: u64,
+        key: &Q,
+        (caller, mode): (Caller, Mode),
+    ) -> Begin<'_, K, V> {
+        match mode {
+            _ if self.settings.disabled() => return Begin::Miss(Lease::alone(self)),
+            Mode { reads: true, writes: true, .. } => {}
+            Mode { reads: true, writes: false, .. } => {
+                return match self.flights.current(hash, key) {
+                    Some(flight) => Begin::Follow(flight),
+                    None => Begin::Lead { lease: Lease::reading(self, key), ask: !self.flights.is_stale(hash, key) },
+                };
+            }
+            Mode { reads: false, writes: true, .. } => return Begin::Miss(Lease::replacing(self, hash, key)),
+            Mode { reads: false, writes: false, .. } => return Begin::Miss(Lease::alone(self)),
         }
         match self.flights.join(hash, key, caller) {
-            Join::Follow(flight) => match flight.follow() {
-                Ok(follower) => Begin::Follow(follower.ticket(), follower),
-                Err(_circle) => Begin::Miss(Lease::alone(self)),
-            },
+            Join::Follow(flight) => Begin::Follow(flight),
             Join::Lead(lead) if !lead.late && self.remote.is_none() => Begin::Miss(Lease::in_memory(self, hash, lead)),
             Join::Lead(lead) => {
                 let (late, stale) = (lead.late, lead.stale);
@@ -368,7 +400,13 @@ impl<K: Key, V: Value> Cache<K, V> {
     }
 
     /// The value that was waited for; if its leader gave up, what memory has by now.
-    fn followed<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, ticket: Ticket, outcome: Outcome<V>) -> Option<V> {
+    pub(crate) fn followed<Q: KeyRef<K> + ?Sized>(
+        &self,
+        hash: u64,
+        key: &Q,
+        ticket: Ticket,
+        outcome: Outcome<V>,
+    ) -> Option<V> {
         match outcome {
             Outcome::Landed(value) => {
                 self.count_coalesced();
@@ -382,21 +420,27 @@ impl<K: Key, V: Value> Cache<K, V> {
         }
     }
 
-    pub(crate) fn count_coalesced(&self) {
-        self.counts.coalesced.fetch_add(1, Relaxed);
-        self.memory.count_hit();
-    }
-
     #[inline]
-    fn miss<'a>(&'a self, mut lease: Lease<'a, K, V>) -> Lookup<'a, K, V> {
-        self.memory.count_miss();
+    fn miss<'a>(&'a self, mut lease: Lease<'a, K, V>, mode: Mode) -> Lookup<'a, K, V> {
+        if !mode.computes {
+            self.refuse(lease);
+        }
+        self.count_computed();
         lease.begins();
         Lookup::Miss(lease)
     }
 
+    /// A miss that must not be computed. Others may.
+    #[cold]
+    fn refuse(&self, lease: Lease<'_, K, V>) -> ! {
+        self.count_miss();
+        drop(lease);
+        scope::raise()
+    }
+
     /// A value that the backend had: it goes into memory and to those who wait.
-    fn found(&self, lease: Lease<'_, K, V>, value: V, stamp: Stamp) -> (V, Option<Storing<K, V>>) {
-        self.memory.count_backend_hit();
+    pub(crate) fn found(&self, lease: Lease<'_, K, V>, value: V, stamp: Stamp) -> (V, Option<Storing<K, V>>) {
+        self.count_backend_hit();
         // With an idle time the record's own expiry is an idle one; the time to live counts from when the value was made.
         let end = match self.settings.tti {
             Some(_) if !stamp.own_life => self.settings.ttl.map_or(Timestamp::NEVER, |ttl| stamp.created.after(ttl)),
@@ -407,9 +451,11 @@ impl<K: Key, V: Value> Cache<K, V> {
     }
 
     fn get_remote<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
-        let remote = self.remote.as_ref().filter(|_| !self.settings.disabled())?;
+        let mode = self.mode();
+        let remote = self.remote.as_ref().filter(|_| !self.settings.disabled() && mode.reads)?;
         // Where nothing that is read can be kept, nobody need know that it is read.
-        if (!self.memory.is_off() || self.settings.tti.is_some())
+        if mode.writes
+            && (!self.memory.is_off() || self.settings.tti.is_some())
             && let Join::Lead(lead) = self.flights.join(hash, key, Caller::Thread)
         {
             let stale = lead.stale;
@@ -425,7 +471,7 @@ impl<K: Key, V: Value> Cache<K, V> {
         // We do not wait for who is at it, and what we read may be invalidated meanwhile, so it is not kept.
         let found = remote.key(&key.to_key()).and_then(|key| remote.get(&key, self.settings.clock.now()));
         let (value, _) = self.report(found).flatten()?;
-        self.memory.count_backend_hit();
+        self.count_backend_hit();
         Some(value)
     }
 
@@ -483,13 +529,11 @@ impl<K: Key, V: Value> Cache<K, V> {
 
     /// Counts an error that the caller gets to see.
     pub(crate) fn counted<T>(&self, result: Result<T>) -> Result<T> {
-        result.inspect_err(|_| {
-            self.counts.errors.fetch_add(1, Relaxed);
-        })
+        result.inspect_err(|_| self.count_error())
     }
 
     pub(crate) fn fault(&self, error: &Error) {
-        self.counts.errors.fetch_add(1, Relaxed);
+        self.count_error();
         (self.settings.report)(error);
     }
 }

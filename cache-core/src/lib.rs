@@ -32,6 +32,8 @@ mod offload;
 #[cfg(all(test, shuttle))]
 mod orders;
 mod remote;
+mod scope;
+mod scoped;
 mod settings;
 mod simulate;
 mod stale;
@@ -71,6 +73,7 @@ pub use info::CacheInfo;
 pub use key::{Key, KeyRef, Value};
 pub use lease::Lease;
 pub use memory::Cause;
+pub use scope::{Miss, Scope, ScopeGuard, ScopeStats};
 pub use simulate::{Simulated, optimum, simulate};
 pub use study::Study;
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};

@@ -26,6 +26,7 @@ mod portable;
 mod readme;
 #[cfg(feature = "postcard")]
 mod remote;
+mod scopes;
 mod study;
 mod watchdog;
 mod weights;

@@ -15,7 +15,7 @@ impl<K: Key, V: Value> Lease<'_, K, V> {
     /// What the backend has for the key, by now or when those who compute it elsewhere have ended. If that is nothing,
     /// the lease holds the claim, or the time is over, or the backend fails.
     pub(crate) fn fetch_or_claim<S: Stop>(&mut self, stop: &S) -> Result<Option<(V, Stamp)>, S::Left> {
-        let Some(wait) = self.cache.settings.wait else { return Ok(self.fetch()) };
+        let Some(wait) = self.patience() else { return Ok(self.fetch()) };
         let mut claim = None;
         let found = self.claimed(wait, &mut claim, stop);
         self.hold(claim);
@@ -24,7 +24,7 @@ impl<K: Key, V: Value> Lease<'_, K, V> {
 
     /// As [`fetch_or_claim`](Self::fetch_or_claim). Cancelled, it leaves no claim behind.
     pub(crate) async fn fetch_or_claim_async(&mut self) -> Option<(V, Stamp)> {
-        let Some(wait) = self.cache.settings.wait else {
+        let Some(wait) = self.patience() else {
             let (remote, key) = self.place()?;
             return self.cache.report(remote.get_async(key, self.cache.settings.clock.now()).await).flatten();
         };
@@ -34,6 +34,11 @@ impl<K: Key, V: Value> Lease<'_, K, V> {
         let found = self.drive(Box::pin(self.claimed_async(wait, &mut claim))).await;
         self.hold(claim);
         found
+    }
+
+    /// How long others are waited for; none where nobody is told of what is computed here.
+    fn patience(&self) -> Option<Duration> {
+        self.cache.settings.wait.filter(|_| self.ticket.is_some())
     }
 
     fn claimed<S: Stop>(

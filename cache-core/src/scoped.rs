@@ -1,0 +1,76 @@
+//! A cache inside of scopes: what its calls may do there, and what is counted for them.
+
+use crate::cache::Cache;
+use crate::key::{Key, Value};
+use crate::scope::{self, Event, Mode, Scope};
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+impl Scope {
+    /// Limits the scope to the calls of this cache, and of the others that it was limited to: only they are counted, and
+    /// only for them modes hold. Of a function `f` that is `f::cache()`.
+    ///
+    /// ```
+    /// use memolith_core::{Cache, Scope};
+    ///
+    /// let (kept, other) = (Cache::<u64, u64>::builder().build(), Cache::<u64, u64>::builder().build());
+    /// let _inside = Scope::new().disabled().only(&other).enter();
+    /// kept.insert(1, 2);
+    /// other.insert(1, 2);
+    /// assert_eq!((kept.len(), other.len()), (1, 0));
+    /// ```
+    pub fn only<K: Key, V: Value>(self, cache: &Cache<K, V>) -> Self {
+        // A cache may move; its board does not.
+        self.only_of(Arc::clone(&cache.flights) as Arc<dyn Any + Send + Sync>)
+    }
+}
+
+impl<K: Key, V: Value> Cache<K, V> {
+    /// What a call that begins here may do.
+    #[inline]
+    pub(crate) fn mode(&self) -> Mode {
+        if scope::is_around() { scope::mode(&*self.flights) } else { Mode::USUAL }
+    }
+
+    /// Counts a hit in memory, which memory has counted, for the scopes around it.
+    #[inline]
+    pub(crate) fn hit_in_scope(&self) {
+        self.count_in_scope(Event::Hit);
+    }
+
+    pub(crate) fn count_backend_hit(&self) {
+        self.memory.count_backend_hit();
+        self.count_in_scope(Event::BackendHit);
+    }
+
+    pub(crate) fn count_coalesced(&self) {
+        self.counts.coalesced.fetch_add(1, Relaxed);
+        self.memory.count_hit();
+        self.count_in_scope(Event::Coalesced);
+    }
+
+    pub(crate) fn count_miss(&self) {
+        self.memory.count_miss();
+        self.count_in_scope(Event::Miss);
+    }
+
+    /// A miss that computes.
+    #[inline]
+    pub(crate) fn count_computed(&self) {
+        self.memory.count_miss();
+        self.count_in_scope(Event::Computed);
+    }
+
+    pub(crate) fn count_error(&self) {
+        self.counts.errors.fetch_add(1, Relaxed);
+        self.count_in_scope(Event::Error);
+    }
+
+    #[inline]
+    fn count_in_scope(&self, event: Event) {
+        if scope::is_around() {
+            scope::count(&*self.flights, event);
+        }
+    }
+}
