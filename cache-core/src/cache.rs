@@ -332,7 +332,7 @@ impl<K: Key, V: Value> Cache<K, V> {
 
     /// As `hit` in every case, and a copy.
     #[inline]
-    fn find<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
+    pub(crate) fn find<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
         match self.hit(hash, key) {
             Some(hit) => Some(V::clone(&hit)),
             None => self.find_again(hash, key),

@@ -1,5 +1,9 @@
 //! One computation under way: who leads it, who waits for it, and what came of it.
 
+mod together;
+
+pub(crate) use together::Together;
+
 use crate::key::Value;
 use crate::stop::Stop;
 use crate::sync::{Mutex, Thread, current, planted};

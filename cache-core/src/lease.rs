@@ -1,6 +1,7 @@
 //! The right to compute one missing value, and what becomes of it.
 
 mod claims;
+mod many;
 
 use crate::backend::Claim;
 use crate::bytes::{KeyBytes, Stamp};

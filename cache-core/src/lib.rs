@@ -23,6 +23,7 @@ mod instances;
 mod key;
 mod lease;
 mod lock;
+mod many;
 mod memory;
 #[cfg(feature = "metrics")]
 mod metrics;

@@ -69,6 +69,21 @@ impl<K, V> Remote<K, V> {
         })
     }
 
+    /// As [`get`](Self::get) for each of `keys`, in their order.
+    pub(crate) fn get_many(&self, keys: &[&KeyBytes], now: Timestamp) -> Result<Vec<Result<Option<(V, Stamp)>>>> {
+        let records = self.store.get_many(&bytes(keys), now)?;
+        Ok(keys.iter().zip(records).map(|(key, record)| self.open(key, record, now)).collect())
+    }
+
+    pub(crate) async fn get_many_async(
+        &self,
+        keys: &[&KeyBytes],
+        now: Timestamp,
+    ) -> Result<Vec<Result<Option<(V, Stamp)>>>> {
+        let records = self.store.get_many_async(&bytes(keys), now).await?;
+        Ok(keys.iter().zip(records).map(|(key, record)| self.open(key, record, now)).collect())
+    }
+
     pub(crate) async fn get_async(&self, key: &KeyBytes, now: Timestamp) -> Result<Option<(V, Stamp)>> {
         let record = self.store.get_async(&key.bytes, now).await?;
         self.open(key, record, now)
@@ -123,6 +138,10 @@ impl<K, V> Remote<K, V> {
             _ => stamp,
         }
     }
+}
+
+fn bytes<'k>(keys: &[&'k KeyBytes]) -> Vec<&'k [u8]> {
+    keys.iter().map(|key| key.bytes.as_slice()).collect()
 }
 
 /// When a value made now expires, and what it cost.

@@ -39,6 +39,11 @@ impl<K: Key, V: Value> Cache<K, V> {
         self.count_in_scope(Event::Hit);
     }
 
+    pub(crate) fn count_hit(&self) {
+        self.memory.count_hit();
+        self.hit_in_scope();
+    }
+
     pub(crate) fn count_backend_hit(&self) {
         self.memory.count_backend_hit();
         self.count_in_scope(Event::BackendHit);

@@ -1,6 +1,8 @@
 //! The writing of one computed value to the backend, so that an invalidation meanwhile wins.
 
-use crate::backend::{Claim, Record};
+mod all;
+
+use crate::backend::{AsyncBackend, Claim, Record};
 use crate::error::Result;
 use crate::flights::Flights;
 use crate::key::{Key, Value};
@@ -86,15 +88,21 @@ impl<K: Key, V: Value> Storing<K, V> {
         if put.is_err() && self.replaces {
             let _ = store.remove_async(native, &self.key).await;
         }
+        self.undo_async(native).await?;
+        put
+    }
+
+    /// As [`undo_if_invalidated`](Self::undo_if_invalidated) through `native`.
+    async fn undo_async(&mut self, native: &dyn AsyncBackend) -> Result<()> {
         self.outdate_if_others_removed();
         self.posted = self.posted.take().and_then(Posted::settle);
         if self.posted.is_none() {
-            return put;
+            return Ok(());
         }
         // If we are cancelled here, our drop removes it.
-        let removed = store.remove_async(native, &self.key).await;
+        let removed = self.store.remove_async(native, &self.key).await;
         self.posted.take().into_iter().for_each(|posted| posted.take());
-        removed.and(put)
+        removed.map(drop)
     }
 
     fn put(&mut self) -> Result<()> {

@@ -21,6 +21,8 @@ mod invalidation;
 #[cfg(feature = "postcard")]
 mod lives;
 mod macros;
+#[cfg(feature = "postcard")]
+mod many;
 #[cfg(all(feature = "messagepack", feature = "json", feature = "cbor"))]
 mod portable;
 mod readme;
