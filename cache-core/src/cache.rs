@@ -2,7 +2,7 @@
 
 use crate::bytes::Stamp;
 use crate::counts::Counts;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::flight::{Flight, Outcome};
 use crate::flights::{Caller, Flights, Join};
 use crate::info::CacheInfo;
@@ -372,17 +372,11 @@ impl<K: Key, V: Value> Cache<K, V> {
         key: &Q,
         (caller, mode): (Caller, Mode),
     ) -> Begin<'_, K, V> {
-        match mode {
-            _ if self.settings.disabled() => return Begin::Miss(Lease::alone(self)),
-            Mode { reads: true, writes: true, .. } => {}
-            Mode { reads: true, writes: false, .. } => {
-                return match self.flights.current(hash, key) {
-                    Some(flight) => Begin::Follow(flight),
-                    None => Begin::Lead { lease: Lease::reading(self, key), ask: !self.flights.is_stale(hash, key) },
-                };
-            }
-            Mode { reads: false, writes: true, .. } => return Begin::Miss(Lease::replacing(self, hash, key)),
-            Mode { reads: false, writes: false, .. } => return Begin::Miss(Lease::alone(self)),
+        if self.settings.disabled() {
+            return Begin::Miss(Lease::alone(self));
+        }
+        if let Some(begin) = self.begin_limited(hash, key, mode) {
+            return begin;
         }
         match self.flights.join(hash, key, caller) {
             Join::Follow(flight) => Begin::Follow(flight),
@@ -428,14 +422,6 @@ impl<K: Key, V: Value> Cache<K, V> {
         self.count_computed();
         lease.begins();
         Lookup::Miss(lease)
-    }
-
-    /// A miss that must not be computed. Others may.
-    #[cold]
-    fn refuse(&self, lease: Lease<'_, K, V>) -> ! {
-        self.count_miss();
-        drop(lease);
-        scope::raise()
     }
 
     /// A value that the backend had: it goes into memory and to those who wait.
@@ -514,27 +500,6 @@ impl<K: Key, V: Value> Cache<K, V> {
         let timed = ttl.is_some() || self.settings.expires() || self.memory.is_mortal();
         let now = if timed { self.now() } else { 0 };
         Life { now, limit: ttl.map_or(NEVER, |ttl| later(now, ttl)), weight }
-    }
-
-    /// A failing tier is a slow cache, not a failing program: counted, reported, and a miss.
-    pub(crate) fn report<T>(&self, result: Result<T>) -> Option<T> {
-        match result {
-            Ok(value) => Some(value),
-            Err(error) => {
-                self.fault(&error);
-                None
-            }
-        }
-    }
-
-    /// Counts an error that the caller gets to see.
-    pub(crate) fn counted<T>(&self, result: Result<T>) -> Result<T> {
-        result.inspect_err(|_| self.count_error())
-    }
-
-    pub(crate) fn fault(&self, error: &Error) {
-        self.count_error();
-        (self.settings.report)(error);
     }
 }
 

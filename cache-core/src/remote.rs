@@ -14,6 +14,9 @@ use std::time::Duration;
 /// More than the coarse clock is ever late.
 const COARSE: Duration = Duration::from_millis(20);
 
+/// What the backend has for a key, if that can be read.
+pub(crate) type Opened<V> = Result<Option<(V, Stamp)>>;
+
 /// A space of a backend, as a cache of `K` and `V` sees it.
 pub(crate) struct Remote<K, V> {
     pub(crate) store: Arc<Store>,
@@ -70,16 +73,12 @@ impl<K, V> Remote<K, V> {
     }
 
     /// As [`get`](Self::get) for each of `keys`, in their order.
-    pub(crate) fn get_many(&self, keys: &[&KeyBytes], now: Timestamp) -> Result<Vec<Result<Option<(V, Stamp)>>>> {
+    pub(crate) fn get_many(&self, keys: &[&KeyBytes], now: Timestamp) -> Result<Vec<Opened<V>>> {
         let records = self.store.get_many(&bytes(keys), now)?;
         Ok(keys.iter().zip(records).map(|(key, record)| self.open(key, record, now)).collect())
     }
 
-    pub(crate) async fn get_many_async(
-        &self,
-        keys: &[&KeyBytes],
-        now: Timestamp,
-    ) -> Result<Vec<Result<Option<(V, Stamp)>>>> {
+    pub(crate) async fn get_many_async(&self, keys: &[&KeyBytes], now: Timestamp) -> Result<Vec<Opened<V>>> {
         let records = self.store.get_many_async(&bytes(keys), now).await?;
         Ok(keys.iter().zip(records).map(|(key, record)| self.open(key, record, now)).collect())
     }

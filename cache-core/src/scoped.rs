@@ -1,7 +1,9 @@
-//! A cache inside of scopes: what its calls may do there, and what is counted for them.
+//! What the calls of a cache may do in the scopes around them, and what is counted of them.
 
-use crate::cache::Cache;
-use crate::key::{Key, Value};
+use crate::cache::{Begin, Cache};
+use crate::error::{Error, Result};
+use crate::key::{Key, KeyRef, Value};
+use crate::lease::Lease;
 use crate::scope::{self, Event, Mode, Scope};
 use std::any::Any;
 use std::sync::Arc;
@@ -31,6 +33,33 @@ impl<K: Key, V: Value> Cache<K, V> {
     #[inline]
     pub(crate) fn mode(&self) -> Mode {
         if scope::is_around() { scope::mode(&*self.flights) } else { Mode::USUAL }
+    }
+
+    /// As `begin`, for a call that may not do what calls do. To be called right after a look into memory.
+    #[inline]
+    pub(crate) fn begin_limited<Q: KeyRef<K> + ?Sized>(
+        &self,
+        hash: u64,
+        key: &Q,
+        mode: Mode,
+    ) -> Option<Begin<'_, K, V>> {
+        Some(match mode {
+            Mode { reads: true, writes: true, .. } => return None,
+            Mode { reads: true, writes: false, .. } => match self.flights.current(hash, key) {
+                Some(flight) => Begin::Follow(flight),
+                None => Begin::Lead { lease: Lease::reading(self, key), ask: !self.flights.is_stale(hash, key) },
+            },
+            Mode { reads: false, writes: true, .. } => Begin::Miss(Lease::replacing(self, hash, key)),
+            Mode { reads: false, writes: false, .. } => Begin::Miss(Lease::alone(self)),
+        })
+    }
+
+    /// A miss that must not be computed. Others may.
+    #[cold]
+    pub(crate) fn refuse(&self, lease: Lease<'_, K, V>) -> ! {
+        self.count_miss();
+        drop(lease);
+        scope::raise()
     }
 
     /// Counts a hit in memory, which memory has counted, for the scopes around it.
@@ -77,5 +106,26 @@ impl<K: Key, V: Value> Cache<K, V> {
         if scope::is_around() {
             scope::count(&*self.flights, event);
         }
+    }
+
+    /// A failing tier is a slow cache, not a failing program: counted, reported, and a miss.
+    pub(crate) fn report<T>(&self, result: Result<T>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.fault(&error);
+                None
+            }
+        }
+    }
+
+    /// Counts an error that the caller gets to see.
+    pub(crate) fn counted<T>(&self, result: Result<T>) -> Result<T> {
+        result.inspect_err(|_| self.count_error())
+    }
+
+    pub(crate) fn fault(&self, error: &Error) {
+        self.count_error();
+        (self.settings.report)(error);
     }
 }

@@ -1,12 +1,13 @@
 //! The keys of one call: what is known of each, and what is to be done about the others.
 
-use crate::bytes::{KeyBytes, Stamp};
+use crate::bytes::KeyBytes;
 use crate::cache::{Begin, Cache};
 use crate::error::Result;
 use crate::flight::{Flight, Outcome};
 use crate::flights::{Caller, Join};
 use crate::key::{Key, KeyRef, Value};
 use crate::lease::Lease;
+use crate::remote::Opened;
 use crate::scope::{self, Mode};
 use crate::storing::Storing;
 use crate::time::Timestamp;
@@ -52,9 +53,6 @@ pub(super) struct Round<'a, K: Key, V: Value> {
     /// Others compute them.
     pub(super) follow: Vec<(usize, Arc<Flight<V>>)>,
 }
-
-/// What the backend has for each key that it was asked for.
-type Found<V> = Result<Vec<Result<Option<(V, Stamp)>>>>;
 
 impl<'a, 'q, K: Key, V: Value, Q: KeyRef<K> + ?Sized + 'q> Batch<'a, 'q, K, V, Q> {
     /// Looks into memory.
@@ -128,7 +126,7 @@ impl<'a, 'q, K: Key, V: Value, Q: KeyRef<K> + ?Sized + 'q> Batch<'a, 'q, K, V, Q
     }
 
     /// Takes what the backend had; what it had not is missing. Returns what is to be written there again.
-    pub(super) fn found(&mut self, round: &mut Round<'a, K, V>, found: Found<V>) -> Vec<Storing<K, V>> {
+    pub(super) fn found(&mut self, round: &mut Round<'a, K, V>, found: Result<Vec<Opened<V>>>) -> Vec<Storing<K, V>> {
         let asked = std::mem::take(&mut round.ask);
         let mut found = self.cache.report(found).unwrap_or_default().into_iter();
         let mut storings = Vec::new();

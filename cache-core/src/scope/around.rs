@@ -137,7 +137,7 @@ pub(crate) fn count(mark: &dyn Any, event: Event) {
 
 /// All that is around, the outermost first.
 pub(super) fn all() -> Vec<Level> {
-    each(|levels| levels.iter().map(|level| Level::clone(level)).collect()).unwrap_or_default()
+    each(|levels| levels.iter().copied().cloned().collect()).unwrap_or_default()
 }
 
 /// Whether a miss that must not be computed is somebody's to see.
