@@ -32,6 +32,19 @@
 //! # assert_eq!(exchange_rate::cache_info().hits, 1);
 //! ```
 //!
+//! Near the end of a `ttl` callers need not wait: with `early_refresh` and `stale = "1h"` one of them computes anew, and the others are served the old value, as is that one if it fails.
+//! `jitter = 0.1` keeps what was computed together from expiring together.
+//!
+//! ```
+//! # use memolith::lru_cache;
+//! #[lru_cache(ttl = "5m", jitter = 0.1, early_refresh, stale = "1h")]
+//! fn headline(section: &str) -> Result<String, std::io::Error> {
+//!     # let _ = section;
+//!     Ok("all is well".into()) // asks somebody who is not always there
+//! }
+//! # assert_eq!((headline("world").ok(), headline("world").ok().is_some()), (Some("all is well".to_string()), true));
+//! ```
+//!
 //! **What is kept**: of a `Result` only `Ok`, so that the next caller tries again; `None` is an answer like any other.
 //! `cache_err`, `cache_none` and `cache_if` change that.
 //!

@@ -14,6 +14,8 @@ use std::sync::Arc;
 /// | `sqlite::memory:` | a database in memory, a new one at each call |
 /// | `shm:NAME`, `shm:PATH` | a memory-mapped file for all processes of this machine; a path holds a `/` |
 /// | `shm:` | the region called `cache` |
+/// | `redis://HOST:PORT`, `redis+unix://`, `redis+cluster://`, `redis+sentinel://` | servers of Redis or Valkey, see `Redis` |
+/// | `rediss` for `redis`, `valkey` for `redis` | the same with TLS, the same |
 ///
 /// `?max_bytes=256MiB` after a region says how large it is to be made, in bytes or with `KiB`, `MiB`, `GiB`.
 /// A file or a region that is named twice by one path is opened once within a process.
@@ -22,6 +24,7 @@ use std::sync::Arc;
 /// [`Config`](ErrorKind::Config) when the scheme is unknown or its feature is off, when the path is refused,
 /// and for whatever else will not heal by itself. A file of SQLite that cannot be reached now is no error: it is tried at
 /// each use. A region is opened here, and what keeps it from being opened is one: see `Shared::open`.
+/// Servers are connected to when they are needed.
 pub fn open(url: &str) -> Result<Arc<dyn Backend>> {
     let Some((scheme, rest)) = url.split_once(':') else {
         // Nothing of the text is repeated: it may be a secret in the wrong place.
@@ -32,8 +35,11 @@ pub fn open(url: &str) -> Result<Arc<dyn Backend>> {
         "memory" => Err(config("nothing can follow `memory:`, write the scheme alone".into())),
         "sqlite" => sqlite(rest),
         "shm" => shared(rest),
+        "unix" => redis(url),
+        _ if ["redis", "rediss", "valkey", "valkeys"].contains(&scheme.split('+').next().unwrap_or("")) => redis(url),
         _ if scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c)) => {
-            Err(config(format!("there is no backend for `{scheme}:`, the schemes are `memory:`, `sqlite:` and `shm:`")))
+            let schemes = "the schemes are `memory:`, `sqlite:`, `shm:` and `redis:`";
+            Err(config(format!("there is no backend for `{scheme}:`, {schemes}")))
         }
         _ => Err(config("a backend url starts with a scheme, write `sqlite:cache.db` or `memory:`".into())),
     }
@@ -84,6 +90,16 @@ fn shared(_: &str) -> Result<Arc<dyn Backend>> {
         true => "`shm:` needs the feature `shared` of memolith, enable it in Cargo.toml".into(),
         false => "`shm:` needs Linux, use `sqlite:` here".into(),
     }))
+}
+
+#[cfg(feature = "redis")]
+fn redis(url: &str) -> Result<Arc<dyn Backend>> {
+    Ok(Arc::new(crate::Redis::open(url)?))
+}
+
+#[cfg(not(feature = "redis"))]
+fn redis(_: &str) -> Result<Arc<dyn Backend>> {
+    Err(config("`redis:` needs the feature `redis` of memolith, enable it in Cargo.toml".into()))
 }
 
 fn config(message: String) -> Error {

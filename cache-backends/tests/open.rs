@@ -15,7 +15,7 @@ fn memory_is_a_new_one_each_time() {
 #[test]
 fn what_is_wrong_is_said_without_secrets() {
     let urls =
-        ["", "cache.db", "nonsense:x", "redis://user:marker@host/", "marker", "user:marker@host", "memory:marker"];
+        ["", "cache.db", "nonsense:x", "redis://user:marker@host:port/", "marker", "user:marker@host", "memory:marker"];
     for url in urls.into_iter().chain(["ftp://marker@host", " sqlite:marker", "marker word:pass"]) {
         let error = open(url).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config, "{url}");
@@ -28,6 +28,29 @@ fn what_is_wrong_is_said_without_secrets() {
 fn a_feature_that_is_off_is_named() {
     let error = open("sqlite:cache.db").unwrap_err();
     assert!(error.to_string().contains("feature `sqlite`"), "{error}");
+}
+
+#[cfg(not(feature = "redis"))]
+#[test]
+fn servers_need_their_feature() {
+    for url in ["redis://host", "rediss://host", "redis+cluster://host", "valkey://host", "unix:///path"] {
+        let error = open(url).unwrap_err();
+        assert!(error.to_string().contains("feature `redis`"), "{error}");
+    }
+}
+
+#[cfg(feature = "redis")]
+#[test]
+fn servers_are_named_by_many_schemes() {
+    let parameters = "?prefix=app&stripes=4&scope=shared&scores=sequence&space_ttl=1h&sliding=yes&timeout=100ms";
+    for scheme in ["redis://host", "valkey://:secret@host/2", "redis+cluster://one,two:7000", "unix:///run/redis.sock"]
+    {
+        open(scheme).unwrap();
+        open(&format!("{scheme}{parameters}")).unwrap();
+    }
+    for wrong in ["redis:host", "redis://host?stripes=0", "redis://host?marker=1", "redis+nothing://host"] {
+        assert_eq!(open(wrong).unwrap_err().kind(), ErrorKind::Config, "{wrong}");
+    }
 }
 
 #[cfg(feature = "sqlite")]

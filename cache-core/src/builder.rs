@@ -1,5 +1,8 @@
 //! How a cache is made.
 
+mod aging;
+
+use crate::aging::Aging;
 use crate::backend::{Backend, Space};
 use crate::behind::Writes;
 use crate::bytes::Wire;
@@ -41,6 +44,7 @@ pub struct CacheBuilder<K, V> {
     policy: Policy,
     ttl: Option<Duration>,
     tti: Option<Duration>,
+    aging: Aging,
     max_bytes: Option<u64>,
     weigher: Option<Weigher<K, V>>,
     listener: Option<Listener<K, V>>,
@@ -73,6 +77,7 @@ impl<K: Key, V: Value> CacheBuilder<K, V> {
             policy: Policy::default(),
             ttl: None,
             tti: None,
+            aging: Aging::default(),
             max_bytes: None,
             weigher: None,
             listener: None,
@@ -221,6 +226,8 @@ impl<K: Key, V: Value> CacheBuilder<K, V> {
 
     /// The cache. A backend that cannot be opened is reported, and tried again by every operation.
     pub fn build(self) -> Cache<K, V> {
+        // How long something may lie unused says nothing about its age.
+        let aging = if self.tti.is_some() { Aging::default() } else { self.aging };
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::default()));
         let report = self.report.unwrap_or_else(|| Arc::new(log));
         let hasher = DefaultHashBuilder::default();
@@ -235,7 +242,7 @@ impl<K: Key, V: Value> CacheBuilder<K, V> {
             maxsize: self.maxsize.map(|maxsize| maxsize as u64),
             max_bytes: self.max_bytes,
             policy: self.policy,
-            ttl: self.ttl,
+            ttl: aging.longest(self.ttl),
         };
         let remote = self.remote.and_then(|Backed { backend, name, wire }| {
             let backend = backend.inspect_err(|error| fault(error)).ok()?;
@@ -253,6 +260,7 @@ impl<K: Key, V: Value> CacheBuilder<K, V> {
             memory: self.memory,
             ttl: self.ttl,
             tti: self.tti,
+            aging,
             wait: self.wait,
             // Without a bound nothing has to be weighed.
             weigher: self.weigher.filter(|_| self.max_bytes.is_some()),
@@ -310,6 +318,7 @@ impl<K, V> fmt::Debug for CacheBuilder<K, V> {
             .field("policy", &self.policy)
             .field("ttl", &self.ttl)
             .field("tti", &self.tti)
+            .field("aging", &self.aging)
             .field("max_bytes", &self.max_bytes)
             .field("memory", &self.memory)
             .field("writes", &self.writes)

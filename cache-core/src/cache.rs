@@ -1,29 +1,27 @@
 //! The cache: the one path of a call, for threads and tasks side by side.
 
-use crate::bytes::Stamp;
+mod old;
+
 use crate::counts::Counts;
 use crate::error::Result;
-use crate::flight::{Flight, Outcome};
+use crate::flight::{Flight, Follower, Outcome};
 use crate::flights::{Caller, Flights, Join};
 use crate::info::CacheInfo;
 use crate::key::{Key, KeyRef, Value};
-use crate::lease::Lease;
-use crate::memory::{Hit, Life, Memory, NEVER, later};
+use crate::lease::{Fetched, Lease};
+use crate::memory::{Hit, Memory, NEVER};
 use crate::remote::Remote;
 use crate::scope::{self, Mode};
 use crate::settings::Settings;
 use crate::stop::{Never, Stop};
-use crate::storing::Storing;
 use crate::studies::Studies;
 use crate::sync::planted;
-use crate::time::Timestamp;
-use crate::waits::Ticket;
+use crate::waits::{Circle, Ticket};
 use std::fmt;
 use std::future::Future;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
 
 /// A typed memory tier, in front of a [`Backend`](crate::Backend) if one is given.
 ///
@@ -120,18 +118,17 @@ impl<K: Key, V: Value> Cache<K, V> {
                 Begin::Miss(lease) => return Ok(self.miss(lease, mode)),
                 Begin::Follow(flight) => {
                     let ticket = flight.ticket();
-                    let Ok(follower) = flight.follow() else { return Ok(self.miss(Lease::alone(self), mode)) };
+                    let Ok(follower) = self.follow(flight) else { return Ok(self.miss(Lease::alone(self), mode)) };
                     let outcome = follower.wait(stop)?;
                     if let Some(value) = self.followed(hash, key, ticket, outcome) {
                         return Ok(Lookup::Hit(value));
                     }
                 }
                 Begin::Lead { mut lease, ask } => {
-                    let found = if ask { lease.fetch_or_claim(stop)? } else { None };
-                    let Some((value, stamp)) = found else { return Ok(self.miss(lease, mode)) };
-                    let (value, storing) = self.found(lease, value, stamp);
+                    let fetched = if ask { lease.fetch_or_claim(stop)? } else { Fetched::Nothing };
+                    let (lookup, storing) = self.settled(lease, fetched, mode);
                     storing.map(|storing| self.report(storing.run()));
-                    return Ok(Lookup::Hit(value));
+                    return Ok(lookup);
                 }
             }
         }
@@ -152,20 +149,19 @@ impl<K: Key, V: Value> Cache<K, V> {
                 Begin::Miss(lease) => return self.miss(lease, mode),
                 Begin::Follow(flight) => {
                     let ticket = flight.ticket();
-                    let Ok(follower) = flight.follow() else { return self.miss(Lease::alone(self), mode) };
+                    let Ok(follower) = self.follow(flight) else { return self.miss(Lease::alone(self), mode) };
                     let outcome = follower.await;
                     if let Some(value) = self.followed(hash, key, ticket, outcome) {
                         return Lookup::Hit(value);
                     }
                 }
                 Begin::Lead { mut lease, ask } => {
-                    let found = if ask { lease.fetch_or_claim_async().await } else { None };
-                    let Some((value, stamp)) = found else { return self.miss(lease, mode) };
-                    let (value, storing) = self.found(lease, value, stamp);
+                    let fetched = if ask { lease.fetch_or_claim_async().await } else { Fetched::Nothing };
+                    let (lookup, storing) = self.settled(lease, fetched, mode);
                     if let Some(storing) = storing {
                         self.report(storing.run_async().await);
                     }
-                    return Lookup::Hit(value);
+                    return lookup;
                 }
             }
         }
@@ -199,6 +195,7 @@ impl<K: Key, V: Value> Cache<K, V> {
     }
 
     /// The value, computed at a miss; an error is returned and not kept, and a caller who waited computes in turn.
+    /// Instead of an error an old value is returned that may still be served: see [`Lease::fail`].
     ///
     /// # Errors
     /// Those of `compute`.
@@ -209,7 +206,10 @@ impl<K: Key, V: Value> Cache<K, V> {
     ) -> Result<V, E> {
         match self.lookup(key) {
             Lookup::Hit(value) => Ok(value),
-            Lookup::Miss(lease) => Ok(lease.fill(compute()?)),
+            Lookup::Miss(lease) => match compute() {
+                Ok(value) => Ok(lease.fill(value)),
+                Err(error) => lease.fail().ok_or(error),
+            },
         }
     }
 
@@ -224,17 +224,18 @@ impl<K: Key, V: Value> Cache<K, V> {
     {
         match self.lookup_async(key).await {
             Lookup::Hit(value) => Ok(value),
-            Lookup::Miss(lease) => {
-                let value = lease.drive(compute()).await?;
-                Ok(lease.fill_async(value).await)
-            }
+            Lookup::Miss(lease) => match lease.drive(compute()).await {
+                Ok(value) => Ok(lease.fill_async(value).await),
+                Err(error) => lease.fail().ok_or(error),
+            },
         }
     }
 
     /// The value if memory or the backend has it. Counts a hit or a miss, never computes, never waits for who does.
+    /// It may be one whose time to live is over, as far as [`CacheBuilder::stale`](crate::CacheBuilder::stale) allows.
     pub fn get<Q: KeyRef<K> + ?Sized>(&self, key: &Q) -> Option<V> {
         let hash = self.settings.hasher.hash_one(key);
-        let value = self.find(hash, key).or_else(|| self.get_remote(hash, key));
+        let value = self.find(hash, key).or_else(|| self.get_remote(hash, key)).or_else(|| self.find_old(hash, key));
         if value.is_none() {
             self.count_miss();
         }
@@ -307,6 +308,7 @@ impl<K: Key, V: Value> Cache<K, V> {
             maxsize,
             currsize,
             coalesced: self.counts.coalesced.load(Relaxed),
+            stale: self.counts.stale.load(Relaxed),
             evictions,
             expired,
             backend_hits: calls.backend_hits,
@@ -359,7 +361,10 @@ impl<K: Key, V: Value> Cache<K, V> {
         {
             return None;
         }
-        let value = remote.get_near(&key.to_key(), &*self.settings.clock).ok()??;
+        let (value, stamp) = remote.get_near(&key.to_key(), &*self.settings.clock).ok()??;
+        if self.settings.aging.is_on() && self.settings.rest(&stamp, self.settings.clock.now()).is_due() {
+            return None;
+        }
         self.count_backend_hit();
         Some(value)
     }
@@ -378,19 +383,36 @@ impl<K: Key, V: Value> Cache<K, V> {
         if let Some(begin) = self.begin_limited(hash, key, mode) {
             return begin;
         }
+        let (ages, mark) = (self.settings.aging.is_on(), self.mark_if_aging());
         match self.flights.join(hash, key, caller) {
-            Join::Follow(flight) => Begin::Follow(flight),
-            Join::Lead(lead) if !lead.late && self.remote.is_none() => Begin::Miss(Lease::in_memory(self, hash, lead)),
+            Join::Follow(flight) => match self.offered(&flight, self.now_if_aging()) {
+                Some(value) => Begin::Hit(value),
+                None => Begin::Follow(flight),
+            },
+            Join::Lead(lead) if !lead.late && self.remote.is_none() && !ages => {
+                Begin::Miss(Lease::in_memory(self, hash, lead))
+            }
             Join::Lead(lead) => {
                 let (late, stale) = (lead.late, lead.stale);
-                let lease = Lease::new(self, hash, lead, key);
-                // The leader before us may have landed between our look into memory and our joining.
-                match if late { self.find_again(hash, key) } else { None } {
+                let mut lease = Lease::new(self, hash, lead, key);
+                // The leader before us may have landed between our look into memory and our joining, or have failed, so
+                // that an old value is served once more.
+                match if late || ages { self.find_again(hash, key) } else { None } {
                     Some(value) => Begin::Hit(lease.answer(value)),
-                    None => Begin::Lead { lease, ask: !stale },
+                    None => {
+                        if !stale {
+                            self.recall(&mut lease, key, mark);
+                        }
+                        Begin::Lead { lease, ask: !stale }
+                    }
                 }
             }
         }
+    }
+
+    /// Declares the wait for who computes, or says that it would never end.
+    pub(crate) fn follow(&self, flight: Arc<Flight<V>>) -> Result<Follower<V>, Circle> {
+        flight.follow(self.now_if_aging())
     }
 
     /// The value that was waited for; if its leader gave up, what memory has by now.
@@ -411,29 +433,18 @@ impl<K: Key, V: Value> Cache<K, V> {
                 drop(self.flights.discard(hash, ticket));
                 self.find_again(hash, key)
             }
+            Outcome::Offered => None,
         }
     }
 
     #[inline]
     fn miss<'a>(&'a self, mut lease: Lease<'a, K, V>, mode: Mode) -> Lookup<'a, K, V> {
         if !mode.computes {
-            self.refuse(lease);
+            return Lookup::Hit(self.held_or_refused(lease));
         }
         self.count_computed();
         lease.begins();
         Lookup::Miss(lease)
-    }
-
-    /// A value that the backend had: it goes into memory and to those who wait.
-    pub(crate) fn found(&self, lease: Lease<'_, K, V>, value: V, stamp: Stamp) -> (V, Option<Storing<K, V>>) {
-        self.count_backend_hit();
-        // With an idle time the record's own expiry is an idle one; the time to live counts from when the value was made.
-        let end = match self.settings.tti {
-            Some(_) if !stamp.own_life => self.settings.ttl.map_or(Timestamp::NEVER, |ttl| stamp.created.after(ttl)),
-            _ => stamp.expires,
-        };
-        let left = (end != Timestamp::NEVER).then(|| self.settings.clock.now().until(end));
-        lease.keep(value, stamp, left)
     }
 
     fn get_remote<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
@@ -446,19 +457,21 @@ impl<K: Key, V: Value> Cache<K, V> {
         {
             let stale = lead.stale;
             let lease = Lease::new(self, hash, lead, key);
-            let (value, stamp) = if stale { None } else { lease.fetch() }?;
-            let (value, storing) = self.found(lease, value, stamp);
-            storing.map(|storing| self.report(storing.run()));
-            return Some(value);
+            return match if stale { Fetched::Nothing } else { lease.fetch() } {
+                Fetched::Fresh(value, stamp, rest) => {
+                    let (value, storing) = self.found(lease, (value, stamp, rest));
+                    storing.map(|storing| self.report(storing.run()));
+                    Some(value)
+                }
+                fetched => self.passed(fetched),
+            };
         }
         if self.flights.is_stale(hash, key) {
             return None;
         }
         // We do not wait for who is at it, and what we read may be invalidated meanwhile, so it is not kept.
         let found = remote.key(&key.to_key()).and_then(|key| remote.get(&key, self.settings.clock.now()));
-        let (value, _) = self.report(found).flatten()?;
-        self.count_backend_hit();
-        Some(value)
+        self.passed(self.sift(self.report(found).flatten()))
     }
 
     /// Drops the memory tier if another process has invalidated something.
@@ -494,12 +507,6 @@ impl<K: Key, V: Value> Cache<K, V> {
     #[inline]
     pub(crate) fn now(&self) -> u64 {
         u64::try_from(self.settings.clock.elapsed().as_micros()).unwrap_or(NEVER)
-    }
-
-    pub(crate) fn life(&self, ttl: Option<Duration>, weight: u64) -> Life {
-        let timed = ttl.is_some() || self.settings.expires() || self.memory.is_mortal();
-        let now = if timed { self.now() } else { 0 };
-        Life { now, limit: ttl.map_or(NEVER, |ttl| later(now, ttl)), weight }
     }
 }
 

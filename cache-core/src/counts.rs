@@ -17,6 +17,7 @@ pub(crate) struct Calls {
 #[derive(Debug)]
 pub(crate) struct Counts {
     pub(crate) coalesced: AtomicU64,
+    pub(crate) stale: AtomicU64,
     /// Shared with the writer of `writes = Behind`.
     pub(crate) errors: Arc<AtomicU64>,
     /// What the calls were when the counters were last cleared: each thread counts its own, for ever.
@@ -27,6 +28,7 @@ impl Default for Counts {
     fn default() -> Self {
         Counts {
             coalesced: AtomicU64::new(0),
+            stale: AtomicU64::new(0),
             errors: Arc::new(AtomicU64::new(0)),
             cleared: Mutex::new(Calls::default()),
         }
@@ -48,6 +50,6 @@ impl Counts {
     pub(crate) fn clear(&self, calls: impl Fn() -> Calls) {
         let mut cleared = self.cleared.lock();
         *cleared = calls();
-        [&self.coalesced, &self.errors].iter().for_each(|counter| counter.store(0, Relaxed));
+        [&self.coalesced, &self.stale, &self.errors].iter().for_each(|counter| counter.store(0, Relaxed));
     }
 }

@@ -33,6 +33,8 @@ impl<K: Key, V: Value> Cache<K, V> {
     pub fn remove<Q: KeyRef<K> + ?Sized>(&self, key: &Q) -> Result<bool> {
         let hash = self.settings.hasher.hash_one(key);
         let Some(remote) = &self.remote else {
+            // Until it is gone, nobody is to find an old value there, and offer it to those who come when it is gone.
+            let _invalidation = self.settings.aging.is_on().then(|| self.flights.invalidate(hash, key));
             self.flights.forget(hash, key);
             let (here, _departed) = self.memory.remove(hash, key, || self.now());
             return Ok(here);
@@ -97,13 +99,13 @@ impl<K: Key, V: Value> Cache<K, V> {
             return;
         }
         let hash = self.settings.hasher.hash_one(&key);
-        let ttl = own.or(self.settings.ttl);
-        let mut exchange = self.memory.exchange(self.life(ttl, self.settings.weigh(&key, &value)));
+        let term = self.settings.aging.term(own.or(self.settings.ttl), Duration::ZERO);
+        let mut exchange = self.memory.exchange(self.life(term, self.settings.weigh(&key, &value)));
         let Some(remote) = &self.remote else {
             return self.replace(hash, None, (key, value), &mut exchange);
         };
         let bytes = self.report(remote.key(&key));
-        let stamp = stamp(self.settings.clock.now(), self.settings.remote_life(own), Duration::ZERO);
+        let stamp = stamp(self.settings.clock.now(), self.settings.remote_life(term.end), Duration::ZERO);
         let stamp = Stamp { own_life: own.is_some(), ..stamp };
         let record = bytes.as_ref().and_then(|bytes| self.report(remote.seal(bytes, &value, stamp)));
         let (bytes, record) = match (bytes, record) {

@@ -4,6 +4,7 @@ mod together;
 
 pub(crate) use together::Together;
 
+use crate::aging::Old;
 use crate::key::Value;
 use crate::stop::Stop;
 use crate::sync::{Mutex, Thread, current, planted};
@@ -32,6 +33,10 @@ struct State<V> {
     /// `None` while it is under way.
     end: Option<End<V>>,
     leader: Leader,
+    /// What those may have who need not wait.
+    offer: Option<Old<V>>,
+    /// How many offers there were.
+    offers: u64,
     /// Threads and tasks that wait, by a number each.
     waiting: Vec<(u64, Waker)>,
     next: u64,
@@ -65,6 +70,8 @@ enum Leader {
 pub(crate) enum Outcome<V> {
     Landed(V),
     GivenUp,
+    /// There is an old value to be had.
+    Offered,
 }
 
 impl<V: Value> Flight<V> {
@@ -86,7 +93,7 @@ impl<V: Value> Flight<V> {
     }
 
     fn new(leader: Leader, node: Arc<Node>) -> Arc<Self> {
-        let state = State { end: None, leader, waiting: Vec::new(), next: 0, watched: None };
+        let state = State { end: None, leader, offer: None, offers: 0, waiting: Vec::new(), next: 0, watched: None };
         Arc::new(Flight { state: Mutex::new(state), node })
     }
 
@@ -126,10 +133,39 @@ impl<V: Value> Flight<V> {
         waiting.into_iter().for_each(|(_, waker)| waker.wake());
     }
 
-    /// Declares the wait for this flight, or says that it would never end.
-    pub(crate) fn follow(self: Arc<Self>) -> Result<Follower<V>, Circle> {
+    /// Offers an old value to those who wait and those who come; no effect if the flight has ended.
+    pub(crate) fn offer(&self, old: Old<V>) {
+        // Outlives the lock.
+        let mut _before = None;
+        let waiting = {
+            let mut state = self.state.lock();
+            if state.end.is_some() {
+                return;
+            }
+            _before = state.offer.replace(old);
+            state.offers += 1;
+            std::mem::take(&mut state.waiting)
+        };
+        waiting.into_iter().for_each(|(_, waker)| waker.wake());
+    }
+
+    /// The old value that may be served at `now`, while the flight has not ended.
+    pub(crate) fn offered(&self, now: u64) -> Option<Old<V>> {
+        let state = self.state.lock();
+        if state.end.is_some() {
+            return None;
+        }
+        state.offer.as_ref().filter(|old| old.until > now).cloned()
+    }
+
+    /// Declares the wait for this flight, or says that it would never end. An offer that is over at `now` ends no wait.
+    pub(crate) fn follow(self: Arc<Self>, now: u64) -> Result<Follower<V>, Circle> {
         let wait = wait_for(&self.node)?;
-        Ok(Follower { flight: self, place: None, _wait: wait })
+        let declined = {
+            let state = self.state.lock();
+            if state.offer.as_ref().is_some_and(|old| old.until <= now) { state.offers } else { 0 }
+        };
+        Ok(Follower { flight: self, place: None, declined, _wait: wait })
     }
 
     /// One poll of the leading task's work is about to begin. Its waker goes through us, so that we see it being woken.
@@ -222,6 +258,8 @@ pub(crate) struct Follower<V: Value> {
     flight: Arc<Flight<V>>,
     /// Our number in the list of those who wait.
     place: Option<u64>,
+    /// As many offers as were over when the wait began.
+    declined: u64,
     _wait: Wait,
 }
 
@@ -254,6 +292,7 @@ impl<V: Value> Future for Follower<V> {
                 drop(state);
                 return Poll::Ready(Outcome::Landed(V::clone(&value)));
             }
+            None if state.offers > this.declined => return Poll::Ready(Outcome::Offered),
             None => {}
         }
         match this.place.and_then(|place| state.waiting.iter_mut().find(|(number, _)| *number == place)) {

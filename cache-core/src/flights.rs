@@ -234,6 +234,15 @@ impl<K: Key, V: Value> Flights<K, V> {
         kept.map(|posted| posted.key.clone())
     }
 
+    /// Runs `keep`, which puts an old value of the key of `ticket` in place, unless that was invalidated meanwhile.
+    pub(crate) fn keep(&self, hash: u64, ticket: Ticket, keep: impl FnOnce()) {
+        let mut board = self.board(hash).lock();
+        if board.of(hash, ticket).is_some_and(|posted| posted.stage == Stage::Computing) {
+            board.landed = thread();
+            keep();
+        }
+    }
+
     /// Whether the key of `ticket` was invalidated while it was computed, by `ticket` or by one before that goes on.
     pub(crate) fn is_forgotten(&self, hash: u64, ticket: Ticket) -> bool {
         // Outlives the lock.

@@ -95,6 +95,12 @@ pub fn fill_with_ttl<K: Key, V: Value>(lease: Lease<'_, K, V>, value: V, ttl: Du
     lease.fill_within(value, core::option::Option::Some(ttl))
 }
 
+/// As [`Lease::fail`] for a value that is a failure and is not kept: an old value, or this one, which goes to those who
+/// wait as well.
+pub fn fail_with<K: Key, V: Value>(lease: Lease<'_, K, V>, failure: V) -> V {
+    lease.fail_with(failure)
+}
+
 /// Counts and reports a fault that the caller has met with a value of the cache.
 pub fn fault<K: Key, V: Value>(cache: &Cache<K, V>, error: &crate::Error) {
     cache.fault(error);

@@ -22,6 +22,10 @@ pub struct CacheInfo {
     pub expired: u64,
     /// Hits that came from the backend.
     pub backend_hits: u64,
+    /// Calls answered with a value whose time to live was over, because a new one was under way or failed: see
+    /// [`CacheBuilder::stale`](crate::CacheBuilder::stale). While the next try is waited for, hits in memory are counted as
+    /// hits alone.
+    pub stale: u64,
     /// Faults of the backend, the codec or stored bytes. Each was answered by a miss.
     pub errors: u64,
 }

@@ -2,7 +2,9 @@
 
 mod claims;
 mod many;
+mod old;
 
+use crate::aging::{Old, Term};
 use crate::backend::Claim;
 use crate::bytes::{KeyBytes, Stamp};
 use crate::cache::Cache;
@@ -18,7 +20,19 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Context;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+/// What a backend has for a key.
+pub(crate) enum Fetched<V> {
+    /// A value, and what is left of its time.
+    Fresh(V, Stamp, Term),
+    /// A value that is to be computed anew, and may be served meanwhile.
+    Old(Old<V>),
+    /// Another process computes the key, and there is an old value: this one, or one that the lease has.
+    Elsewhere(Option<Old<V>>),
+    /// Nothing, or a fault.
+    Nothing,
+}
 
 /// The exclusive right, and duty, to compute one missing value.
 ///
@@ -34,14 +48,16 @@ pub struct Lease<'a, K: Key, V: Value> {
     flight: Option<Arc<Flight<V>>>,
     /// Of a key that has a name in the backend. Apart, because every miss of every cache moves the rest.
     backed: Option<Box<Backed>>,
+    /// When the computation began, where it matters what it costs.
+    began: Option<Duration>,
+    /// What is served if it fails.
+    old: Option<Box<Old<V>>>,
 }
 
 struct Backed {
     key: KeyBytes,
     /// The value is to take the place of what the backend has.
     replaces: bool,
-    /// When the computation began.
-    began: Option<Instant>,
     /// What keeps other processes from computing the key. It goes with the value until that is written.
     claim: Option<Claim>,
 }
@@ -52,7 +68,7 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
         let mut lease = Self::in_memory(cache, hash, lead);
         if let Some(remote) = &cache.remote {
             let key = cache.report(remote.key(&key.to_key()));
-            lease.backed = key.map(|key| Box::new(Backed { key, replaces: false, began: None, claim: None }));
+            lease.backed = key.map(|key| Box::new(Backed { key, replaces: false, claim: None }));
         }
         lease
     }
@@ -66,29 +82,31 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
     }
 
     /// Of a key that the backend is asked for; its value is kept nowhere.
-    pub(crate) fn reading<Q: KeyRef<K> + ?Sized>(cache: &'a Cache<K, V>, key: &Q) -> Self {
+    pub(crate) fn reading<Q: KeyRef<K> + ?Sized>(cache: &'a Cache<K, V>, hash: u64, key: &Q) -> Self {
         let mut lease = Self::alone(cache);
+        lease.hash = hash;
         let bytes = cache.remote.as_ref().and_then(|remote| cache.report(remote.key(&key.to_key())));
-        lease.backed = bytes.map(|key| Box::new(Backed { key, replaces: false, began: None, claim: None }));
+        lease.backed = bytes.map(|key| Box::new(Backed { key, replaces: false, claim: None }));
         lease
     }
 
     /// Of a key that no backend is asked for.
     #[inline]
     pub(crate) fn in_memory(cache: &'a Cache<K, V>, hash: u64, lead: Lead<V>) -> Self {
-        Lease { cache, hash, ticket: Some(lead.ticket), flight: lead.flight, backed: None }
+        Lease { cache, hash, ticket: Some(lead.ticket), flight: lead.flight, backed: None, began: None, old: None }
     }
 
     /// The computation begins.
     #[inline]
     pub(crate) fn begins(&mut self) {
-        if let Some(backed) = &mut self.backed {
-            backed.began = Some(Instant::now());
+        let settings = &self.cache.settings;
+        if self.backed.is_some() || settings.aging.is_early() {
+            self.began = Some(settings.clock.elapsed());
         }
     }
 
     pub(crate) fn alone(cache: &'a Cache<K, V>) -> Self {
-        Lease { cache, hash: 0, ticket: None, flight: None, backed: None }
+        Lease { cache, hash: 0, ticket: None, flight: None, backed: None, began: None, old: None }
     }
 
     /// Keeps the value in both tiers, gives it to those who wait, and returns it.
@@ -100,8 +118,7 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
 
     /// As [`fill`](Self::fill), for a value with a time to live of its own if there is one.
     pub(crate) fn fill_within(mut self, value: V, own: Option<Duration>) -> V {
-        let storing = self.storing(&value, own);
-        if let Some(storing) = self.publish(&value, own.or(self.cache.settings.ttl), storing) {
+        if let Some(storing) = self.finish(&value, own) {
             self.cache.report(storing.run());
         }
         value
@@ -111,8 +128,7 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
     ///
     /// A cancelled `fill_async` has given the value to those who wait; the write goes on by itself.
     pub async fn fill_async(mut self, value: V) -> V {
-        let storing = self.storing(&value, None);
-        if let Some(storing) = self.publish(&value, self.cache.settings.ttl, storing) {
+        if let Some(storing) = self.finish(&value, None) {
             self.cache.report(storing.run_async().await);
         }
         value
@@ -149,9 +165,10 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
     }
 
     /// What the backend has for the key.
-    pub(crate) fn fetch(&self) -> Option<(V, Stamp)> {
-        let (remote, key) = self.place()?;
-        self.cache.report(remote.get(key, self.cache.settings.clock.now())).flatten()
+    pub(crate) fn fetch(&self) -> Fetched<V> {
+        let Some((remote, key)) = self.place() else { return Fetched::Nothing };
+        let found = self.cache.report(remote.get(key, self.cache.settings.clock.now()));
+        self.cache.sift(found.flatten())
     }
 
     /// Where the key has a name in the backend.
@@ -159,8 +176,8 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
         Some((self.cache.remote.as_ref()?, &self.backed.as_ref()?.key))
     }
 
-    /// Keeps a value that came from the backend, for `ttl` at most, and stores it again if its idle time is half over.
-    pub(crate) fn keep(mut self, value: V, stamp: Stamp, ttl: Option<Duration>) -> (V, Option<Storing<K, V>>) {
+    /// Keeps a value that came from the backend, for what is left of its time, and stores it again if its idle time is half over.
+    pub(crate) fn keep(mut self, value: V, stamp: Stamp, rest: Term) -> (V, Option<Storing<K, V>>) {
         let settings = &self.cache.settings;
         // Of a value with a time to live of its own, the end that is stored may be that one.
         let tti = settings.tti.filter(|_| !stamp.own_life);
@@ -174,23 +191,28 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
         });
         let storing =
             renewed.filter(|renewed| renewed.expires > stamp.expires).and_then(|stamp| self.seal(&value, stamp));
-        let storing = self.publish(&value, ttl, storing);
+        let storing = self.publish(&value, rest, storing);
         (value, storing)
     }
 
-    /// The writing of `value` to the backend, if there is one and the value has a form in bytes.
-    fn storing(&mut self, value: &V, own: Option<Duration>) -> Option<Storing<K, V>> {
-        let cost = self.backed.as_ref()?.began?.elapsed();
+    /// Ends the computation with `value`. Returns the writing of it to the backend, if there is one and the value has a
+    /// form in bytes.
+    fn finish(&mut self, value: &V, own: Option<Duration>) -> Option<Storing<K, V>> {
         let settings = &self.cache.settings;
-        let stamp = stamp(settings.clock.now(), settings.remote_life(own), cost);
-        self.seal(value, Stamp { own_life: own.is_some(), ..stamp })
+        let cost = self.began.map(|began| settings.clock.elapsed().saturating_sub(began));
+        let term = settings.aging.term(own.or(settings.ttl), cost.unwrap_or_default());
+        let storing = cost.filter(|_| self.backed.is_some()).and_then(|cost| {
+            let stamp = stamp(settings.clock.now(), settings.remote_life(term.end), cost);
+            self.seal(value, Stamp { own_life: own.is_some(), ..stamp })
+        });
+        self.publish(value, term, storing)
     }
 
     fn seal(&mut self, value: &V, stamp: Stamp) -> Option<Storing<K, V>> {
         let cache = self.cache;
         let remote = cache.remote.as_ref()?;
         let ticket = self.ticket?;
-        let Backed { key, claim, replaces, .. } = *self.backed.take()?;
+        let Backed { key, claim, replaces } = *self.backed.take()?;
         let Some(record) = cache.report(remote.seal(&key, value, stamp)) else {
             // It cannot be stored, and what is stored belongs to the value before.
             let _removed = replaces.then(|| cache.report(remote.store.remove(&key.bytes)));
@@ -203,7 +225,7 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
 
     /// Puts the value into memory and gives it to those who wait. If it is to be stored, the flight stays on the board
     /// until `Storing` takes it off; if it was invalidated, nothing is to be stored.
-    fn publish(&mut self, value: &V, ttl: Option<Duration>, storing: Option<Storing<K, V>>) -> Option<Storing<K, V>> {
+    fn publish(&mut self, value: &V, term: Term, storing: Option<Storing<K, V>>) -> Option<Storing<K, V>> {
         let ticket = self.ticket?;
         let (cache, hash) = (self.cache, self.hash);
         cache.refresh();
@@ -211,7 +233,7 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
             Some(weigher) => cache.flights.key(hash, ticket).map_or(0, |key| weigher(&key, value)),
             None => 0,
         };
-        let life = cache.life(ttl, weight);
+        let life = cache.life(term, weight);
         let copy = (!cache.memory.is_off()).then(|| value.clone());
         self.ended();
         // Outside of the lock, so that all is dropped there: what leaves memory, what finds no room there, and the key

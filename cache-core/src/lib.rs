@@ -1,5 +1,6 @@
 //! The core of [memolith](https://docs.rs/memolith): the cache and the seams around it. Depend on `memolith` instead.
 
+mod aging;
 mod backend;
 mod behind;
 mod builder;

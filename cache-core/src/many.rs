@@ -68,16 +68,18 @@ impl<K: Key, V: Value> Cache<K, V> {
                 self.report(Storing::run_all(storing));
             }
             if let Some(missing) = batch.misses(&mut round) {
-                let values = match compute(missing) {
-                    Ok(values) => values,
-                    Err(error) => return batch.give_up(error),
-                };
-                let storing = batch.fill(&mut round, values);
-                self.report(Storing::run_all(storing));
+                match compute(missing) {
+                    Ok(values) => {
+                        let storing = batch.fill(&mut round, values);
+                        self.report(Storing::run_all(storing));
+                    }
+                    Err(error) if !batch.fail(&mut round) => return batch.give_up(error),
+                    Err(_old_values_do) => {}
+                }
             }
             for (at, flight) in round.follow {
                 let ticket = flight.ticket();
-                match flight.follow() {
+                match self.follow(flight) {
                     Ok(follower) => {
                         let Ok(outcome) = follower.wait(&Never);
                         batch.followed(at, ticket, outcome);
@@ -135,16 +137,19 @@ impl<K: Key, V: Value> Cache<K, V> {
                 self.report(Storing::run_all_async(storing).await);
             }
             if let Some(missing) = batch.misses(&mut round) {
-                let values = match Lease::drive_all(round.leases(), compute(missing)).await {
-                    Ok(values) => values,
-                    Err(error) => return batch.give_up(error),
-                };
-                let storing = batch.fill(&mut round, values);
-                self.report(Storing::run_all_async(storing).await);
+                let computed = Lease::drive_all(round.leases(), compute(missing)).await;
+                match computed {
+                    Ok(values) => {
+                        let storing = batch.fill(&mut round, values);
+                        self.report(Storing::run_all_async(storing).await);
+                    }
+                    Err(error) if !batch.fail(&mut round) => return batch.give_up(error),
+                    Err(_old_values_do) => {}
+                }
             }
             for (at, flight) in round.follow {
                 let ticket = flight.ticket();
-                match flight.follow() {
+                match self.follow(flight) {
                     Ok(follower) => batch.followed(at, ticket, follower.await),
                     Err(_circle) => batch.alone(at),
                 }
@@ -171,7 +176,8 @@ impl<K: Key, V: Value> Cache<K, V> {
             let found = remote.get_many(&keys, now);
             let storing = batch.found(&mut round, found);
             self.report(Storing::run_all(storing));
+            batch.pass(&mut round);
         }
-        batch.known()
+        batch.known_by_now()
     }
 }

@@ -6,7 +6,7 @@ impl CacheInfo {
     /// Hands the counters to the recorder of the [`metrics`](https://docs.rs/metrics) crate, labelled `cache = name`.
     ///
     /// Counters: `memolith_hits_total`, `memolith_misses_total`, `memolith_coalesced_total`, `memolith_evictions_total`,
-    /// `memolith_expired_total`, `memolith_backend_hits_total`, `memolith_errors_total`. Gauge: `memolith_entries`.
+    /// `memolith_expired_total`, `memolith_backend_hits_total`, `memolith_stale_total`, `memolith_errors_total`. Gauge: `memolith_entries`.
     /// Call it as often as metrics are collected; a hit costs nothing more for it.
     ///
     /// ```
@@ -23,6 +23,7 @@ impl CacheInfo {
             ("memolith_evictions_total", self.evictions),
             ("memolith_expired_total", self.expired),
             ("memolith_backend_hits_total", self.backend_hits),
+            ("memolith_stale_total", self.stale),
             ("memolith_errors_total", self.errors),
         ];
         for (counter, value) in counters {

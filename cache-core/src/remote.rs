@@ -23,7 +23,7 @@ pub(crate) struct Remote<K, V> {
     /// What stands for the name of the space under every checksum.
     label: u64,
     wire: Box<dyn Wire<K, V>>,
-    /// The cache's time to live.
+    /// The time that the cache gives a value at most.
     ttl: Option<Duration>,
 }
 
@@ -49,7 +49,7 @@ impl<K, V> Remote<K, V> {
     }
 
     /// As [`get`](Self::get) from a backend that is near, by the coarse clock where that is enough.
-    pub(crate) fn get_near(&self, key: &K, clock: &dyn Clock) -> Result<Option<V>> {
+    pub(crate) fn get_near(&self, key: &K, clock: &dyn Clock) -> Result<Option<(V, Stamp)>> {
         thread_local! {
             /// Used again by the next call of the thread.
             static ROOM: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
@@ -66,9 +66,9 @@ impl<K, V> Remote<K, V> {
             let _ = ROOM.try_with(|room| room.set(key.bytes));
             got?;
             let Some((value, stamp)) = opened? else { return Ok(None) };
-            let expires = self.limit(stamp).expires;
-            let is_alive = now.until(expires) > COARSE || expires > clock.now();
-            Ok(is_alive.then_some(value))
+            let stamp = self.limit(stamp);
+            let is_alive = now.until(stamp.expires) > COARSE || stamp.expires > clock.now();
+            Ok(is_alive.then_some((value, stamp)))
         })
     }
 

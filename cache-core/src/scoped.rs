@@ -46,20 +46,35 @@ impl<K: Key, V: Value> Cache<K, V> {
         Some(match mode {
             Mode { reads: true, writes: true, .. } => return None,
             Mode { reads: true, writes: false, .. } => match self.flights.current(hash, key) {
-                Some(flight) => Begin::Follow(flight),
-                None => Begin::Lead { lease: Lease::reading(self, key), ask: !self.flights.is_stale(hash, key) },
+                Some(flight) => match self.offered(&flight, self.now_if_aging()) {
+                    Some(value) => Begin::Hit(value),
+                    None => Begin::Follow(flight),
+                },
+                None => {
+                    let mark = self.mark_if_aging();
+                    let (mut lease, ask) = (Lease::reading(self, hash, key), !self.flights.is_stale(hash, key));
+                    if ask {
+                        self.recall(&mut lease, key, mark);
+                    }
+                    Begin::Lead { lease, ask }
+                }
             },
             Mode { reads: false, writes: true, .. } => Begin::Miss(Lease::replacing(self, hash, key)),
             Mode { reads: false, writes: false, .. } => Begin::Miss(Lease::alone(self)),
         })
     }
 
-    /// A miss that must not be computed. Others may.
+    /// A miss that must not be computed: the old value, if there is one. Others may compute.
     #[cold]
-    pub(crate) fn refuse(&self, lease: Lease<'_, K, V>) -> ! {
-        self.count_miss();
-        drop(lease);
-        scope::raise()
+    pub(crate) fn held_or_refused(&self, lease: Lease<'_, K, V>) -> V {
+        let Some((value, until)) = lease.held() else {
+            self.count_miss();
+            drop(lease);
+            scope::raise()
+        };
+        self.count_hit();
+        self.count_stale(until, self.now());
+        value
     }
 
     /// Counts a hit in memory, which memory has counted, for the scopes around it.

@@ -1,7 +1,9 @@
 //! What a cache was told when it was built.
 
+use crate::aging::{Aging, Term};
+use crate::bytes::Stamp;
 use crate::fault::Report;
-use crate::time::Clock;
+use crate::time::{Clock, Timestamp};
 use hashbrown::DefaultHashBuilder;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -21,6 +23,8 @@ pub(crate) struct Settings<K, V> {
     pub(crate) memory: Option<usize>,
     pub(crate) ttl: Option<Duration>,
     pub(crate) tti: Option<Duration>,
+    /// Nothing, where there is a time to idle.
+    pub(crate) aging: Aging,
     /// How long who leads waits for other processes that compute the same key; `None` asks nobody.
     pub(crate) wait: Option<Duration>,
     pub(crate) weigher: Option<Weigher<K, V>>,
@@ -56,9 +60,29 @@ impl<K, V> Settings<K, V> {
         self.ttl.is_some() || self.tti.is_some()
     }
 
-    /// How long a record may lie in the backend unused.
-    pub(crate) fn remote_life(&self, own: Option<Duration>) -> Option<Duration> {
-        shorter(own.or(self.ttl), self.tti)
+    /// How long a record of a value that is kept for `end` may lie in the backend unused.
+    pub(crate) fn remote_life(&self, end: Option<Duration>) -> Option<Duration> {
+        shorter(end, self.tti)
+    }
+
+    /// How long a value that the backend has is served from `now` on.
+    pub(crate) fn rest(&self, stamp: &Stamp, now: Timestamp) -> Term {
+        // With an idle time the record's own expiry is an idle one; the time to live counts from when the value was made.
+        let end = match self.tti {
+            Some(_) if !stamp.own_life => self.ttl.map_or(Timestamp::NEVER, |ttl| stamp.created.after(ttl)),
+            _ => stamp.expires,
+        };
+        self.aging.rest((end != Timestamp::NEVER).then(|| now.until(end)), stamp.cost)
+    }
+
+    /// Whether a value of which that is left is to be computed anew, and may be served meanwhile.
+    pub(crate) fn is_due(&self, rest: &Term) -> bool {
+        self.aging.is_on() && rest.is_due()
+    }
+
+    /// How long an old value is served before its computation is tried again.
+    pub(crate) fn pause(&self) -> Duration {
+        self.aging.pause(self.ttl)
     }
 
     pub(crate) fn weigh(&self, key: &K, value: &V) -> u64 {

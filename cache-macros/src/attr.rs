@@ -33,6 +33,10 @@ pub(crate) struct Arguments {
     pub(crate) policy: Option<Argument<Expr>>,
     pub(crate) ttl: Option<Argument<Expr>>,
     pub(crate) tti: Option<Argument<Expr>>,
+    pub(crate) jitter: Option<Argument<Expr>>,
+    /// `None` for the word alone.
+    pub(crate) early_refresh: Option<Argument<Option<Expr>>>,
+    pub(crate) stale: Option<Argument<Expr>>,
     pub(crate) max_bytes: Option<Argument<Expr>>,
     pub(crate) weigh: Option<Argument<Expr>>,
     pub(crate) on_evict: Option<Argument<Expr>>,
@@ -55,11 +59,14 @@ pub(crate) struct Arguments {
 }
 
 /// For the suggestion at an unknown name.
-const NAMES: [&str; 23] = [
+const NAMES: [&str; 26] = [
     "maxsize",
     "policy",
     "ttl",
     "tti",
+    "jitter",
+    "early_refresh",
+    "stale",
     "max_bytes",
     "weigh",
     "on_evict",
@@ -108,6 +115,9 @@ impl Arguments {
             "policy" => set(&mut self.policy, name, after_equals(input)?),
             "ttl" => set(&mut self.ttl, name, after_equals(input)?),
             "tti" => set(&mut self.tti, name, after_equals(input)?),
+            "jitter" => set(&mut self.jitter, name, after_equals(input)?),
+            "early_refresh" => set(&mut self.early_refresh, name, after_equals_if_any(input)?),
+            "stale" => set(&mut self.stale, name, after_equals(input)?),
             "max_bytes" => set(&mut self.max_bytes, name, after_equals(input)?),
             "weigh" => set(&mut self.weigh, name, after_equals(input)?),
             "on_evict" => set(&mut self.on_evict, name, after_equals(input)?),
@@ -153,6 +163,11 @@ fn set<T>(slot: &mut Option<Argument<T>>, name: Ident, value: T) -> Result<()> {
 fn after_equals(input: ParseStream<'_>) -> Result<Expr> {
     input.parse::<Token![=]>()?;
     input.parse()
+}
+
+/// `= expr`, or nothing.
+fn after_equals_if_any(input: ParseStream<'_>) -> Result<Option<Expr>> {
+    if input.peek(Token![=]) { after_equals(input).map(Some) } else { Ok(None) }
 }
 
 /// `= expr`, or `: T = expr`.

@@ -87,6 +87,15 @@ use proc_macro::TokenStream;
 ///   `Auto`.
 /// - `ttl = "5m"`: time to live since written. Text with the units `ms s m h d`, as in `"1h30m"`, or a `Duration`.
 /// - `tti = "30s"`: time to live since last used.
+/// - `jitter = 0.1`: shortens the `ttl` of each result by up to this share of it, drawn evenly, so that what was computed
+///   together does not expire together. A number above 0 and 1 at most, or an expression that gives an `f64`.
+/// - `early_refresh`: computes a result anew a little before its `ttl` is over, the earlier the longer it took: the first
+///   caller computes, and all others get the old result meanwhile. `early_refresh = 2.0` is twice as early.
+///   `CacheBuilder::early_refresh` says how early.
+/// - `stale = "30s"`: serves a result for that long after its `ttl`, to others while one caller computes it anew, and to
+///   that one where it fails: an `Err` that is not kept is answered with the old result as `Ok`, and the function is
+///   called again a second later, or a tenth of `stale` if that is shorter. Text as for `ttl`, or a `Duration`.
+///   `CacheBuilder::stale` says the rest. These three need a `ttl`, and do not go with a `tti`.
 /// - `max_bytes = "64MiB"` with `weigh = |value| ..`: a bound on weight. Text with `B KB MB GB TB` or `KiB MiB GiB TiB`,
 ///   or a number. `weigh` takes a reference to the value and returns a `u64`.
 /// - `on_evict = |key, value, cause| ..`: called, outside of all locks, with each result that leaves memory, and why

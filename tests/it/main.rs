@@ -1,5 +1,7 @@
 //! Behaviour, seen from outside: a module for each subject.
 
+#[cfg(feature = "postcard")]
+mod aging;
 mod async_;
 #[cfg(feature = "postcard")]
 mod behind;

@@ -10,6 +10,7 @@ mod house;
 mod loc;
 mod process;
 mod python;
+mod redis;
 mod report;
 mod sanitizer;
 mod step;

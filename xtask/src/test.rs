@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every test there is. To add a suite, add a line to [`steps`].
 
 use crate::step::Step;
-use crate::{Outcome, examples, python, report, workspace};
+use crate::{Outcome, examples, python, redis, report, workspace};
 
 /// A model is run a hundred thousand times: what takes a minute unoptimized takes five seconds.
 const OPTIMIZED: &str = "CARGO_PROFILE_DEV_OPT_LEVEL";
@@ -17,7 +17,11 @@ pub(crate) fn steps() -> Vec<Step> {
     let [shuttle, loom] = ["shuttle", "loom"].map(|name| workspace::target().join(name).to_string_lossy().into_owned());
     let mut steps = vec![
         Step::cargo("default features", "test --no-fail-fast"),
-        Step::cargo("all features", "test --no-fail-fast --all-features"),
+        Step::cargo(
+            "all features",
+            "test --no-fail-fast --all-features -p memolith -p memolith-core -p memolith-macros",
+        ),
+        Step::here("backends, all features", redis::backends),
         Step::cargo("memory only", "test --no-fail-fast -p memolith -p memolith-core --no-default-features"),
         Step::cargo("renamed dependency", "test --no-fail-fast -p renamed"),
         Step::cargo("models", "test --no-fail-fast -p memolith-core --lib models")

@@ -1,9 +1,11 @@
-//! `cargo xtask torment`: the shared map under kills, at crash points, in storms, and with damaged files.
+//! `cargo xtask torment`: the shared map under kills, at crash points, in storms, and with damaged files; servers of Redis
+//! that are killed, stopped and cut off.
 
 use crate::step::Step;
 use crate::{Outcome, report, workspace};
 
-/// What is done to the map: a subcommand of the package `memolith-torment`, and how much of it.
+/// What is done to the map, a subcommand of the package `memolith-torment`, or to servers, by tests of the backend; and
+/// how much of it.
 struct Ordeal {
     name: &'static str,
     full: &'static str,
@@ -18,7 +20,11 @@ const ORDEALS: &[Ordeal] = &[
     Ordeal { name: "creators", full: "--processes 64 --rounds 100", quick: "--processes 32 --rounds 6" },
     Ordeal { name: "once", full: "--rounds 20", quick: "--rounds 4" },
     Ordeal { name: "fill", full: "--entries 1000000 --mib 64", quick: "--entries 100000 --mib 6" },
+    Ordeal { name: SERVERS, full: "--seconds 300 --kills 10", quick: "--seconds 20 --kills 3" },
 ];
+
+/// The ordeal of servers, for which they must be installed.
+const SERVERS: &str = "redis";
 
 /// The word that asks for less.
 const QUICK: &str = "--quick";
@@ -57,6 +63,9 @@ fn steps(arguments: &[String]) -> Result<Vec<Step>, String> {
 impl Ordeal {
     /// Builds the program as users build theirs, and runs it; for crash points, with the map that can end at a store.
     fn step(&self, options: &str) -> Step {
+        if self.name == SERVERS {
+            return servers(options);
+        }
         let arguments = format!("run --quiet --release -p memolith-torment -- {} {options}", self.name);
         let step = Step::cargo(format!("torment: {}", self.name), &arguments);
         if self.name != "points" {
@@ -65,6 +74,27 @@ impl Ordeal {
         let target = workspace::target().join("crash").to_string_lossy().into_owned();
         step.with("RUSTFLAGS", "--cfg memolith_crash").with("CARGO_TARGET_DIR", target)
     }
+}
+
+/// The tests take their sizes from the environment: `--seconds 9` is `MEMOLITH_REDIS_SECONDS=9`.
+fn servers(options: &str) -> Step {
+    const KNOWN: [(&str, &str); 3] = [
+        ("--seconds", "MEMOLITH_REDIS_SECONDS"),
+        ("--kills", "MEMOLITH_REDIS_KILLS"),
+        ("--seed", "MEMOLITH_REDIS_SEED"),
+    ];
+    let words: Vec<&str> = options.split_whitespace().collect();
+    let (pairs, known) = (words.chunks(2), |name| KNOWN.iter().find(|(known, _)| *known == name));
+    // The harness says what it makes of an option that is none here.
+    let others: Vec<&str> = pairs.clone().filter(|pair| known(pair[0]).is_none()).flatten().copied().collect();
+    let arguments = "test --release -p memolith-backends --features redis --test redis -- --nocapture --test-threads=1";
+    let arguments = format!("{arguments} torment failover {}", others.join(" "));
+    pairs.fold(Step::cargo(format!("torment: {SERVERS}"), &arguments), |step, pair| {
+        match (known(pair[0]), pair.get(1)) {
+            (Some((_, variable)), Some(value)) => step.with(variable, *value),
+            _ => step,
+        }
+    })
 }
 
 #[cfg(test)]

@@ -1,12 +1,24 @@
 //! What stands between commands and servers.
 
+use super::batch::{Group, Pending, group, same};
+use super::item::{Item, Rest, Verdict};
+use super::join;
 use super::node::Node;
 use super::options::Options;
 use super::reply::{Reply, unexpected};
 use super::request::Request;
-use super::target::{Target, Topology};
-use memolith_core::{Error, Result};
+use super::servers::Servers;
+use super::target::Target;
+use super::timer::{until, within};
+use super::wait::as_task;
+use memolith_core::{Error, ErrorKind, Result};
 use std::sync::Arc;
+use std::time::Instant;
+
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;
 
 /// The servers of a target, connected to when they are needed, by as few connections as can be: one a node, for all
 /// threads and tasks. Making one does no I/O.
@@ -15,40 +27,146 @@ use std::sync::Arc;
 /// by asking again or elsewhere, within the time-out. All other errors of a server are replies.
 #[derive(Debug)]
 pub(crate) struct Client {
-    node: Arc<Node>,
+    servers: Arc<Servers>,
 }
 
 impl Client {
     pub(crate) fn new(target: Target, options: &Options) -> Self {
-        let Topology::Single(address) = target.topology else { todo!() };
-        Client { node: Arc::new(Node::new(address, &target.login, options.timeout)) }
+        Client { servers: Arc::new(Servers::new(target, options)) }
     }
 
     /// Sends `request` and gives the reply, an error of the server among them.
     ///
+    /// A command may be executed twice: it is sent again when a connection breaks before the reply has come, so it must
+    /// mean the same the second time. All attempts together take no longer than the time-out.
+    ///
     /// # Errors
     /// [`Unavailable`](memolith_core::ErrorKind::Unavailable) when no server could be reached, or none answered in time:
-    /// the command may have been executed or not.
+    /// the command may have been executed or not. What a server refuses for a while is an error as well once the time is
+    /// over.
     pub(crate) async fn call(&self, request: Request) -> Result<Reply> {
-        self.call_all(vec![request]).await.pop().unwrap_or_else(|| Err(unexpected()))
+        let begun = Instant::now();
+        let map = self.servers.map();
+        let Some(node) = map.node(request.route, 0) else {
+            return Box::pin(self.call_all(vec![request])).await.pop().unwrap_or_else(|| Err(unexpected()));
+        };
+        let outcome = node.exchange(std::slice::from_ref(&request)).await;
+        let outcome = outcome.and_then(|mut replies| replies.pop().ok_or_else(unexpected));
+        match Item::new(0, request.route).judge(&self.servers, node, outcome) {
+            Verdict::Done(result) => result,
+            Verdict::Again(item) => {
+                let (mut results, deadline) = (vec![None], begun + self.servers.timeout());
+                // In a box, so that the future of what nearly always happens is small.
+                Box::pin(self.settle(vec![(item, request)], deadline, &mut results)).await;
+                results.pop().flatten().unwrap_or_else(|| Err(unexpected()))
+            }
+        }
     }
 
-    /// Sends all in one go, on a cluster in one go to each node, and gives the replies in the same order.
+    /// As [`call`](Self::call) for each: sends all in one go, on a cluster in one go to each node, and gives the replies in
+    /// the same order.
     pub(crate) async fn call_all(&self, requests: Vec<Request>) -> Vec<Result<Reply>> {
-        match self.node.exchange(&requests).await {
-            Ok(replies) => replies.into_iter().map(Ok).collect(),
-            Err(error) => requests.iter().map(|_| Err(Error::new(error.kind(), error.to_string()))).collect(),
-        }
+        let deadline = Instant::now() + self.servers.timeout();
+        let mut results: Vec<_> = requests.iter().map(|_| None).collect();
+        let item = |(index, request): (usize, Request)| (Item::new(index, request.route), request);
+        let pending = requests.into_iter().enumerate().map(item).collect();
+        let again = self.send(pending, deadline, Attempt::First, &mut results).await;
+        self.settle(again, deadline, &mut results).await;
+        results.into_iter().map(|result| result.unwrap_or_else(|| Err(unexpected()))).collect()
     }
 
     /// The primaries, for what concerns all keys, such as SCAN.
     pub(crate) async fn primaries(&self) -> Result<Vec<Arc<Node>>> {
-        Ok(vec![Arc::clone(&self.node)])
+        let map = self.servers.known(Instant::now() + self.servers.timeout()).await?;
+        Ok(map.primaries.clone())
     }
 
     /// Who has the slot now; elsewhere than on a cluster whoever there is. For subscriptions.
     pub(crate) async fn owner(&self, slot: u16) -> Result<Arc<Node>> {
-        let _ = slot;
-        Ok(Arc::clone(&self.node))
+        let map = self.servers.known(Instant::now() + self.servers.timeout()).await?;
+        map.owner(slot).cloned().ok_or_else(|| Error::new(ErrorKind::Unavailable, "no server has the slot"))
     }
+
+    /// Says that `node` did not answer somebody who asked it without this client. Its place is looked for, so that
+    /// [`owner`](Self::owner) and [`primaries`](Self::primaries) name who took it.
+    pub(crate) fn doubt(&self, node: &Arc<Node>) {
+        self.servers.lose(node);
+    }
+
+    /// Sends each again, elsewhere or later, as often as the time allows.
+    async fn settle(&self, mut pending: Vec<Pending>, deadline: Instant, results: &mut [Option<Result<Reply>>]) {
+        while !pending.is_empty() {
+            self.rest(&pending, deadline).await;
+            if Instant::now() >= deadline {
+                if pending.iter().any(|(item, _)| item.is_refused()) {
+                    self.servers.waited_in_vain();
+                }
+                for (item, _) in pending {
+                    let index = item.index;
+                    results[index] = Some(Err(item.into_error()));
+                }
+                return;
+            }
+            pending = self.send(pending, deadline, Attempt::Further, results).await;
+        }
+    }
+
+    /// Waits for what all wait for, unless one of them can go on.
+    async fn rest(&self, pending: &[Pending], deadline: Instant) {
+        match pending.iter().map(|(item, _)| item.rest()).min() {
+            Some(Rest::Pause(pause)) => until(deadline.min(Instant::now() + pause)).await,
+            Some(Rest::Refresh(rounds)) => self.servers.refreshed(rounds, deadline).await,
+            Some(Rest::Nothing) | None => {}
+        }
+    }
+
+    /// Sends all, to all nodes before any reply is waited for, and gives those that have to be sent again.
+    async fn send(
+        &self,
+        pending: Vec<Pending>,
+        deadline: Instant,
+        attempt: Attempt,
+        results: &mut [Option<Result<Reply>>],
+    ) -> Vec<Pending> {
+        let map = match self.servers.known(deadline).await {
+            Ok(map) => map,
+            Err(error) => {
+                pending.iter().for_each(|(item, _)| results[item.index] = Some(Err(same(&error))));
+                return Vec::new();
+            }
+        };
+        let (groups, stranded) = group(pending, &map);
+        let outcomes = join::all(groups.iter().map(|group| exchange(group, deadline, attempt))).await;
+        let stranded = stranded.into_iter().map(|(item, request)| (item.index, request, item.stranded(&self.servers)));
+        let answered =
+            groups.into_iter().zip(outcomes).flat_map(|(group, outcome)| group.judge(&self.servers, outcome));
+        let mut again = Vec::new();
+        for (index, request, verdict) in answered.chain(stranded) {
+            match verdict {
+                Verdict::Done(result) => results[index] = Some(result),
+                Verdict::Again(item) => again.push((item, request)),
+            }
+        }
+        again
+    }
+}
+
+/// Which attempt it is. The first has the time-out that each exchange has; further ones have what is left of it, and must
+/// not end a connection because that was little.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Attempt {
+    First,
+    Further,
+}
+
+async fn exchange(group: &Group, deadline: Instant, attempt: Attempt) -> Result<Vec<Reply>> {
+    let exchange = group.node.exchange(&group.wire);
+    match attempt {
+        Attempt::First => exchange.await,
+        Attempt::Further => within(deadline, as_task(exchange)).await.unwrap_or_else(|| Err(late())),
+    }
+}
+
+fn late() -> Error {
+    Error::new(ErrorKind::Unavailable, "no server has answered within the time-out")
 }

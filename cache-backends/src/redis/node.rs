@@ -1,107 +1,261 @@
 //! One server, and the connection to it that all threads and tasks share.
 
-use super::reply::{Reply, ServerError};
-use super::request::Request;
+use super::attempt::{Attempt, Connecting};
+use super::breaker::{Breaker, Change};
+use super::dial::{Dialled, Dialler};
+use super::fault::Fault;
+use super::link::Link;
+use super::reply::Reply;
+use super::request::{Request, Route};
 use super::target::{Address, Login};
-use memolith_core::{Error, ErrorKind, Result};
+use memolith_core::Result;
 use parking_lot::Mutex;
-use std::future::Future;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::fmt;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+pub(crate) use super::wait::wait;
 
 /// A server, connected to when it is needed. Making one does no I/O.
-#[derive(Debug)]
+///
+/// After three failures in a row, to connect or to answer, calls fail at once, and a thread looks whether the server is
+/// back.
 pub(crate) struct Node {
-    address: Address,
+    server: Arc<Server>,
+}
+
+/// What a node shares with those who connect for it.
+pub(super) struct Server {
+    dialler: Dialler,
     timeout: Duration,
-    connection: Mutex<Option<BufReader<TcpStream>>>,
+    /// Whether there are failures to be forgotten by the next answer.
+    failing: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Whose connection it is: a forked child has its parent's memory, and must not use its connection.
+    process: u32,
+    link: Option<Arc<Link>>,
+    /// As long as somebody waits for it, or makes it.
+    attempt: Weak<Attempt>,
+    breaker: Breaker,
+    /// What the last failure was.
+    fault: Option<Fault>,
+    prober: Option<Thread>,
+}
+
+/// What there is to send by.
+enum Way {
+    Link(Arc<Link>),
+    Connecting(Connecting),
 }
 
 impl Node {
-    pub(crate) fn new(address: Address, _login: &Login, timeout: Duration) -> Self {
-        Node { address, timeout, connection: Mutex::new(None) }
+    pub(crate) fn new(address: Address, login: &Login, timeout: Duration) -> Self {
+        let dialler = Dialler::new(address, login.clone());
+        let server = Server { dialler, timeout, failing: AtomicBool::new(false), state: Mutex::default() };
+        Node { server: Arc::new(server) }
     }
 
     pub(crate) fn address(&self) -> &Address {
-        &self.address
+        self.server.dialler.address()
     }
 
     /// Sends all in one go, and gives the replies in the same order, errors of the server among them.
     ///
+    /// What is sent goes out when the future is first polled, if there is a connection. Who drops the future before it is
+    /// done takes nothing back.
+    ///
     /// # Errors
-    /// [`Unavailable`](ErrorKind::Unavailable) when the server was not reached, or has not answered in time: the commands
-    /// may have been executed or not.
+    /// [`Unavailable`](memolith_core::ErrorKind::Unavailable) when the server was not reached, or has not answered in time:
+    /// the commands may have been executed or not. [`Config`](memolith_core::ErrorKind::Config) when it refuses the login.
     pub(crate) async fn exchange(&self, requests: &[Request]) -> Result<Vec<Reply>> {
-        let mut connection = self.connection.lock();
-        self.write_and_read(&mut connection, requests).map_err(|error| {
-            *connection = None;
-            Error::new(ErrorKind::Unavailable, format!("no answer from the server: {error}"))
-        })
-    }
-
-    fn write_and_read(
-        &self,
-        connection: &mut Option<BufReader<TcpStream>>,
-        requests: &[Request],
-    ) -> std::io::Result<Vec<Reply>> {
-        let stream = match connection {
-            Some(stream) => stream,
-            None => connection.insert(BufReader::new(self.connect()?)),
+        if requests.is_empty() {
+            return Ok(Vec::new());
+        }
+        let deadline = Instant::now() + self.server.timeout;
+        let link = match self.server.way(deadline).map_err(Fault::into_error)? {
+            Way::Link(link) => link,
+            Way::Connecting(connecting) => connecting.await.map_err(Fault::into_error)?,
         };
-        let mut out = Vec::new();
-        requests.iter().for_each(|request| request.write(&mut out));
-        stream.get_mut().write_all(&out)?;
-        requests.iter().map(|_| read(stream)).collect()
+        match link.call(requests, deadline).await {
+            Ok(replies) => {
+                self.server.answered();
+                Ok(replies)
+            }
+            Err(fault) => {
+                self.server.lost(&link, &fault);
+                Err(fault.into_error())
+            }
+        }
     }
 
-    fn connect(&self) -> std::io::Result<TcpStream> {
-        let Address::Tcp(host, port) = &self.address else {
-            return Err(std::io::Error::other("not yet"));
-        };
-        let address = (host.as_str(), *port).to_socket_addrs()?.next().ok_or(std::io::ErrorKind::NotFound)?;
-        let stream = TcpStream::connect_timeout(&address, self.timeout)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(self.timeout))?;
-        stream.set_write_timeout(Some(self.timeout))?;
-        Ok(stream)
+    /// A connection beside the shared one, for a thread that waits for news. It blocks, for the time-out at most.
+    ///
+    /// # Errors
+    /// As those of [`exchange`](Self::exchange).
+    pub(crate) fn dial(&self) -> Result<Dialled> {
+        self.server.dialler.dial(self.server.timeout).map_err(Fault::into_error)
     }
 }
 
-/// Runs `future`, which awaits nothing but a [`Client`], on this thread.
-pub(crate) fn wait<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    loop {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            return output;
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node").field("address", self.address()).finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    fn way(self: &Arc<Self>, deadline: Instant) -> Result<Way, Fault> {
+        // In a child the lock may be held by a thread that it has not inherited.
+        let Some(mut state) = self.state.try_lock_until(deadline) else { return Err(Fault::late()) };
+        let process = std::process::id();
+        if state.process != process {
+            // Not dropped: to close would be to speak for the parent.
+            std::mem::forget(std::mem::replace(&mut *state, State { process, ..State::default() }));
+        }
+        if let Some(link) = &state.link {
+            let Some(fault) = link.fault() else { return Ok(Way::Link(Arc::clone(link))) };
+            state.link = None;
+            self.failed(&mut state, &fault);
+        }
+        if state.breaker.is_open() {
+            let last = state.fault.as_ref().map_or("", Fault::text);
+            return Err(Fault::unavailable(format!(
+                "the server is left alone after three failures, until it answers; {last}"
+            )));
+        }
+        let attempt = state.attempt.upgrade().unwrap_or_else(|| Arc::new(Attempt::new(self)));
+        state.attempt = Arc::downgrade(&attempt);
+        Ok(Way::Connecting(attempt.until(deadline)))
+    }
+
+    /// Connects for all who wait for `attempt`.
+    pub(super) fn connect(self: &Arc<Self>, attempt: &Arc<Attempt>) -> Result<Arc<Link>, Fault> {
+        let dialled = self.dialler.dial(self.timeout).map(Link::new);
+        let mut state = self.state.lock();
+        state.give_up(attempt);
+        match &dialled {
+            Ok(link) => state.link = Some(Arc::clone(link)),
+            Err(fault) => self.failed(&mut state, fault),
+        }
+        dialled
+    }
+
+    /// Nobody could be found to make the attempt.
+    pub(super) fn give_up(&self, attempt: &Arc<Attempt>) {
+        self.state.lock().give_up(attempt);
+    }
+
+    fn answered(&self) {
+        if self.failing.load(Ordering::Relaxed) {
+            let mut state = self.state.lock();
+            self.failing.store(false, Ordering::Relaxed);
+            state.breaker.answered();
+        }
+    }
+
+    /// A connection has ended; who says so first counts.
+    fn lost(self: &Arc<Self>, link: &Arc<Link>, fault: &Fault) {
+        let mut state = self.state.lock();
+        if state.link.take_if(|current| Arc::ptr_eq(current, link)).is_some() {
+            self.failed(&mut state, fault);
+        }
+    }
+
+    fn failed(self: &Arc<Self>, state: &mut State, fault: &Fault) {
+        self.failing.store(true, Ordering::Relaxed);
+        state.fault = Some(fault.clone());
+        if state.breaker.failed(Instant::now(), random()) == Change::None {
+            return;
+        }
+        let server = Arc::downgrade(self);
+        match thread::Builder::new().name("memolith-probe".into()).spawn(move || probe(&server)) {
+            Ok(prober) => state.prober = Some(prober.thread().clone()),
+            // Without a thread that looks for it, calls have to.
+            Err(_) => state.breaker.answered(),
+        }
+    }
+
+    /// When to look next whether the server is back.
+    fn next_probe(&self) -> Option<Instant> {
+        self.state.lock().breaker.probe()
+    }
+
+    /// Looks whether the server is back; `true` when it is.
+    fn is_back(self: &Arc<Self>) -> bool {
+        let found = self.dialler.dial(self.timeout).and_then(|mut dialled| {
+            let ping = Request::new("PING", Route::Any);
+            match dialled.ask([ping], Instant::now() + self.timeout)?.pop() {
+                Some(Reply::Error(error)) if error.code == "LOADING" => {
+                    Err(Fault::unavailable("the server is loading its data"))
+                }
+                _ => Ok(Link::new(dialled)),
+            }
+        });
+        let mut state = self.state.lock();
+        match found {
+            Ok(link) => {
+                *state = State { process: state.process, link: Some(link), ..State::default() };
+                true
+            }
+            Err(fault) => {
+                state.breaker.failed(Instant::now(), random());
+                state.fault = Some(fault);
+                false
+            }
         }
     }
 }
 
-fn read(stream: &mut BufReader<TcpStream>) -> std::io::Result<Reply> {
-    let mut line = String::new();
-    stream.read_line(&mut line)?;
-    let broken = || std::io::Error::from(std::io::ErrorKind::InvalidData);
-    let line = line.strip_suffix("\r\n").ok_or_else(broken)?;
-    let (kind, rest) = line.split_at_checked(1).ok_or_else(broken)?;
-    let number = || rest.parse::<i64>().map_err(|_| broken());
-    Ok(match kind {
-        "+" => Reply::Bytes(rest.as_bytes().to_vec()),
-        ":" => Reply::Int(number()?),
-        "-" => {
-            let (code, message) = rest.split_once(' ').unwrap_or((rest, ""));
-            Reply::Error(ServerError { code: code.to_owned(), message: message.to_owned() })
+impl State {
+    fn give_up(&mut self, attempt: &Arc<Attempt>) {
+        if self.attempt.as_ptr() == Arc::as_ptr(attempt) {
+            self.attempt = Weak::new();
         }
-        "$" | "*" if number()? < 0 => Reply::Nil,
-        "$" => {
-            let mut bytes = vec![0; number()? as usize + 2];
-            stream.read_exact(&mut bytes)?;
-            bytes.truncate(bytes.len() - 2);
-            Reply::Bytes(bytes)
-        }
-        "*" => Reply::Array((0..number()?).map(|_| read(stream)).collect::<std::io::Result<_>>()?),
-        _ => return Err(broken()),
-    })
+    }
 }
+
+/// Looks for the server until it is back, or nobody needs it any more.
+fn probe(server: &Weak<Server>) {
+    while let Some(next) = server.upgrade().and_then(|server| server.next_probe()) {
+        let left = next.saturating_duration_since(Instant::now());
+        if !left.is_zero() {
+            thread::park_timeout(left);
+            continue;
+        }
+        match server.upgrade() {
+            Some(server) if !server.is_back() => {}
+            _ => return,
+        }
+    }
+}
+
+/// Some number that other processes do not have.
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(prober) = &self.state.get_mut().prober {
+            prober.unpark();
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "node/fake.rs"]
+mod fake;
+#[cfg(test)]
+#[path = "node/tests.rs"]
+mod tests;

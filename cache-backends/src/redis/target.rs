@@ -1,14 +1,15 @@
-//! From a URL to servers: where they are, and how to be let in.
+//! Where servers are, and how to be let in. [`url`](super::url) reads one.
 
-use memolith_core::{Error, ErrorKind, Result};
 use std::fmt;
+use std::path::PathBuf;
 
 /// Where the servers are.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Target {
     pub(crate) topology: Topology,
     pub(crate) login: Login,
-    pub(crate) tls: bool,
+    /// What sentinels want to know, who have no databases and users of their own.
+    pub(crate) sentinel_login: Login,
 }
 
 /// How the servers belong together.
@@ -26,7 +27,7 @@ pub(crate) enum Topology {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Address {
     Tcp(String, u16),
-    Unix(std::path::PathBuf),
+    Unix(PathBuf),
 }
 
 /// How to be let in. It has no `Debug` of its own, so that no message can hold it.
@@ -35,21 +36,19 @@ pub(crate) struct Login {
     pub(crate) username: Option<String>,
     pub(crate) password: Option<String>,
     pub(crate) database: u32,
+    /// Whether TLS is spoken.
+    pub(crate) tls: Option<Trust>,
+}
+
+/// Who says that a server is who it says it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Trust {
+    /// A file with the certificates of an authority of one's own; `None` for those that the system trusts.
+    pub(crate) authority: Option<PathBuf>,
 }
 
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Target").field("topology", &self.topology).field("tls", &self.tls).finish_non_exhaustive()
-    }
-}
-
-impl Target {
-    /// What `url` names: so far `redis://HOST:PORT`.
-    pub(crate) fn parse(url: &str) -> Result<Self> {
-        let config = || Error::new(ErrorKind::Config, "write `redis://host:port`");
-        let rest = url.strip_prefix("redis://").or_else(|| url.strip_prefix("valkey://")).ok_or_else(config)?;
-        let (host, port) = rest.trim_end_matches('/').split_once(':').unwrap_or((rest.trim_end_matches('/'), "6379"));
-        let address = Address::Tcp(host.to_owned(), port.parse().map_err(|_| config())?);
-        Ok(Target { topology: Topology::Single(address), login: Login::default(), tls: false })
+        f.debug_struct("Target").field("topology", &self.topology).finish_non_exhaustive()
     }
 }

@@ -1,4 +1,22 @@
 //! Servers that live, die and move, and what the backend makes of it.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod claims;
+mod conformance;
+mod failover;
+mod first;
+mod foreign;
+mod load;
+mod losses;
+mod moods;
+mod news;
+mod outage;
+mod processes;
+mod proxy;
+mod refusals;
 mod servers;
+mod spaces;
+mod tags;
+mod tools;
+mod torment;
+mod workers;

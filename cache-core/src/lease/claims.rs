@@ -1,8 +1,7 @@
 //! One computation of a key among all processes: who leads here claims the key in the backend.
 
-use super::Lease;
+use super::{Fetched, Lease};
 use crate::backend::Claim;
-use crate::bytes::Stamp;
 use crate::key::{Key, Value};
 use crate::stop::Stop;
 use std::time::{Duration, Instant};
@@ -14,26 +13,33 @@ const PIECE: Duration = Duration::from_millis(250);
 impl<K: Key, V: Value> Lease<'_, K, V> {
     /// What the backend has for the key, by now or when those who compute it elsewhere have ended. If that is nothing,
     /// the lease holds the claim, or the time is over, or the backend fails.
-    pub(crate) fn fetch_or_claim<S: Stop>(&mut self, stop: &S) -> Result<Option<(V, Stamp)>, S::Left> {
-        let Some(wait) = self.patience() else { return Ok(self.fetch()) };
+    ///
+    /// With an old value at hand nobody is waited for, and an old value that is found is this lease's.
+    pub(crate) fn fetch_or_claim<S: Stop>(&mut self, stop: &S) -> Result<Fetched<V>, S::Left> {
+        let Some(wait) = self.patience() else {
+            let found = self.fetch();
+            return Ok(self.absorb(found));
+        };
         let mut claim = None;
         let found = self.claimed(wait, &mut claim, stop);
         self.hold(claim);
-        found
+        Ok(self.absorb(found?))
     }
 
     /// As [`fetch_or_claim`](Self::fetch_or_claim). Cancelled, it leaves no claim behind.
-    pub(crate) async fn fetch_or_claim_async(&mut self) -> Option<(V, Stamp)> {
+    pub(crate) async fn fetch_or_claim_async(&mut self) -> Fetched<V> {
         let Some(wait) = self.patience() else {
-            let (remote, key) = self.place()?;
-            return self.cache.report(remote.get_async(key, self.cache.settings.clock.now()).await).flatten();
+            let Some((remote, key)) = self.place() else { return Fetched::Nothing };
+            let found = remote.get_async(key, self.cache.settings.clock.now()).await;
+            let found = self.cache.sift(self.cache.report(found).flatten());
+            return self.absorb(found);
         };
         let mut claim = None;
         // Driven, because a task that waits for long must not be taken for one that stands still. On the heap, because
         // the calls of caches that do not wait would carry it along.
         let found = self.drive(Box::pin(self.claimed_async(wait, &mut claim))).await;
         self.hold(claim);
-        found
+        self.absorb(found)
     }
 
     /// How long others are waited for; none where nobody is told of what is computed here.
@@ -41,42 +47,63 @@ impl<K: Key, V: Value> Lease<'_, K, V> {
         self.cache.settings.wait.filter(|_| self.ticket.is_some())
     }
 
-    fn claimed<S: Stop>(
-        &self,
-        wait: Duration,
-        claim: &mut Option<Claim>,
-        stop: &S,
-    ) -> Result<Option<(V, Stamp)>, S::Left> {
-        let Some((remote, key)) = self.place() else { return Ok(None) };
+    fn claimed<S: Stop>(&self, wait: Duration, claim: &mut Option<Claim>, stop: &S) -> Result<Fetched<V>, S::Left> {
+        let Some((remote, key)) = self.place() else { return Ok(Fetched::Nothing) };
         let mut patience = Patience::new(wait);
         loop {
             // Also when the claim is ours: who had it before may have put the value since we looked.
             let found = self.cache.report(remote.get(key, self.cache.settings.clock.now()));
-            let Some(found) = found else { return Ok(None) };
-            if found.is_some() || claim.is_some() {
-                return Ok(found);
-            }
-            let Some(piece) = self.next_of(&mut patience) else { return Ok(None) };
+            let Some(found) = found.map(|found| self.cache.sift(found)) else { return Ok(Fetched::Nothing) };
+            let piece = match self.next_piece(found, claim, &mut patience) {
+                Ok(piece) => piece,
+                Err(found) => return Ok(found),
+            };
             if !piece.is_zero() {
                 stop.ask()?;
             }
             match self.cache.report(remote.store.claim(&key.bytes, stop.piece(piece))) {
                 Some(claimed) => *claim = claimed,
-                None => return Ok(None),
+                None => return Ok(Fetched::Nothing),
             }
         }
     }
 
-    async fn claimed_async(&self, wait: Duration, claim: &mut Option<Claim>) -> Option<(V, Stamp)> {
-        let (remote, key) = self.place()?;
+    async fn claimed_async(&self, wait: Duration, claim: &mut Option<Claim>) -> Fetched<V> {
+        let Some((remote, key)) = self.place() else { return Fetched::Nothing };
         let mut patience = Patience::new(wait);
         loop {
-            let found = self.cache.report(remote.get_async(key, self.cache.settings.clock.now()).await)?;
-            if found.is_some() || claim.is_some() {
-                return found;
+            let found = self.cache.report(remote.get_async(key, self.cache.settings.clock.now()).await);
+            let Some(found) = found.map(|found| self.cache.sift(found)) else { return Fetched::Nothing };
+            let piece = match self.next_piece(found, claim, &mut patience) {
+                Ok(piece) => piece,
+                Err(found) => return found,
+            };
+            match self.cache.report(remote.store.claim_async(&key.bytes, piece).await) {
+                Some(claimed) => *claim = claimed,
+                None => return Fetched::Nothing,
             }
-            let piece = self.next_of(&mut patience)?;
-            *claim = self.cache.report(remote.store.claim_async(&key.bytes, piece).await)?;
+        }
+    }
+
+    /// How long to wait after a look into the backend, or what has come of all looks.
+    fn next_piece(
+        &self,
+        found: Fetched<V>,
+        claim: &Option<Claim>,
+        patience: &mut Patience,
+    ) -> Result<Duration, Fetched<V>> {
+        if claim.is_some() || matches!(found, Fetched::Fresh(..)) {
+            return Err(found);
+        }
+        let old = match found {
+            Fetched::Old(old) => Some(old),
+            _ => None,
+        };
+        let has_old = old.is_some() || self.old.is_some();
+        match self.next_of(patience) {
+            Some(piece) if piece.is_zero() || !has_old => Ok(piece),
+            _ if has_old => Err(Fetched::Elsewhere(old)),
+            _ => Err(Fetched::Nothing),
         }
     }
 

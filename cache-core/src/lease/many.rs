@@ -13,8 +13,7 @@ use std::task::Context;
 impl<K: Key, V: Value> Lease<'_, K, V> {
     /// As [`fill`](Lease::fill), but for what is to be written to the backend.
     pub(crate) fn fill_unwritten(mut self, value: &V) -> Option<Storing<K, V>> {
-        let storing = self.storing(value, None);
-        self.publish(value, self.cache.settings.ttl, storing)
+        self.finish(value, None)
     }
 
     /// The name of the key in the backend.

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::flight::{Flight, Outcome};
 use crate::flights::{Caller, Join};
 use crate::key::{Key, KeyRef, Value};
-use crate::lease::Lease;
+use crate::lease::{Fetched, Lease};
 use crate::remote::Opened;
 use crate::scope::{self, Mode};
 use crate::storing::Storing;
@@ -116,7 +116,7 @@ impl<'a, 'q, K: Key, V: Value, Q: KeyRef<K> + ?Sized + 'q> Batch<'a, 'q, K, V, Q
                     (Lease::new(cache, *hash, lead, *query), stale)
                 }
                 // What we read may be invalidated meanwhile, so it is not kept.
-                _ => (Lease::reading(cache, *query), cache.flights.is_stale(*hash, *query)),
+                _ => (Lease::reading(cache, *hash, *query), cache.flights.is_stale(*hash, *query)),
             };
             if !stale && lease.name().is_some() {
                 round.ask.push((at, lease));
@@ -130,14 +130,15 @@ impl<'a, 'q, K: Key, V: Value, Q: KeyRef<K> + ?Sized + 'q> Batch<'a, 'q, K, V, Q
         let asked = std::mem::take(&mut round.ask);
         let mut found = self.cache.report(found).unwrap_or_default().into_iter();
         let mut storings = Vec::new();
-        for (at, lease) in asked {
-            match found.next().and_then(|record| self.cache.report(record)).flatten() {
-                Some((value, stamp)) => {
-                    let (value, storing) = self.cache.found(lease, value, stamp);
+        for (at, mut lease) in asked {
+            let record = found.next().and_then(|record| self.cache.report(record)).flatten();
+            match lease.absorb(self.cache.sift(record)) {
+                Fetched::Fresh(value, stamp, rest) => {
+                    let (value, storing) = self.cache.found(lease, (value, stamp, rest));
                     self.wanted[at].answer(value);
                     storings.extend(storing);
                 }
-                None => round.missing.push((at, lease)),
+                _ => round.missing.push((at, lease)),
             }
         }
         storings
@@ -150,11 +151,14 @@ impl<'a, 'q, K: Key, V: Value, Q: KeyRef<K> + ?Sized + 'q> Batch<'a, 'q, K, V, Q
         if round.missing.is_empty() {
             return None;
         }
-        if !self.mode.computes {
+        if !self.mode.computes && !self.pass(round) {
             self.count_open();
             // Others may compute.
             round.missing.clear();
             scope::raise();
+        }
+        if round.missing.is_empty() {
+            return None;
         }
         let missing = round.missing.iter_mut().map(|(at, lease)| {
             let wanted = &mut self.wanted[*at];
@@ -164,6 +168,28 @@ impl<'a, 'q, K: Key, V: Value, Q: KeyRef<K> + ?Sized + 'q> Batch<'a, 'q, K, V, Q
             wanted.query
         });
         Some(missing.collect())
+    }
+
+    /// Takes the old values that may be served in place of what is missing. Whether there is one for each key.
+    pub(super) fn pass(&mut self, round: &mut Round<'a, K, V>) -> bool {
+        round.missing.retain(|(at, lease)| {
+            let Some((value, until)) = lease.held() else { return true };
+            self.cache.count_hit();
+            self.cache.count_stale(until, self.cache.now());
+            self.wanted[*at].answer(value);
+            false
+        });
+        round.missing.is_empty()
+    }
+
+    /// The computation has failed. Whether there is an old value for each key, as `Lease::fail` has it.
+    pub(super) fn fail(&mut self, round: &mut Round<'a, K, V>) -> bool {
+        round.missing.retain_mut(|(at, lease)| {
+            let Some(value) = lease.fall_back() else { return true };
+            self.wanted[*at].answer(value);
+            false
+        });
+        round.missing.is_empty()
     }
 
     /// Takes what was computed. Returns what is to be written to the backend.
@@ -199,8 +225,17 @@ impl<'a, 'q, K: Key, V: Value, Q: KeyRef<K> + ?Sized + 'q> Batch<'a, 'q, K, V, Q
         self.known().into_iter().map(|value| value.expect("no round begins when all is known")).collect()
     }
 
+    /// What is known, old values among it.
+    pub(super) fn known_by_now(mut self) -> Vec<Option<V>> {
+        for wanted in self.wanted.iter_mut().filter(|wanted| wanted.value.is_none()) {
+            let old = self.cache.find_old(wanted.hash, wanted.query);
+            old.into_iter().for_each(|old| wanted.answer(old));
+        }
+        self.known()
+    }
+
     /// What is known.
-    pub(super) fn known(mut self) -> Vec<Option<V>> {
+    fn known(mut self) -> Vec<Option<V>> {
         self.count_open();
         let wanted = &mut self.wanted;
         let answers = self.answers.into_iter().map(|answer| match answer {

@@ -177,7 +177,7 @@ mod tests {
         let quietly = |work: &dyn Fn()| catch_unwind(AssertUnwindSafe(work)).is_ok();
         for round in 0..5_000u64 {
             let key = round % 170;
-            let life = Life { now: 0, limit: NEVER, weight: 0 };
+            let life = Life { now: 0, due: NEVER, limit: NEVER, weight: 0 };
             quietly(&|| {
                 let mut exchange = memory.exchange(life);
                 exchange.new = Some((key, Arc::clone(&live)));

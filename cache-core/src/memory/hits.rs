@@ -103,9 +103,33 @@ impl<K: Key, V: Value> Memory<K, V> {
         self.with_stripe(|stripe| {
             let found = self.find(stripe, hash, key);
             found.is_some_and(|opened| {
-                let deadline = self.deadline(opened.slot());
-                deadline == NEVER || deadline > now()
+                let end = self.end(opened.slot());
+                end == NEVER || end > now()
             })
+        })
+    }
+
+    /// The value of `key` that may still be served, be it one that is no hit any more, and until when; no hit for anybody.
+    pub(crate) fn old<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, now: u64) -> Option<(V, u64)> {
+        self.with_stripe(|stripe| {
+            let opened = self.find(stripe, hash, key)?;
+            let end = self.end(opened.slot());
+            (end > now).then(|| (V::clone(&opened.entry().1), end))
+        })
+    }
+
+    /// Has `key` hit until `due` if its hits have ended, but no longer than it may be served. Whether it is there.
+    pub(crate) fn postpone<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, now: u64, due: u64) -> bool {
+        self.with_stripe(|stripe| {
+            // While it is read, the slot is no other entry's.
+            let Some(opened) = self.find(stripe, hash, key) else { return false };
+            let slot = opened.slot();
+            if self.deadline(slot) <= now
+                && let Some(deadline) = self.deadlines.get(slot as usize)
+            {
+                deadline.store(!due.min(self.end(slot)), Relaxed);
+            }
+            true
         })
     }
 
@@ -167,6 +191,15 @@ impl<K: Key, V: Value> Memory<K, V> {
         true
     }
 
+    /// When `slot` is not to be served any more.
+    #[inline]
+    pub(super) fn end(&self, slot: Slot) -> u64 {
+        // Uses move the end of what can be idle; nothing moves that of others.
+        let ends = if self.tti.is_some() { &self.deadlines } else { &self.limits };
+        ends.get(slot as usize).map_or(NEVER, |end| !end.load(Relaxed))
+    }
+
+    /// When hits on `slot` end.
     #[inline]
     pub(super) fn deadline(&self, slot: Slot) -> u64 {
         self.deadlines.get(slot as usize).map_or(NEVER, |deadline| !deadline.load(Relaxed))

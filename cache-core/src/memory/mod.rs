@@ -72,9 +72,10 @@ pub(crate) struct Memory<K, V> {
     tti: Option<Duration>,
     hasher: DefaultHashBuilder,
     listener: Option<Listener<K, V>>,
-    /// When each slot expires, inverted, so that memory that was never written says `NEVER`.
+    /// When hits on each slot end, inverted, so that memory that was never written says `NEVER`.
     deadlines: Segments<AtomicU64>,
-    /// Beyond which no use moves that; inverted too.
+    /// When each slot is not to be served any more, or, with a time to idle, beyond which no use moves the end of hits;
+    /// inverted too.
     limits: Segments<AtomicU64>,
     clock: Line<Clock>,
     table: Line<Lock<Table>>,
@@ -99,7 +100,9 @@ pub(crate) struct Bounds {
 pub(crate) struct Life {
     /// The time of the insertion, in microseconds of the steady clock.
     pub(crate) now: u64,
-    /// When its time to live is over.
+    /// When it is to be computed anew.
+    pub(crate) due: u64,
+    /// When it is not to be served any more.
     pub(crate) limit: u64,
     pub(crate) weight: u64,
 }

@@ -49,7 +49,7 @@ fn tier(maxsize: Option<usize>, policy: Policy) -> Tier {
 }
 
 fn put(tier: &Tier, key: u64) {
-    let life = Life { now: 0, limit: NEVER, weight: 0 };
+    let life = Life { now: 0, due: NEVER, limit: NEVER, weight: 0 };
     let mut exchange = tier.exchange(life);
     exchange.new = Some((key, Carrier::new(key, key)));
     tier.insert(tier.hasher.hash_one(key), &mut exchange);

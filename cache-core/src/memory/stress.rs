@@ -72,7 +72,7 @@ impl Tier {
 
     fn put(&self, key: u64, limit: u64) {
         let (text, value) = (format!("key {key}"), Carrier::new(key, limit, &self.alive));
-        let life = Life { now: self.clock.load(SeqCst), limit, weight: 0 };
+        let life = Life { now: self.clock.load(SeqCst), due: limit, limit, weight: 0 };
         let (hash, mut exchange) = (self.memory.hasher.hash_one(&text), self.memory.exchange(life));
         exchange.new = Some((text, value));
         self.memory.insert(hash, &mut exchange);

@@ -23,7 +23,8 @@ impl<K: Key, V: Value> Memory<K, V> {
     }
 
     fn set(&self, key: K, value: V) {
-        let (hash, mut exchange) = (self.hash_one(&key), self.exchange(Life { now: 0, limit: NEVER, weight: 0 }));
+        let (hash, mut exchange) =
+            (self.hash_one(&key), self.exchange(Life { now: 0, due: NEVER, limit: NEVER, weight: 0 }));
         exchange.new = Some((key, value));
         self.insert(hash, &mut exchange);
     }

@@ -90,8 +90,8 @@ impl<K: Key, V: Value> Memory<K, V> {
             .index
             .find(hash, |place| key.is(&self.slab.held(&table.occupied, place.slot()).0).then(|| place.slot()));
         let Some(slot) = found else { return (false, departed) };
-        let deadline = self.deadline(slot);
-        let live = deadline == NEVER || deadline > now();
+        let end = self.end(slot);
+        let live = end == NEVER || end > now();
         self.remove_slot(table, slot, if live { Cause::Removed } else { Cause::Expired }, &mut departed);
         table.expired += u64::from(!live);
         self.drop_unread(table, &mut departed);
@@ -111,7 +111,7 @@ impl<K: Key, V: Value> Memory<K, V> {
                     let Some(reading) = hazard.protect(place.word()) else { return };
                     let opened = self.slab.open(reading);
                     let (key, value) = opened.entry();
-                    if self.deadline(opened.slot()) <= now || !doomed(key, value) {
+                    if self.end(opened.slot()) <= now || !doomed(key, value) {
                         return;
                     }
                     // It has no other tenant while we read.
@@ -203,7 +203,7 @@ impl<K: Key, V: Value> Memory<K, V> {
     fn retire(&self, table: &mut Table, slot: Slot, now: u64) -> Cause {
         table.eviction.iter_mut().for_each(|eviction| eviction.remove(slot));
         table.strike(slot);
-        if self.deadline(slot) > now {
+        if self.end(slot) > now {
             return Cause::Replaced;
         }
         table.expired += 1;
@@ -226,12 +226,13 @@ impl<K: Key, V: Value> Memory<K, V> {
     /// Notes when the entry that was put into `slot` expires, if it does.
     #[inline(never)]
     fn set_deadline(&self, table: &mut Table, slot: Slot, life: Life) {
-        let deadline = self.tti.map_or(life.limit, |tti| later(life.now, tti).min(life.limit));
-        if deadline != NEVER && !self.mortal.load(Relaxed) {
+        let deadline = self.tti.map_or(life.due, |tti| later(life.now, tti).min(life.limit));
+        let end = if self.tti.is_some() { deadline } else { life.limit };
+        if end != NEVER && !self.mortal.load(Relaxed) {
             self.mortal.store(true, Relaxed);
             self.set_mode(table);
         }
-        if deadline.saturating_sub(life.now) < BRIEF {
+        if end.saturating_sub(life.now) < BRIEF {
             self.brief.store(true, Relaxed);
         }
         if self.mortal.load(Relaxed) {
@@ -240,8 +241,8 @@ impl<K: Key, V: Value> Memory<K, V> {
                 of.get(slot as usize).iter().for_each(|place| place.store(!time, Relaxed));
             }
         }
-        if deadline != NEVER {
-            table.expiry.set(slot, deadline);
+        if end != NEVER {
+            table.expiry.set(slot, end);
         }
     }
 
@@ -267,10 +268,10 @@ impl<K: Key, V: Value> Memory<K, V> {
         let mut reaped = 0;
         while reaped < most && !table.expiry.is_empty() {
             let Some(slot) = table.expiry.pop(now) else { break };
-            let deadline = self.deadline(slot);
-            if deadline > now {
+            let end = self.end(slot);
+            if end > now {
                 // It was used since.
-                table.expiry.set(slot, deadline);
+                table.expiry.set(slot, end);
                 continue;
             }
             self.remove_slot(table, slot, Cause::Expired, departed);

@@ -2,7 +2,7 @@
 
 use super::key::key_type;
 use super::value_type;
-use crate::model::{Bound, Bytes, Codec, Model, Place, Store, Time, Version};
+use crate::model::{Aging, Bound, Bytes, Codec, Model, Place, Store, Time, Version};
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::quote;
 use syn::ext::IdentExt;
@@ -28,6 +28,7 @@ pub(super) fn build(model: &Model) -> TokenStream {
         let tti = duration(root, tti);
         calls.push(quote!(.tti(#tti)));
     }
+    calls.extend(aging(root, &settings.aging));
     match &settings.max_bytes {
         None => {}
         Some(Bytes::Count(count)) => calls.push(quote!(.max_bytes(#count))),
@@ -53,6 +54,14 @@ pub(super) fn build(model: &Model) -> TokenStream {
             })
         }
     }
+}
+
+fn aging(root: &TokenStream, aging: &Aging) -> Vec<TokenStream> {
+    let Aging { jitter, early_refresh, stale } = aging;
+    let jitter = jitter.iter().map(|share| quote!(.jitter(#share)));
+    let early_refresh = early_refresh.iter().map(|beta| quote!(.early_refresh(#beta)));
+    let stale = stale.iter().map(|time| duration(root, time)).map(|time| quote!(.stale(#time)));
+    jitter.chain(early_refresh).chain(stale).collect()
 }
 
 /// The local that holds the name of the space, out of reach of the user's expressions.

@@ -116,7 +116,8 @@ fn call(model: &Model, companion: &str) -> TokenStream {
     quote!(#path #turbofish(#(#arguments),*))
 }
 
-/// What becomes of the computed value. An `Err` drops the lease, which hands the duty to compute to the next caller.
+/// What becomes of the computed value. An `Err` drops the lease, which hands the duty to compute to the next caller; where
+/// old values are served, it may give one instead.
 fn finish(model: &Model, locals: &Locals) -> TokenStream {
     let root = &model.root;
     let Locals { value, lease, error, .. } = locals;
@@ -124,33 +125,48 @@ fn finish(model: &Model, locals: &Locals) -> TokenStream {
         Some(_) => quote!(#lease.fill_async(#value).await),
         None => quote!(#lease.fill(#value)),
     };
-    let fill = match kept(model, value) {
+    let serves_old = model.settings.aging.serves_old();
+    let ok = is_ok(model, value);
+    let (failed, ok) = if serves_old { (ok, None) } else { (None, ok) };
+    let fill = match ok.into_iter().chain(conditions(model, value)).reduce(|one, other| quote!(#one && #other)) {
         Some(kept) => quote!(if #kept { #fill } else { #lease.answer(#value) }),
         None => fill,
     };
-    match model.outcome {
-        Outcome::Whole => fill,
-        Outcome::Ok => quote! {
-            match #value {
-                #root::Ok(#value) => #root::Ok(#fill),
-                #root::Err(#error) => #root::Err(#error),
+    match (&model.outcome, failed) {
+        (Outcome::Whole, None) => fill,
+        (Outcome::Whole, Some(ok)) => quote!(if #ok { #fill } else { #root::fail_with(#lease, #value) }),
+        (Outcome::Ok, _) => {
+            let failed = match serves_old {
+                false => quote!(#root::Err(#error)),
+                true => quote!(#lease.fail().ok_or(#error)),
+            };
+            quote! {
+                match #value {
+                    #root::Ok(#value) => #root::Ok(#fill),
+                    #root::Err(#error) => #failed,
+                }
             }
-        },
+        }
     }
 }
 
-/// Whether the value is to be kept, where that depends on it.
-fn kept(model: &Model, value: &Ident) -> Option<TokenStream> {
+/// Whether the value is no error, where its type may be a `Result` under another name.
+fn is_ok(model: &Model, value: &Ident) -> Option<TokenStream> {
     let root = &model.root;
-    let Keep { condition, only_some, only_ok } = &model.keep;
-    let ok = only_ok.then(|| {
+    model.keep.only_ok.then(|| {
         quote!({
             #[allow(unused_imports, clippy::allow_attributes)]
             use #root::Whole as _;
             #root::Returned(&#value).is_kept()
         })
-    });
+    })
+}
+
+/// What else the value is kept on.
+fn conditions(model: &Model, value: &Ident) -> impl Iterator<Item = TokenStream> {
+    let root = &model.root;
+    let Keep { condition, only_some, .. } = &model.keep;
     let some = only_some.then(|| quote!(#root::is_some(&#value)));
     let condition = condition.as_ref().map(|condition| quote!(#root::holds(&#value, #condition)));
-    [ok, some, condition].into_iter().flatten().reduce(|one, other| quote!(#one && #other))
+    some.into_iter().chain(condition)
 }

@@ -1,6 +1,6 @@
 //! Spans of time and amounts of bytes as people write them.
 
-use syn::{Error, Expr, ExprLit, Lit, LitStr};
+use syn::{Error, Expr, ExprLit, ExprUnary, Lit, LitStr, UnOp};
 
 /// A span of time.
 pub(crate) enum Time {
@@ -24,6 +24,11 @@ impl Time {
     /// How long others are waited for.
     pub(crate) fn wait(expr: Expr) -> Result<Self, Error> {
         Self::new(expr, "wait", "a `wait` of zero waits for nobody: write how long, or remove it")
+    }
+
+    /// How long entries are served after their time to live.
+    pub(crate) fn stale(expr: Expr) -> Result<Self, Error> {
+        Self::new(expr, "stale", "a `stale` of zero serves nothing old: write how long, or remove it")
     }
 
     fn new(expr: Expr, name: &str, if_zero: &str) -> Result<Self, Error> {
@@ -59,6 +64,17 @@ impl Bytes {
                 Err(Error::new(text.span(), message))
             }
         }
+    }
+}
+
+/// The number that an expression is, be it a negative one.
+pub(crate) fn number(expr: &Expr) -> Option<f64> {
+    match expr {
+        Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => number.base10_parse().ok(),
+        Expr::Lit(ExprLit { lit: Lit::Float(number), .. }) => number.base10_parse().ok(),
+        Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }) => number(expr).map(|number| -number),
+        Expr::Group(group) => number(&group.expr),
+        _ => None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! What was asked for, checked: every rule is applied here, so that expansion cannot fail.
 
+mod aging;
 mod attributes;
 mod borrow;
 mod key;
@@ -10,6 +11,7 @@ mod settings;
 mod signature;
 mod value;
 
+pub(crate) use aging::Aging;
 pub(crate) use attributes::{Attributes, is_ours};
 pub(crate) use borrow::Loans;
 pub(crate) use key::{Form, Key, Part};

@@ -1,5 +1,6 @@
 //! The bounds of the cache and the backend behind it.
 
+use super::Aging;
 use super::literal::{Bytes, Time, text};
 use crate::attr::{Argument, Arguments, KeyExpr, nearest};
 use crate::tokens::{Fingerprint, predicates};
@@ -13,6 +14,7 @@ pub(crate) struct Settings {
     pub(crate) policy: Option<Ident>,
     pub(crate) ttl: Option<Time>,
     pub(crate) tti: Option<Time>,
+    pub(crate) aging: Aging,
     pub(crate) max_bytes: Option<Bytes>,
     pub(crate) weigh: Option<Expr>,
     pub(crate) on_evict: Option<Expr>,
@@ -74,7 +76,9 @@ impl Settings {
             let message = "`max_bytes` needs to know what a value weighs: add `weigh = |value| ..`";
             errors.push(Error::new(max_bytes.span(), message));
         }
+        let aging = Aging::new(&arguments, errors);
         Settings {
+            aging,
             maxsize: bound(arguments.maxsize, errors),
             policy: arguments.policy.and_then(|given| kept(word(given, &POLICIES), errors)),
             ttl: arguments.ttl.and_then(|given| kept(Time::life(given.value, "ttl"), errors)),
@@ -222,7 +226,7 @@ fn check_text(argument: &Argument<Expr>, errors: &mut Vec<Error>) {
     errors.push(Error::new_spanned(&argument.value, message));
 }
 
-fn kept<T>(result: Result<T, Error>, errors: &mut Vec<Error>) -> Option<T> {
+pub(super) fn kept<T>(result: Result<T, Error>, errors: &mut Vec<Error>) -> Option<T> {
     match result {
         Ok(value) => Some(value),
         Err(error) => {

@@ -1,5 +1,6 @@
 //! `#[lru_cache]`: what each argument does, and that nothing else about a function changes.
 
+mod aging;
 mod bounds;
 mod departures;
 mod entries;

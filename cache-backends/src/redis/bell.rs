@@ -1,0 +1,47 @@
+//! What somebody waits for until it rings.
+
+use super::subscription::{Event, Listener};
+use parking_lot::Mutex;
+use std::future::poll_fn;
+use std::mem::take;
+use std::task::{Poll, Waker};
+
+/// Rings at everything that is heard of a channel, and when its time is over. One thread or task waits for it.
+#[derive(Debug, Default)]
+pub(crate) struct Bell(Mutex<Ringing>);
+
+#[derive(Debug, Default)]
+struct Ringing {
+    rung: bool,
+    waker: Option<Waker>,
+}
+
+impl Bell {
+    pub(crate) fn ring(&self) {
+        let waker = {
+            let mut ringing = self.0.lock();
+            ringing.rung = true;
+            ringing.waker.take()
+        };
+        waker.into_iter().for_each(Waker::wake);
+    }
+
+    /// Waits until it has rung since the last time.
+    pub(crate) async fn rung(&self) {
+        poll_fn(|context| {
+            let mut ringing = self.0.lock();
+            if take(&mut ringing.rung) {
+                return Poll::Ready(());
+            }
+            ringing.waker = Some(context.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+impl Listener for Bell {
+    fn hear(&self, _: Event<'_>) {
+        self.ring();
+    }
+}

@@ -1,0 +1,115 @@
+//! News of what others have removed, for the memory of the caches of this process.
+//!
+//! Whoever removes from a space says so in its channel, in the script that removes. The caches of one process that share a
+//! [`Redis`](super::Redis) also share a word, which they raise themselves: to them it is news before the removal returns.
+
+use super::id::Id;
+use super::layout::Channel;
+use super::subscription::{Event, Listener, Subscribed, Subscriptions};
+use memolith_core::Watch;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering::Release};
+use std::sync::{Arc, Weak};
+
+/// Words that nobody raises any more, to be used again: what they counted is of no interest.
+static WORDS: Mutex<Vec<&'static AtomicU64>> = Mutex::new(vec![]);
+
+/// Who wants to know what others have removed from which space.
+pub(crate) struct News {
+    /// What messages of this `Redis` hold.
+    id: Id,
+    subscriptions: Arc<Subscriptions>,
+    /// By their first channels.
+    spaces: Mutex<HashMap<Vec<u8>, Watched>>,
+}
+
+struct Watched {
+    watchers: Arc<Watchers>,
+    word: &'static AtomicU64,
+    _subscribed: Vec<Subscribed>,
+}
+
+/// Those who watch a space.
+struct Watchers {
+    id: Id,
+    list: Mutex<Vec<Weak<dyn Watch>>>,
+}
+
+impl News {
+    pub(crate) fn new(id: Id, subscriptions: Arc<Subscriptions>) -> Self {
+        News { id, subscriptions, spaces: Mutex::default() }
+    }
+
+    /// From now on `watch` is told of what others say in `channels`, those of a space, and handed the word of it.
+    pub(crate) fn watch(&self, channels: &[Channel], watch: Weak<dyn Watch>) {
+        let Some(first) = channels.first() else { return };
+        let word = {
+            let mut spaces = self.spaces.lock();
+            spaces.retain(|name, watched| *name == first.name || watched.watchers.any());
+            let watched = spaces.entry(first.name.clone()).or_insert_with(|| self.listen(channels));
+            watched.watchers.list.lock().push(Weak::clone(&watch));
+            watched.word
+        };
+        // No lock is held: it is foreign code.
+        watch.upgrade().into_iter().for_each(|watch| watch.follow(word));
+    }
+
+    /// This process has removed from the space of `channels`, and not on behalf of a cache, which would know.
+    pub(crate) fn raise(&self, channels: &[Channel]) {
+        let Some(first) = channels.first() else { return };
+        if let Some(watched) = self.spaces.lock().get(&first.name) {
+            // Pairs with the Acquire of whoever follows it: what is read afterwards is read without what was removed.
+            watched.word.fetch_add(1, Release);
+        }
+    }
+
+    fn listen(&self, channels: &[Channel]) -> Watched {
+        let watchers = Arc::new(Watchers { id: self.id, list: Mutex::default() });
+        let word = WORDS.lock().pop().unwrap_or_else(|| Box::leak(Box::default()));
+        let subscribe = |channel: &Channel| {
+            let listener: Weak<Watchers> = Arc::downgrade(&watchers);
+            self.subscriptions.subscribe(channel, listener)
+        };
+        let subscribed = channels.iter().map(subscribe).collect();
+        Watched { watchers, word, _subscribed: subscribed }
+    }
+}
+
+impl Watchers {
+    /// Whether somebody listens.
+    fn any(&self) -> bool {
+        let mut list = self.list.lock();
+        list.retain(|watch| watch.strong_count() > 0);
+        !list.is_empty()
+    }
+}
+
+impl Listener for Watchers {
+    fn hear(&self, event: Event<'_>) {
+        match event {
+            // It has raised the word.
+            Event::Message(sender) if sender == self.id.bytes() => return,
+            // Nobody has relied on it.
+            Event::Failed => return,
+            // What is in memory may be what others have removed while nothing was heard.
+            Event::Standing | Event::Lost | Event::Message(_) => {}
+        }
+        let watching: Vec<_> = self.list.lock().iter().filter_map(Weak::upgrade).collect();
+        // No lock is held: they are foreign code.
+        watching.iter().for_each(|watch| watch.invalidated());
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        WORDS.lock().push(self.word);
+    }
+}
+
+impl fmt::Debug for News {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("News").field("subscriptions", &self.subscriptions).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,265 @@
+//! Channels that are listened to, each at the server that has its slot.
+
+use super::client::Client;
+use super::keeper::Keeper;
+use super::layout;
+use super::line::Line;
+use super::node::{Node, wait};
+use super::removal::Tell;
+use super::request::{Request, Route};
+use super::target::Address;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+/// How soon it is tried again to find out who has a slot.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// Whoever wants to know of a channel. Called under no lock, on a thread of the subscriptions; it must not block.
+pub(crate) trait Listener: Send + Sync {
+    fn hear(&self, event: Event<'_>);
+}
+
+/// What can be heard of a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event<'a> {
+    /// From now on messages are heard. Those of before may have been missed.
+    Standing,
+    /// It stood, and no messages are heard until it does again.
+    Lost,
+    /// It did not stand, and was tried in vain.
+    Failed,
+    Message(&'a [u8]),
+}
+
+/// The channels of a [`Redis`](super::Redis) and a connection for each server that has some of them.
+pub(crate) struct Subscriptions {
+    pub(super) client: Arc<Client>,
+    pub(super) timeout: Duration,
+    pub(super) how: Tell,
+    keeper: Arc<Keeper>,
+    table: Mutex<Table>,
+}
+
+#[derive(Default)]
+struct Table {
+    channels: HashMap<Arc<[u8]>, Channel>,
+    lines: HashMap<Address, Arc<Line>>,
+}
+
+struct Channel {
+    slot: u16,
+    listeners: Vec<Weak<dyn Listener>>,
+    /// The server whose line it is on; none until that is known.
+    home: Option<Address>,
+    standing: bool,
+}
+
+/// A listener's place at a channel, which it leaves when dropped.
+#[must_use = "a listener leaves when it is dropped"]
+pub(crate) struct Subscribed {
+    subscriptions: Weak<Subscriptions>,
+    channel: Arc<[u8]>,
+    listener: Weak<dyn Listener>,
+}
+
+impl Subscriptions {
+    pub(crate) fn new(client: Arc<Client>, timeout: Duration, how: Tell, keeper: Arc<Keeper>) -> Arc<Self> {
+        Arc::new(Subscriptions { client, timeout, how, keeper, table: Mutex::default() })
+    }
+
+    /// Tells `listener` of what is said in `channel`. Returns at once: it hears when the subscription stands, or that it
+    /// does not.
+    pub(crate) fn subscribe(self: &Arc<Self>, channel: &layout::Channel, listener: Weak<dyn Listener>) -> Subscribed {
+        let (channel, slot): (Arc<[u8]>, u16) = (channel.name[..].into(), channel.slot);
+        let (standing, settled) = {
+            let mut table = self.table.lock();
+            let new = || Channel { slot, listeners: vec![], home: None, standing: false };
+            let entry = table.channels.entry(Arc::clone(&channel)).or_insert_with(new);
+            entry.listeners.push(Weak::clone(&listener));
+            (entry.standing, entry.home.is_some())
+        };
+        match listener.upgrade() {
+            Some(listener) if standing => listener.hear(Event::Standing),
+            _ if !settled => self.settle_at(Instant::now()),
+            _ => {}
+        }
+        Subscribed { subscriptions: Arc::downgrade(self), channel, listener }
+    }
+
+    fn settle_at(self: &Arc<Self>, time: Instant) {
+        let this = Arc::downgrade(self);
+        self.keeper.at(time, move || this.upgrade().into_iter().for_each(|this| this.settle()));
+    }
+
+    /// Finds a line for each channel that has none. Asks servers, if it is not known who has the slots.
+    pub(super) fn settle(self: &Arc<Self>) {
+        let homeless: Vec<_> = {
+            let table = self.table.lock();
+            let homeless = table.channels.iter().filter(|(_, channel)| channel.home.is_none());
+            homeless.map(|(name, channel)| (Arc::clone(name), channel.slot)).collect()
+        };
+        let mut unsettled = vec![];
+        for (name, slot) in homeless {
+            let settled = wait(self.client.owner(slot)).is_ok_and(|node| self.move_in(&name, node));
+            if !settled {
+                unsettled.push(name);
+            }
+        }
+        if !unsettled.is_empty() {
+            self.settle_at(Instant::now() + AGAIN);
+            self.tell(&unsettled, Event::Failed);
+        }
+    }
+
+    /// Puts a channel on the line to `node`. If that stands already, it is told; else it will tell the server itself.
+    fn move_in(self: &Arc<Self>, name: &Arc<[u8]>, node: Arc<Node>) -> bool {
+        let address = node.address().clone();
+        let line = {
+            let mut table = self.table.lock();
+            let Some(channel) = table.channels.get_mut(name) else { return true };
+            if channel.home.is_some() {
+                return true;
+            }
+            channel.home = Some(address.clone());
+            match table.lines.get(&address) {
+                Some(line) => Arc::clone(line),
+                None => {
+                    let line = Arc::new(Line::new(node, self.how));
+                    if !line.start(Arc::downgrade(self)) {
+                        table.channels.get_mut(name).into_iter().for_each(|channel| channel.home = None);
+                        return false;
+                    }
+                    table.lines.insert(address, Arc::clone(&line));
+                    line
+                }
+            }
+        };
+        line.subscribe(name);
+        true
+    }
+
+    fn leave(&self, name: &Arc<[u8]>, listener: &Weak<dyn Listener>) {
+        let line = {
+            let mut table = self.table.lock();
+            let Some(channel) = table.channels.get_mut(name) else { return };
+            channel.listeners.retain(|other| other.strong_count() > 0 && !other.ptr_eq(listener));
+            if !channel.listeners.is_empty() {
+                return;
+            }
+            let home = table.channels.remove(name).and_then(|channel| channel.home);
+            home.and_then(|home| table.lines.get(&home).cloned())
+        };
+        line.into_iter().for_each(|line| line.unsubscribe(name));
+    }
+
+    /// The channels on the line to `address`, with their slots.
+    pub(super) fn channels_of(&self, address: &Address) -> Vec<(Arc<[u8]>, u16)> {
+        let table = self.table.lock();
+        let those = table.channels.iter().filter(|(_, channel)| channel.home.as_ref() == Some(address));
+        those.map(|(name, channel)| (Arc::clone(name), channel.slot)).collect()
+    }
+
+    /// Forgets the line to `address` if it has no channels.
+    pub(super) fn retire(&self, address: &Address) -> bool {
+        let mut table = self.table.lock();
+        let used = table.channels.values().any(|channel| channel.home.as_ref() == Some(address));
+        if !used {
+            table.lines.remove(address);
+        }
+        !used
+    }
+
+    /// The server at `address` has said that it listens.
+    pub(super) fn stands(&self, name: &[u8], address: &Address) {
+        let stands = {
+            let mut table = self.table.lock();
+            let channel = table.channels.get_mut(name).filter(|channel| channel.home.as_ref() == Some(address));
+            channel.map(|channel| channel.standing = true)
+        };
+        if stands.is_some() {
+            self.tell(&[name], Event::Standing);
+        }
+    }
+
+    /// Whether the server at `address` has said that it listens, and not taken that back.
+    pub(super) fn is_standing(&self, name: &[u8], address: &Address) -> bool {
+        let table = self.table.lock();
+        table.channels.get(name).is_some_and(|channel| channel.standing && channel.home.as_ref() == Some(address))
+    }
+
+    /// The server at `address` does not have the channel any more: another must.
+    pub(super) fn uproot(&self, name: &[u8], address: &Address) {
+        let uprooted = {
+            let mut table = self.table.lock();
+            let channel = table.channels.get_mut(name).filter(|channel| channel.home.as_ref() == Some(address));
+            channel.map(Channel::uproot)
+        };
+        uprooted.into_iter().for_each(|event| self.tell(&[name], event));
+    }
+
+    /// The line to `address` is cut.
+    pub(super) fn lose(&self, address: &Address) {
+        let mut lost = vec![];
+        for (name, channel) in &mut self.table.lock().channels {
+            if channel.home.as_ref() == Some(address) {
+                lost.push((Arc::clone(name), channel.uproot()));
+            }
+        }
+        lost.iter().for_each(|(name, event)| self.tell(&[name], *event));
+    }
+
+    pub(super) fn tell(&self, names: &[impl AsRef<[u8]>], event: Event<'_>) {
+        for name in names {
+            let listeners: Vec<_> = {
+                let table = self.table.lock();
+                let Some(channel) = table.channels.get(name.as_ref()) else { continue };
+                channel.listeners.iter().filter_map(Weak::upgrade).collect()
+            };
+            // No lock is held: they are foreign code.
+            listeners.iter().for_each(|listener| listener.hear(event));
+        }
+    }
+}
+
+impl Channel {
+    /// Takes it off its line; what that is to the listeners.
+    fn uproot(&mut self) -> Event<'static> {
+        self.home = None;
+        if std::mem::take(&mut self.standing) { Event::Lost } else { Event::Failed }
+    }
+}
+
+impl Tell {
+    pub(super) fn subscribe(self, channel: &[u8]) -> Request {
+        Request::new(if self == Tell::Slot { "SSUBSCRIBE" } else { "SUBSCRIBE" }, Route::Any).arg(channel)
+    }
+
+    pub(super) fn unsubscribe(self, channel: &[u8]) -> Request {
+        Request::new(if self == Tell::Slot { "SUNSUBSCRIBE" } else { "UNSUBSCRIBE" }, Route::Any).arg(channel)
+    }
+}
+
+impl Drop for Subscribed {
+    fn drop(&mut self) {
+        let Some(subscriptions) = self.subscriptions.upgrade() else { return };
+        let (this, channel, listener) =
+            (Arc::downgrade(&subscriptions), Arc::clone(&self.channel), self.listener.clone());
+        let leave = move || this.upgrade().into_iter().for_each(|this| this.leave(&channel, &listener));
+        subscriptions.keeper.soon(leave);
+    }
+}
+
+impl fmt::Debug for Subscriptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscriptions").field("how", &self.how).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Subscribed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscribed").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,177 @@
+//! What stands between a client and a server, and does what networks do on bad days.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+/// What becomes of the bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Weather {
+    /// They pass.
+    Clear,
+    /// Replies come later.
+    Delay(Duration),
+    /// Nothing passes and nobody is told, until the weather changes: then the connections caught in it end. What was on
+    /// its way is lost, as no client could tell whether it overtakes what is sent later.
+    Hole,
+    /// Of the next reply the first half, then the end of the connection.
+    Cut,
+    /// As soon as something is sent the connection is reset.
+    Reset,
+    /// Replies come byte by byte.
+    Trickle(Duration),
+    /// Connections end, new ones as soon as they are made.
+    HangUp,
+}
+
+/// A way to the server at a port.
+pub(crate) struct Proxy {
+    port: u16,
+    sky: Arc<Sky>,
+}
+
+struct Sky {
+    weather: Mutex<(Weather, Vec<TcpStream>)>,
+    changed: Condvar,
+    /// How often it was not clear when something passed.
+    struck: AtomicU64,
+}
+
+impl Proxy {
+    pub(crate) fn to(server: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let weather = Mutex::new((Weather::Clear, Vec::new()));
+        let sky = Arc::new(Sky { weather, changed: Condvar::new(), struck: AtomicU64::new(0) });
+        let above = Arc::downgrade(&sky);
+        std::thread::spawn(move || {
+            for client in listener.incoming() {
+                let Some(sky) = above.upgrade() else { return };
+                let Ok(client) = client else { continue };
+                let Ok(server) = TcpStream::connect(("127.0.0.1", server)) else { continue };
+                sky.join(client, server);
+            }
+        });
+        Proxy { port, sky }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn set(&self, weather: Weather) {
+        let mut now = self.sky.weather.lock().unwrap();
+        now.0 = weather;
+        if weather == Weather::HangUp {
+            now.1.drain(..).for_each(|stream| _ = stream.shutdown(Shutdown::Both));
+        }
+        self.sky.changed.notify_all();
+    }
+
+    /// How often the weather had its way, so that a test can tell that it tested something.
+    pub(crate) fn struck(&self) -> u64 {
+        self.sky.struck.load(SeqCst)
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.set(Weather::HangUp);
+        // The listener notices when it is asked.
+        let port = self.port;
+        self.sky = Arc::new(Sky { weather: Mutex::default(), changed: Condvar::new(), struck: AtomicU64::new(0) });
+        let _ = TcpStream::connect(("127.0.0.1", port));
+    }
+}
+
+impl Default for Weather {
+    fn default() -> Self {
+        Weather::HangUp
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bound {
+    ForServer,
+    ForClient,
+}
+
+impl Sky {
+    fn join(self: Arc<Self>, client: TcpStream, server: TcpStream) {
+        let mut now = self.weather.lock().unwrap();
+        if now.0 == Weather::HangUp {
+            self.struck.fetch_add(1, SeqCst);
+            return;
+        }
+        let (client, server) = (Arc::new(client), Arc::new(server));
+        for stream in [&client, &server] {
+            stream.set_nodelay(true).unwrap();
+            now.1.push(stream.try_clone().unwrap());
+        }
+        drop(now);
+        for bound in [Bound::ForServer, Bound::ForClient] {
+            let (sky, client, server) = (Arc::clone(&self), Arc::clone(&client), Arc::clone(&server));
+            std::thread::spawn(move || {
+                let (from, to) = if bound == Bound::ForServer { (&client, &server) } else { (&server, &client) };
+                sky.pass(bound, from, to);
+                // Both directions end together; a socket that is closed before it was read sends a reset.
+                let _ = server.shutdown(Shutdown::Both);
+                if sky.now() != Weather::Reset {
+                    let _ = client.shutdown(Shutdown::Both);
+                } else {
+                    sky.weather.lock().unwrap().1.clear();
+                }
+            });
+        }
+    }
+
+    fn now(&self) -> Weather {
+        self.weather.lock().unwrap().0
+    }
+
+    fn pass(&self, bound: Bound, mut from: &TcpStream, mut to: &TcpStream) {
+        let mut bytes = vec![0; 1 << 16];
+        loop {
+            let Ok(1..) = from.peek(&mut bytes[..1]) else { return };
+            let weather = self.now();
+            if weather != Weather::Clear {
+                self.struck.fetch_add(1, SeqCst);
+            }
+            match weather {
+                Weather::Hole => return self.wait_for_change(),
+                Weather::Reset => return,
+                _ => {}
+            }
+            let Ok(read @ 1..) = from.read(&mut bytes) else { return };
+            let passed = match (weather, bound) {
+                (Weather::Cut, Bound::ForClient) => {
+                    let _ = to.write_all(&bytes[..read.div_ceil(2).min(read - 1)]);
+                    return;
+                }
+                (Weather::Trickle(pause), Bound::ForClient) => bytes[..read].iter().try_for_each(|byte| {
+                    if matches!(self.now(), Weather::Trickle(_)) {
+                        std::thread::sleep(pause);
+                    }
+                    to.write_all(&[*byte])
+                }),
+                (Weather::Delay(time), Bound::ForClient) => {
+                    std::thread::sleep(time);
+                    to.write_all(&bytes[..read])
+                }
+                _ => to.write_all(&bytes[..read]),
+            };
+            if passed.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn wait_for_change(&self) {
+        let mut now = self.weather.lock().unwrap();
+        while now.0 == Weather::Hole {
+            now = self.changed.wait(now).unwrap();
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Tags on a server.
+
+use crate::servers::Server;
+use memolith_backends::Redis;
+use memolith_core::{Backend, TagState};
+use std::time::Duration;
+
+#[test]
+fn the_clock_moves_and_each_tag_knows_when() {
+    let server = Server::start();
+    let (one, other) = (Redis::open(&server.url()).unwrap(), Redis::open(&server.url()).unwrap());
+    let long = vec![b'x'; 500];
+    let tags: [&[u8]; 4] = [b"a", b"b", &long, b""];
+    let first = one.tags(&tags).unwrap();
+    assert_eq!((first.clock, &first.invalidated[..]), (0, &[0, 0, 0, 0][..]));
+    let TagState { epoch, clock, .. } = other.invalidate_tags(&[b"b", &long]).unwrap();
+    assert_eq!((epoch, clock), (first.epoch, 1));
+    assert_eq!(one.invalidate_tags(&[b"b"]).unwrap().clock, 2);
+    let now = one.tags(&tags).unwrap();
+    assert_eq!(now, TagState { epoch, clock: 2, invalidated: vec![0, 2, 1, 0] });
+    assert_eq!(other.tags(&[]).unwrap().clock, 2);
+    let apart = Redis::open(&format!("{}?prefix=apart", server.url())).unwrap();
+    assert_ne!(apart.tags(&[]).unwrap().epoch, epoch);
+}
+
+#[test]
+fn what_is_lost_is_another_epoch() {
+    let server = Server::start();
+    let redis = Redis::open(&server.url()).unwrap();
+    let mut epochs = vec![redis.invalidate_tags(&[b"a"]).unwrap().epoch];
+    for harm in [&["FLUSHALL"][..], &["SET", "memolith:tags", "foreign"], &["DEL", "memolith:tags"]] {
+        server.cli(harm);
+        let state = redis.tags(&[b"a"]).unwrap();
+        assert_eq!(state.invalidated, [0]);
+        epochs.push(state.epoch);
+        server.cli(harm);
+        epochs.push(redis.invalidate_tags(&[b"a"]).unwrap().epoch);
+    }
+    epochs.sort_unstable();
+    epochs.dedup();
+    assert_eq!(epochs.len(), 7, "each loss is told from all others: {epochs:?}");
+}
+
+#[test]
+fn more_than_a_million_tags_are_another_epoch() {
+    let server = Server::start();
+    let redis = Redis::open(&format!("{}?timeout=5s", server.url())).unwrap();
+    let before = redis.invalidate_tags(&[b"a"]).unwrap();
+    let script = "for i = 1, 1000000 do redis.call('HSET', KEYS[1], 't:' .. i, 1) end return 'OK'";
+    // Longer than the client of the tests waits for a reply.
+    server.connect().unwrap().send(&["EVAL", script, "1", "memolith:tags"]).unwrap();
+    crate::servers::eventually("the tags are there", || {
+        std::thread::sleep(Duration::from_millis(50));
+        server.try_cli(&["HLEN", "memolith:tags"]).is_ok_and(|length| length.parse() == Ok(1_000_003))
+    });
+    let after = redis.invalidate_tags(&[b"b"]).unwrap();
+    assert_ne!(after.epoch, before.epoch);
+    assert_eq!(server.cli(&["HLEN", "memolith:tags"]), "3");
+    assert_eq!(redis.tags(&[b"a", b"b"]).unwrap().invalidated, [0, 1]);
+}
