@@ -1,10 +1,11 @@
 //! The cache: the one path of a call, for threads and tasks side by side.
 
+mod follow;
 mod old;
 
 use crate::counts::Counts;
 use crate::error::Result;
-use crate::flight::{Flight, Follower, Outcome};
+use crate::flight::Flight;
 use crate::flights::{Caller, Flights, Join};
 use crate::info::CacheInfo;
 use crate::key::{Key, KeyRef, Value};
@@ -16,7 +17,6 @@ use crate::settings::Settings;
 use crate::stop::{Never, Stop};
 use crate::studies::Studies;
 use crate::sync::planted;
-use crate::waits::{Circle, Ticket};
 use std::fmt;
 use std::future::Future;
 use std::hash::BuildHasher;
@@ -407,33 +407,6 @@ impl<K: Key, V: Value> Cache<K, V> {
                     }
                 }
             }
-        }
-    }
-
-    /// Declares the wait for who computes, or says that it would never end.
-    pub(crate) fn follow(&self, flight: Arc<Flight<V>>) -> Result<Follower<V>, Circle> {
-        flight.follow(self.now_if_aging())
-    }
-
-    /// The value that was waited for; if its leader gave up, what memory has by now.
-    pub(crate) fn followed<Q: KeyRef<K> + ?Sized>(
-        &self,
-        hash: u64,
-        key: &Q,
-        ticket: Ticket,
-        outcome: Outcome<V>,
-    ) -> Option<V> {
-        match outcome {
-            Outcome::Landed(value) => {
-                self.count_coalesced();
-                Some(value)
-            }
-            Outcome::GivenUp => {
-                // A leader that stands still has not taken its flight off the board.
-                drop(self.flights.discard(hash, ticket));
-                self.find_again(hash, key)
-            }
-            Outcome::Offered => None,
         }
     }
 
