@@ -97,7 +97,7 @@ impl<K: Key, V: Value> Cache<K, V> {
     }
 
     fn store(&self, key: K, value: V, own: Option<Duration>) {
-        if self.settings.disabled() {
+        if self.settings.disabled() || !self.mode().writes {
             return;
         }
         let hash = self.settings.hasher.hash_one(&key);
@@ -121,10 +121,10 @@ impl<K: Key, V: Value> Cache<K, V> {
         };
         let flight = Flight::landed(value.clone());
         let posted = Posted { flights: Arc::clone(&self.flights), hash, ticket: flight.ticket(), claim: None };
-        let storing = Storing::new(posted, Arc::clone(&remote.store), bytes.bytes, record, stamp.created);
+        let storing = Storing::new(posted, Arc::clone(&remote.store), bytes.bytes, record, stamp.created).replacing();
         // The listener hears of it when the backend has the new value too: it may panic.
         self.replace(hash, Some(&flight), (key, value), &mut exchange);
-        self.report(storing.replace());
+        self.report(storing.run());
     }
 
     /// Puts an entry into memory, and `storing` on the board if there is one, in one step.

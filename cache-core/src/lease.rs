@@ -1,6 +1,7 @@
 //! The right to compute one missing value, and what becomes of it.
 
 mod claims;
+mod many;
 mod old;
 
 use crate::aging::{Old, Term};
@@ -56,6 +57,8 @@ pub struct Lease<'a, K: Key, V: Value> {
 
 struct Backed {
     key: KeyBytes,
+    /// The value is to take the place of what the backend has.
+    replaces: bool,
     /// What keeps other processes from computing the key. It goes with the value until that is written.
     claim: Option<Claim>,
 }
@@ -66,8 +69,25 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
         let mut lease = Self::in_memory(cache, hash, lead);
         if let Some(remote) = &cache.remote {
             let key = cache.report(remote.key(&key.to_key()));
-            lease.backed = key.map(|key| Box::new(Backed { key, claim: None }));
+            lease.backed = key.map(|key| Box::new(Backed { key, replaces: false, claim: None }));
         }
+        lease
+    }
+
+    /// Of a key whose value takes the place of what is there, whatever others compute meanwhile; nobody waits for it.
+    pub(crate) fn replacing<Q: KeyRef<K> + ?Sized>(cache: &'a Cache<K, V>, hash: u64, key: &Q) -> Self {
+        let lead = cache.flights.post_replacing(hash, key.to_key());
+        let mut lease = Self::new(cache, hash, lead, key);
+        lease.backed.iter_mut().for_each(|backed| backed.replaces = true);
+        lease
+    }
+
+    /// Of a key that the backend is asked for; its value is kept nowhere.
+    pub(crate) fn reading<Q: KeyRef<K> + ?Sized>(cache: &'a Cache<K, V>, hash: u64, key: &Q) -> Self {
+        let mut lease = Self::alone(cache);
+        lease.hash = hash;
+        let bytes = cache.remote.as_ref().and_then(|remote| cache.report(remote.key(&key.to_key())));
+        lease.backed = bytes.map(|key| Box::new(Backed { key, replaces: false, claim: None }));
         lease
     }
 
@@ -193,10 +213,15 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
         let cache = self.cache;
         let remote = cache.remote.as_ref()?;
         let ticket = self.ticket?;
-        let Backed { key, claim, .. } = *self.backed.take()?;
-        let record = cache.report(remote.seal(&key, value, stamp))?;
+        let Backed { key, claim, replaces } = *self.backed.take()?;
+        let Some(record) = cache.report(remote.seal(&key, value, stamp)) else {
+            // It cannot be stored, and what is stored belongs to the value before.
+            let _removed = replaces.then(|| cache.report(remote.store.remove(&key.bytes)));
+            return None;
+        };
         let posted = Posted { flights: Arc::clone(&cache.flights), hash: self.hash, ticket, claim };
-        Some(Storing::new(posted, Arc::clone(&remote.store), key.bytes, record, stamp.created))
+        let storing = Storing::new(posted, Arc::clone(&remote.store), key.bytes, record, stamp.created);
+        Some(if replaces { storing.replacing() } else { storing })
     }
 
     /// Puts the value into memory and gives it to those who wait. If it is to be stored, the flight stays on the board
