@@ -2,10 +2,9 @@
 
 use super::beside::Beside;
 use super::client::Client;
-use super::layout::Layout;
+use super::layout::{Area, Layout};
 use super::node::wait;
 use super::options::{Options, Scope};
-use super::random::random;
 use super::record::{packed, unpacked};
 use super::removal::{Sender, Tell, Told};
 use super::reply::Reply;
@@ -15,13 +14,93 @@ use memolith_core::{
     AsyncBackend, Backend, BoxFuture, Claim, Record, Result, Space, TagState, Timestamp, Visit, Watch,
 };
 use std::fmt;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 /// How much of a batch goes to the servers at once: each part has the time of a call.
 const AT_ONCE: usize = 1_000;
 
-/// Keeps bytes on servers of Redis or Valkey, for many machines.
+/// Keeps bytes on servers of Redis (5 or later) or Valkey, for the processes of many machines.
+///
+/// To be used when one machine is not enough: a hit costs a round trip, which is hundreds of hits in memory, so let a
+/// memory tier stand before it. All threads and tasks share one connection for each server.
+///
+/// ```no_run
+/// use memolith_backends::Redis;
+/// use memolith_core::{Backend, Record, Space, Timestamp};
+///
+/// # fn main() -> memolith_core::Result<()> {
+/// let redis = Redis::open("redis://cache.example?prefix=shop&timeout=100ms")?;
+/// let mut space = Space::new("shop::price");
+/// space.maxsize = Some(100_000);
+/// redis.open(&space)?;
+/// let record = Record { value: b"42".to_vec(), expires: Timestamp::NEVER };
+/// redis.put(&space, b"key", &record, Timestamp::from_micros(1))?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # URLs
+///
+/// | URL | servers |
+/// |---|---|
+/// | `redis://[[user]:password@]host[:port][/database]` | one |
+/// | `redis+unix:///path/to/socket`, `unix:///path/to/socket` | one on this machine |
+/// | `redis+cluster://host[:port],host[:port],..` | a cluster; a few of its nodes are enough |
+/// | `redis+sentinel://sentinel[:port],../name[/database]` | the primary that the sentinels know by that name |
+///
+/// `valkey` can stand for `redis` everywhere, `rediss` speaks TLS. After `?` come, separated by `&`:
+///
+/// | parameter | default | what |
+/// |---|---|---|
+/// | `prefix` | `memolith` | what all keys begin with; functions of several programs are apart if it differs |
+/// | `timeout` | `250ms` | how long a connection or a reply may take |
+/// | `scores` | `time` | what orders entries by recency: `time`, the server's, or `sequence`, a number for each use, exact between processes as well, for which a hit runs a script |
+/// | `stripes` | `1` | over how many slots of a cluster each space is split; a bound is shared out, so `maxsize` must be at least that much |
+/// | `scope` | `function` | `shared`: all functions under the prefix share one bound, that of whoever writes, and should have one policy |
+/// | `space_ttl` | none | after which a whole space is forgotten |
+/// | `sliding` | `no` | `yes`: every use of a space begins its `space_ttl` anew |
+/// | `claim_ttl` | `2s` | how long the claim of a process that died keeps others from computing |
+///
+/// All processes that share entries should have the same prefix, stripes and scope. Times are written with `ms`, `s`, `m`,
+/// `h` or `d`.
+///
+/// # What is on the server
+///
+/// A space without bounds is plain: each entry is a key, `PREFIX:{SPACE}:k:KEY`, of eight bytes for its expiry and the record.
+/// One with `maxsize` or `max_bytes`, or with a time for all of it, is tracked by two: scores in the sorted set
+/// `PREFIX:{SPACE}:s`, values in the hash `PREFIX:{SPACE}:v`. The tags of all spaces are one hash, `PREFIX:tags`. All keys of
+/// a space are in one slot of a cluster, by the braces. Bytes of names that would mean something in a pattern are written
+/// as `%` and two digits.
+///
+/// | operation | plain | tracked |
+/// |---|---|---|
+/// | get | `GET` | `HGET`, and `ZADD XX` in the same go where a use counts; a script for `Lfu`, `scores=sequence` and `sliding=yes` |
+/// | put | `SET PX` | a script that evicts as well |
+/// | remove | a script that tells other processes | the same |
+/// | `get_many`, `put_many` | `MGET`, many `SET` at once | `HMGET`, scripts of 100 entries |
+/// | len | looks at every key of the servers | constant time |
+/// | clear | looks at every key of the servers | constant time |
+/// | scan | looks at every key of the servers | looks at the entries |
+///
+/// Each but the last three is one round trip. With `scope=shared`, len and clear look at every entry of the pair.
+/// The first put of a space that is given a `max_bytes` weighs all that is there.
+///
+/// # What holds
+///
+/// - Who comes and who leaves is one script: a bound is never exceeded. Only a space whose bound was lowered by more than
+///   10,000 entries is above it while they leave, which each put and `open` go on with.
+/// - Recency is the server's time in microseconds, as each process reckons it from replies: what one process does is in
+///   order, and so is what several do, by as much as a round trip takes.
+/// - A clear removes what was there when it began. Of a plain space what is put meanwhile may stay.
+/// - What the server evicts, loses or refuses is a miss. Under `maxmemory` scores and values leave apart from each other;
+///   then nothing wrong is served, and the next puts mend what is left. Tags leave all at once, and then whatever was tagged
+///   is not believed any more.
+/// - Expiry is kept beside the value on every server. It is also told to the server, as its own to reclaim: for plain
+///   entries, and for tracked ones where fields of hashes can expire (Redis 7.4, Valkey 9) and there is no `max_bytes`.
+/// - A function that is given its first bound begins anew; one that loses its last bound, too.
+/// - A server that lets us run no scripts keeps plain spaces, from which nothing can be removed.
 pub struct Redis {
     pub(super) client: Arc<Client>,
     pub(super) options: Options,
@@ -32,11 +111,20 @@ pub struct Redis {
     pub(super) forgets: OnceLock<bool>,
 }
 
+/// How the entries of a space are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// A key for each.
+    Plain,
+    /// Two keys for all.
+    Tracked,
+}
+
 impl Redis {
-    /// The servers that `url` names. Nothing is connected yet.
+    /// The servers that `url` names, see [above](#urls). Nothing is connected yet.
     ///
     /// # Errors
-    /// [`Config`](memolith_core::ErrorKind::Config) when the URL is not understood.
+    /// [`Config`](memolith_core::ErrorKind::Config) when the URL is not understood; nothing of it is in the message.
     pub fn open(url: &str) -> Result<Self> {
         let mut options = Options::default();
         let target = Target::parse(url, &mut options)?;
@@ -54,25 +142,35 @@ impl Redis {
         &self.beside
     }
 
+    /// Where `space` is: the first thing that every operation asks.
+    fn area(&self, space: &Space) -> Arc<Area> {
+        self.beside.attend();
+        self.layout.area(space)
+    }
+
     /// By which others know whose messages are ours.
     pub(super) fn id(&self) -> Sender {
         self.beside.id.bytes()
     }
 
-    /// Whether a space has neither bounds nor a time for all of it: one key for each entry.
-    fn is_plain(&self, space: &Space) -> bool {
-        space.maxsize.is_none() && space.max_bytes.is_none() && !self.options.has_pairs()
+    /// In which form the entries of `space` are kept.
+    fn form(&self, space: &Space) -> Form {
+        match space.maxsize.is_some() || space.max_bytes.is_some() || self.options.has_pairs() {
+            true => Form::Tracked,
+            false => Form::Plain,
+        }
     }
 
     async fn open_space(&self, space: &Space) -> Result<()> {
-        let area = self.layout.area(space);
-        if self.is_plain(space) {
+        let area = self.area(space);
+        if self.form(space) == Form::Plain {
             // What it kept while it had bounds would come back when it has some again.
             let commands = area.stripes.iter().flat_map(|stripe| {
                 let mark =
                     Request::new("SET", stripe.route).arg(&stripe.was_plain).arg("each entry has a key of its own");
                 [mark, Request::new("UNLINK", stripe.route).arg(&stripe.scores).arg(&stripe.values)]
             });
+            area.stripes.iter().for_each(|stripe| stripe.is_pure.store(false, Relaxed));
             let replies = self.client.call_all(commands.collect()).await;
             return replies.into_iter().try_for_each(|reply| reply?.checked().map(drop));
         }
@@ -86,8 +184,8 @@ impl Redis {
     }
 
     async fn get_record(&self, space: &Space, key: &[u8], now: Timestamp) -> Result<Option<Record>> {
-        let area = self.layout.area(space);
-        if self.is_plain(space) {
+        let area = self.area(space);
+        if self.form(space) == Form::Plain {
             let record = self.plain_get(&area, key).await?.map(unpacked).transpose()?;
             return Ok(record.filter(|record| record.expires > now));
         }
@@ -104,10 +202,10 @@ impl Redis {
 
     /// What could be got; an error only if there is nothing but errors.
     async fn get_records(&self, space: &Space, keys: &[&[u8]], now: Timestamp) -> Result<Vec<Option<Record>>> {
-        let area = self.layout.area(space);
-        let found = match self.is_plain(space) {
-            true => self.plain_get_many(&area, keys).await,
-            false => self.tracked_get(&area, space, (keys, now)).await,
+        let area = self.area(space);
+        let found = match self.form(space) {
+            Form::Plain => self.plain_get_many(&area, keys).await,
+            Form::Tracked => self.tracked_get(&area, space, (keys, now)).await,
         };
         if !found.is_empty() && found.iter().all(Result::is_err) {
             return found.into_iter().collect::<Result<Vec<_>>>().map(|_| vec![]);
@@ -117,10 +215,10 @@ impl Redis {
     }
 
     async fn put_records(&self, space: &Space, entries: &[(&[u8], &Record)], now: Timestamp) -> Result<()> {
-        let area = self.layout.area(space);
-        match self.is_plain(space) {
-            true => self.plain_put(&area, entries, now).await,
-            false => self.tracked_put((&area, space), entries, now).await,
+        let area = self.area(space);
+        match self.form(space) {
+            Form::Plain => self.plain_put(&area, entries, now).await,
+            Form::Tracked => self.tracked_put((&area, space), entries, now).await,
         }
     }
 
@@ -145,23 +243,23 @@ impl Redis {
     }
 
     async fn remove_record(&self, space: &Space, key: &[u8]) -> Result<bool> {
-        self.remove_entry(&self.layout.area(space), key).await
+        self.remove_entry(&self.area(space), key).await
     }
 
     async fn clear_space(&self, space: &Space) -> Result<()> {
-        let area = self.layout.area(space);
+        let area = self.area(space);
         match self.options.scope {
-            Scope::Function => self.clear_area(&area, self.is_plain(space)).await,
+            Scope::Function => self.clear_area(&area, self.form(space)).await,
             Scope::Shared => self.clear_shared(&area).await,
         }
     }
 
     async fn count(&self, space: &Space) -> Result<u64> {
-        let area = self.layout.area(space);
-        match (self.options.scope, self.is_plain(space)) {
+        let area = self.area(space);
+        match (self.options.scope, self.form(space)) {
             (Scope::Shared, _) => self.shared_len(&area).await,
-            (_, true) => self.plain_len(&area).await,
-            (_, false) => self.tracked_len(&area).await,
+            (_, Form::Plain) => self.plain_len(&area).await,
+            (_, Form::Tracked) => self.tracked_len(&area).await,
         }
     }
 }
@@ -206,7 +304,7 @@ impl Backend for Redis {
     }
 
     fn scan(&self, space: &Space, now: Timestamp, visit: &mut dyn FnMut(&[u8], &Record) -> Visit) -> Result<()> {
-        self.show_all((&self.layout.area(space), self.is_plain(space)), now, visit)
+        self.show_all((&self.area(space), self.form(space)), now, visit)
     }
 
     fn tags(&self, tags: &[&[u8]]) -> Result<TagState> {
@@ -214,10 +312,7 @@ impl Backend for Redis {
     }
 
     fn invalidate_tags(&self, tags: &[&[u8]]) -> Result<TagState> {
-        let invalidated = wait(self.invalidate(tags));
-        // Also if nobody has answered: the tags may be invalid all the same.
-        self.beside.removed(&Space::of_tags());
-        invalidated
+        wait(self.invalidate(tags))
     }
 
     fn claim(&self, space: &Space, key: &[u8], time: Duration) -> Result<Option<Claim>> {

@@ -14,6 +14,7 @@ use super::subscription::Subscriptions;
 use memolith_core::{Claim, Result, Space, Watch};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
+use xxhash_rust::xxh3::xxh3_128;
 
 /// Its threads begin when there is something to hear or to let go of, and end when it is dropped.
 #[derive(Debug)]
@@ -33,19 +34,24 @@ impl Beside {
         Ok(Beside { id, layout, holds, news: News::new(id, subscriptions), claim_ttl: options.claim_ttl })
     }
 
-    /// See [`Backend::watch`](memolith_core::Backend::watch).
-    pub(crate) fn watch(&self, space: &Space, watch: Weak<dyn Watch>) {
-        self.news.watch(&self.layout.channels(space), watch);
+    /// To be called with every operation: a child of a fork learns here that it has to listen by itself.
+    pub(crate) fn attend(&self) {
+        self.news.attend();
     }
 
-    /// This process has removed from `space`, and not on behalf of the one cache of it, which would know.
-    pub(crate) fn removed(&self, space: &Space) {
-        self.news.raise(&self.layout.channels(space));
+    /// See [`Backend::watch`](memolith_core::Backend::watch).
+    pub(crate) fn watch(&self, space: &Space, watch: Weak<dyn Watch>) {
+        self.attend();
+        self.news.watch(&self.layout.channels(space), watch);
     }
 
     /// See [`Backend::claim`](memolith_core::Backend::claim).
     pub(crate) async fn claim(&self, space: &Space, key: &[u8], wait: Duration) -> Result<Option<Claim>> {
-        let ((key, slot), (numbers, _)) = (self.layout.beside(space, "c", key), self.layout.beside(space, "f", b""));
+        self.attend();
+        let digest = xxh3_128(key).to_le_bytes();
+        // Two keys that share one wait for each other at worst.
+        let key = if key.len() > 64 { &digest } else { key };
+        let (numbers, (key, slot)) = (self.layout.beside_all(space, "f", key), self.layout.beside(space, "c", key));
         let place = Place { channel: Channel { name: key.clone(), slot }, key, numbers };
         claims::claim(&self.holds, &place, self.claim_ttl, wait).await
     }

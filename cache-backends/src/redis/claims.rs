@@ -1,6 +1,6 @@
 //! Who computes what, among all machines.
 
-use super::holds::{Holds, Place, Taken, Term};
+use super::holds::{Holds, LONGEST, Place, Taken, Term};
 use super::timer::within;
 use memolith_core::{Claim, Result};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub(crate) async fn claim(holds: &Arc<Holds>, place: &Place, ttl: Duration, wait
     if wait.is_zero() {
         return Ok(None);
     }
-    let end = Instant::now().checked_add(wait).unwrap_or_else(|| Instant::now() + LONGEST);
+    let end = Instant::now() + wait.min(LONGEST);
     let (bell, _subscribed) = holds.bell(place);
     if within(end, bell.rung()).await.is_none() {
         return Ok(None);
@@ -29,10 +29,7 @@ pub(crate) async fn claim(holds: &Arc<Holds>, place: &Place, ttl: Duration, wait
         Taken::Others(left) => left.unwrap_or(wait),
     };
     // A dead claimant does not say that it has ended.
-    let expires = Instant::now().checked_add(left).unwrap_or(end);
+    let expires = Instant::now() + left.min(LONGEST);
     within(end.min(expires), bell.rung()).await;
     Ok(None)
 }
-
-/// Longer than anybody waits.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 /// How long what was learned of the server's clock is good: clocks drift by less than some milliseconds meanwhile.
 const GOOD: Duration = Duration::from_secs(60);
 
-/// The clock of a server, learned from its replies. Hits are noted by it without a script, in the order in which they
-/// happen here; between processes the order is as exact as the time a reply takes.
+/// The clock of a server, learned from its replies. By it a hit is noted without a script, and a put asks the server for
+/// two things less. What happens here is in order; between processes the order is as exact as the time a reply takes.
 #[derive(Debug)]
 pub(crate) struct Clock {
     origin: Instant,
@@ -35,15 +35,17 @@ impl Clock {
         self.last.fetch_max(moment, Relaxed);
     }
 
-    /// The time on the server, later than all that were given and learned before; none if it is not known well.
-    pub(crate) fn now(&self) -> Option<u64> {
+    /// The time on the server, the first of `count` moments that are later than all that were given and learned before;
+    /// none if it is not known well.
+    pub(crate) fn now(&self, count: usize) -> Option<u64> {
         let (start, elapsed) = (self.start.load(Relaxed), self.elapsed());
         let age = elapsed.saturating_sub(self.learned.load(Relaxed));
         if start == 0 || u128::from(age) > GOOD.as_micros() {
             return None;
         }
-        let later = |last: u64| Some((last + 1).max(start + elapsed));
-        self.last.fetch_update(Relaxed, Relaxed, later).ok().and_then(later)
+        let first = |last: u64| (last + 1).max(start + elapsed);
+        let end = |last: u64| Some(first(last) + (count as u64).saturating_sub(1));
+        self.last.fetch_update(Relaxed, Relaxed, end).ok().map(first)
     }
 
     fn elapsed(&self) -> u64 {
@@ -58,22 +60,24 @@ mod tests {
     #[test]
     fn moments_grow_from_what_was_learned() {
         let clock = Clock::default();
-        assert_eq!(clock.now(), None, "nothing is known yet");
+        assert_eq!(clock.now(1), None, "nothing is known yet");
         clock.learn(1_700_000_000_000_000);
-        let moments: Vec<u64> = (0..1_000).filter_map(|_| clock.now()).collect();
+        let moments: Vec<u64> = (0..1_000).filter_map(|_| clock.now(1)).collect();
         assert_eq!(moments.len(), 1_000);
         assert!(moments[0] > 1_700_000_000_000_000 && moments.is_sorted_by(|one, next| one < next));
+        let several = clock.now(100).expect("it was learned");
+        assert!(clock.now(1) >= Some(several + 100));
         // Another server has taken over, whose clock is behind.
         clock.learn(1_600_000_000_000_000);
-        assert!(clock.now() > moments.last().copied());
+        assert!(clock.now(1) > Some(several + 100));
     }
 
     #[test]
     fn what_was_learned_long_ago_is_not_believed() {
         let clock = Clock { origin: Instant::now() - GOOD - Duration::from_secs(1), ..Clock::default() };
         clock.start.store(1, Relaxed);
-        assert_eq!(clock.now(), None);
+        assert_eq!(clock.now(1), None);
         clock.learn(1_700_000_000_000_000);
-        assert!(clock.now().is_some());
+        assert!(clock.now(1).is_some());
     }
 }

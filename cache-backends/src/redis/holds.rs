@@ -21,6 +21,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+/// Longer than anything is held or waited for: a hundred years. Moments further away do not exist on every system.
+pub(crate) const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 /// All that is held by way of a [`Redis`](super::Redis).
 pub(crate) struct Holds {
     pub(crate) client: Arc<Client>,
@@ -68,6 +71,8 @@ pub(crate) struct Held {
 struct Grip {
     place: Place,
     token: [u8; 24],
+    /// Who has taken it. What a forked child has is a copy, which is not its to let go of.
+    process: u32,
     term: Term,
     state: Mutex<State>,
 }
@@ -100,7 +105,8 @@ impl Holds {
         token[..16].copy_from_slice(&self.id.bytes());
         token[16..].copy_from_slice(&self.taken.fetch_add(1, Relaxed).to_le_bytes());
         let state = Mutex::new(State { number: 0, until: None, taken: true });
-        let held = Held { grip: Arc::new(Grip { place: place.clone(), token, term, state }), holds: Arc::clone(self) };
+        let grip = Grip { place: place.clone(), token, process: std::process::id(), term, state };
+        let held = Held { grip: Arc::new(grip), holds: Arc::clone(self) };
         let asked = Instant::now();
         let call = place.call(&TAKE).key(&place.numbers[..]).arg(token.to_vec()).text(term.millis());
         let [Reply::Int(ours), Reply::Int(number)] = call.run(&self.client).await?.into_array()?[..] else {
@@ -139,21 +145,18 @@ impl Holds {
     }
 
     fn add(self: &Arc<Self>, due: Due) {
-        let first = {
-            let mut dues = self.dues.lock();
-            dues.push(due);
-            dues.len() == 1
-        };
-        if first {
-            // Strong: what is to be released is, also if this was the last of us.
-            let this = Arc::clone(self);
-            self.keeper.soon(move || this.settle());
-        }
+        self.dues.lock().push(due);
+        // Strong: what is to be released is, also if this was the last of us. The first of several does all.
+        let this = Arc::clone(self);
+        self.keeper.soon(move || this.settle());
     }
 
     /// Renews and releases what is due, all in one go.
     fn settle(self: &Arc<Self>) {
         let dues = std::mem::take(&mut *self.dues.lock());
+        if dues.is_empty() {
+            return;
+        }
         let (mut renewed, mut released) = (vec![], vec![]);
         for due in dues {
             match due {
@@ -246,18 +249,17 @@ impl Place {
 impl Term {
     pub(crate) fn time(self) -> Duration {
         let (Term::Renewed(time) | Term::Fixed(time)) = self;
-        time
+        time.clamp(Duration::from_millis(1), LONGEST)
     }
 
     fn millis(self) -> i64 {
-        // What is too long to count is as long as a server can count.
-        i64::try_from(self.time().as_millis()).unwrap_or(i64::MAX).clamp(1, 1 << 53)
+        i64::try_from(self.time().as_millis()).unwrap_or(i64::MAX)
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if self.grip.state.lock().taken {
+        if self.grip.state.lock().taken && self.grip.process == std::process::id() {
             self.holds.add(Due::Release(Arc::clone(&self.grip)));
         }
     }

@@ -42,11 +42,15 @@ impl Keeper {
 
     /// Does `job` at `time`.
     pub(crate) fn at(&self, time: Instant, job: impl FnOnce() + Send + 'static) {
+        let process = std::process::id();
         let mut state = self.0.state.lock();
+        let inherited = match state.process {
+            Some(other) if other != process => std::mem::take(&mut state.jobs),
+            _ => BTreeMap::new(),
+        };
         state.came += 1;
         let place = (time, state.came);
         state.jobs.insert(place, Box::new(job));
-        let process = std::process::id();
         if state.process == Some(process) {
             self.0.changed.notify_one();
             return;
@@ -55,6 +59,9 @@ impl Keeper {
         let thread = std::thread::Builder::new().name("memolith-redis".into()).spawn(move || shared.run());
         // Without a thread the next job tries again: claims end with their time, and news is told by nobody.
         state.process = thread.is_ok().then_some(process);
+        drop(state);
+        // What the parent has to do is done by the parent.
+        drop(inherited);
     }
 }
 
@@ -108,7 +115,7 @@ mod tests {
         let now = Instant::now();
         for delay in [30, 10, 20, 10] {
             let done = done.clone();
-            keeper.at(now + Duration::from_millis(delay), move || drop(done.send(delay)));
+            keeper.at(now + Duration::from_millis(delay), move || _ = done.send(delay));
         }
         drop(done);
         assert_eq!(dones.iter().collect::<Vec<_>>(), [10, 10, 20, 30]);
@@ -119,10 +126,10 @@ mod tests {
     fn what_is_due_is_done_when_the_keeper_is_dropped_and_the_rest_is_not() {
         let (keeper, (done, dones)) = (Keeper::new(), channel());
         let (holds, held) = channel::<()>();
-        keeper.soon(move || drop(held.recv()));
+        keeper.soon(move || _ = held.recv());
         let (late, soon) = (done.clone(), done);
-        keeper.at(Instant::now() + Duration::from_secs(3600), move || drop(late.send("late")));
-        keeper.soon(move || drop(soon.send("soon")));
+        keeper.at(Instant::now() + Duration::from_secs(3600), move || _ = late.send("late"));
+        keeper.soon(move || _ = soon.send("soon"));
         drop(keeper);
         drop(holds);
         assert_eq!(dones.iter().collect::<Vec<_>>(), ["soon"]);
@@ -132,7 +139,7 @@ mod tests {
     fn a_job_that_panics_stops_no_other() {
         let (keeper, (done, dones)) = (Keeper::new(), channel());
         keeper.soon(|| panic!("planned"));
-        keeper.soon(move || drop(done.send(())));
+        keeper.soon(move || _ = done.send(()));
         assert_eq!(dones.recv(), Ok(()));
     }
 }

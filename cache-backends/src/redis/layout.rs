@@ -7,7 +7,10 @@
 //! | `PREFIX:{SPACE}:v` | its values, a hash |
 //! | `PREFIX:{SPACE}:p` | says that the space was plain once |
 //! | `PREFIX:{SPACE}:n` | no key, but the channel of the space |
+//! | `PREFIX:{SPACE}:c:..` | who computes a key, and the channel that tells when that has ended |
+//! | `PREFIX:{SPACE}:f` | the number of the last claim |
 //! | `PREFIX:tags` | the tags of all spaces, a hash, and their channel |
+//! | `PREFIX:TOOL:{NAMES}` | what a lock, a limit or a session keeps |
 //!
 //! `SPACE` ends in `~I.N` where a space is split over N stripes, and is `~all` where all functions share one.
 //! Prefixes and names are escaped: what stands in them is never a brace, a character of a pattern, or `~`. So the hash
@@ -22,6 +25,7 @@ use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 /// Beyond that a name is cut, and its hash stands for the rest.
@@ -54,6 +58,8 @@ pub(crate) struct Stripe {
     pub(crate) scores: Vec<u8>,
     pub(crate) values: Vec<u8>,
     pub(crate) was_plain: Vec<u8>,
+    /// Whether that key is known not to be there.
+    pub(crate) is_pure: AtomicBool,
     pub(crate) channel: Vec<u8>,
     /// That of its server.
     pub(crate) clock: Clock,
@@ -98,12 +104,21 @@ impl Layout {
 
     /// A key beside the entries of `space`, in the slot of `key`: `kind` tells what for, and is none of the letters above.
     pub(crate) fn beside(&self, space: &Space, kind: &str, key: &[u8]) -> (Vec<u8>, u16) {
-        let area = self.area(space);
-        let stripe = area.stripe(key);
-        let base = stripe.was_plain.strip_suffix(b"p").unwrap_or(&stripe.was_plain);
-        let name = [base, kind.as_bytes(), b":", &area.field(key)].concat();
+        let name = [&self.base(space, key)[..], kind.as_bytes(), b":", &self.area(space).field(key)].concat();
         let slot = slot_of(&name);
         (name, slot)
+    }
+
+    /// A key that all keys of `space` in the slot of `key` share; `kind` as there.
+    pub(crate) fn beside_all(&self, space: &Space, kind: &str, key: &[u8]) -> Vec<u8> {
+        [&self.base(space, key)[..], kind.as_bytes()].concat()
+    }
+
+    /// What the names of a stripe begin with.
+    fn base(&self, space: &Space, key: &[u8]) -> Vec<u8> {
+        let area = self.area(space);
+        let name = &area.stripe(key).was_plain;
+        name.strip_suffix(b"p").unwrap_or(name).to_vec()
     }
 
     /// A key of no cache, with names of users in its hash tag, and its slot. What follows it stays in the slot.
@@ -133,6 +148,7 @@ impl Layout {
                 scores: format!("{base}:s").into_bytes(),
                 values: format!("{base}:v").into_bytes(),
                 was_plain: format!("{base}:p").into_bytes(),
+                is_pure: AtomicBool::new(false),
                 channel: format!("{base}:n{own}").into_bytes(),
                 clock: Clock::default(),
             }

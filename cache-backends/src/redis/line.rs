@@ -17,6 +17,8 @@ const PROBE: Duration = Duration::from_millis(200);
 const IDLE: Duration = Duration::from_secs(10);
 /// The pauses before it is dialled again: the first and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(25), Duration::from_millis(400));
+/// The pause after a refusal that somebody has to do something about, such as a user who may not listen.
+const FORBIDDEN: Duration = Duration::from_secs(5);
 
 /// A line to one server.
 pub(super) struct Line {
@@ -71,11 +73,15 @@ impl Line {
             self.state.lock().sender = None;
             let Some(this) = subscriptions.upgrade() else { return };
             this.lose(self.node.address());
-            if ended.is_err() {
+            if let Err(error) = ended {
                 // Nobody else may ask anything, and notice that another server has taken its place.
                 this.client.doubt(&self.node);
                 drop(this);
-                pause = if begun.elapsed() > PAUSES.1 { PAUSES.0 } else { (pause * 2).min(PAUSES.1) };
+                pause = match error.kind() {
+                    ErrorKind::Config => FORBIDDEN,
+                    _ if begun.elapsed() > PAUSES.1 => PAUSES.0,
+                    _ => (pause * 2).min(PAUSES.1),
+                };
                 std::thread::sleep(pause);
             }
             let Some(this) = subscriptions.upgrade() else { return };

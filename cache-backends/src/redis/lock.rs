@@ -1,7 +1,7 @@
 //! A lock among machines.
 
 use super::backend::Redis;
-use super::holds::{Held, Holds, Place, Taken, Term};
+use super::holds::{Held, Holds, LONGEST, Place, Taken, Term};
 use super::node::wait;
 use super::timer::within;
 use memolith_core::Result;
@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 ///     Some(guard) => println!("the only one, with number {}", guard.fence()),
 ///     None => println!("another machine is at it"),
 /// }
-/// # memolith_core::Result::Ok(())
+/// # Ok::<_, memolith_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Lock {
@@ -46,9 +46,6 @@ pub struct Lock {
 #[must_use = "the lock is released when the guard is dropped"]
 #[derive(Debug)]
 pub struct LockGuard(Held);
-
-/// Longer than anybody waits.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Lock {
     /// The lock called `name`, of any text. Nothing is asked of the servers yet.
@@ -154,7 +151,8 @@ impl LockGuard {
         self.0.renew().await
     }
 
-    /// Releases the lock, and says whether it was held until then: if not, another may have held it too.
+    /// Releases the lock, and says whether it was held until then: if not, another may have held it too. When a connection
+    /// breaks at that moment it may say no although it was held.
     ///
     /// # Errors
     /// When no server answers in time. The lock is released in the background, or ends with its time.

@@ -1,4 +1,33 @@
-//! Servers of Redis and Valkey: one, a cluster, or one behind sentinels.
+//! Servers of Redis and Valkey: one, a cluster, or one behind sentinels; and small tools over the same connections.
+//!
+//! # What others remove
+//!
+//! What a cache has in memory is dropped when anybody removes from its space or clears it. Caches of one process on the
+//! same [`Redis`] know before the removal returns. All others are told by the server, in the script that removes:
+//!
+//! | when | how late |
+//! |---|---|
+//! | always but for what follows | as long as a message takes: 0.2 ms on one machine |
+//! | a server stops, or the network swallows everything | 200 ms and the time-out (250 ms), then memory is dropped |
+//! | the connection was lost | memory is dropped at once, and again when there is a new one, within a second after a server can be reached |
+//! | a replica or another node takes over | the same; its first message is not missed |
+//!
+//! So while there is no connection for news, what is read from a server that does answer may be stale until there is one
+//! again. A replica that takes over may not have heard of the last removals: what it still has is served until it expires.
+//! Replacing a value is no removal: others see it when theirs expires. A forked child hears nothing before it asks a
+//! server for the first time.
+//!
+//! # Who computes
+//!
+//! A cache that was told to `wait` claims what it computes, for `claim_ttl` (2 s), renewed while it computes, however long
+//! that takes. All others wait, and are told when it is done. When a claimant dies, another computes after `claim_ttl` at
+//! most. A claimant that is stopped or cut off for longer computes beside another, and both values are right.
+//!
+//! # Tools
+//!
+//! [`Lock`], [`RateLimiter`] and [`Sessions`] are for what is not a cache and is needed beside one. They fail where a cache
+//! would compute: what an error means is for the caller to say. On a server that evicts when memory is short
+//! (`maxmemory-policy allkeys-..` or `volatile-..`) what they keep may leave as well.
 
 mod answer;
 mod attempt;

@@ -10,7 +10,8 @@ use memolith_core::Watch;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering::Release};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Weak};
 
 /// Words that nobody raises any more, to be used again: what they counted is of no interest.
@@ -56,13 +57,9 @@ impl News {
         watch.upgrade().into_iter().for_each(|watch| watch.follow(word));
     }
 
-    /// This process has removed from the space of `channels`, and not on behalf of a cache, which would know.
-    pub(crate) fn raise(&self, channels: &[Channel]) {
-        let Some(first) = channels.first() else { return };
-        if let Some(watched) = self.spaces.lock().get(&first.name) {
-            // Pairs with the Acquire of whoever follows it: what is read afterwards is read without what was removed.
-            watched.word.fetch_add(1, Release);
-        }
+    /// To be called now and then: see [`Subscriptions::attend`].
+    pub(crate) fn attend(&self) {
+        self.subscriptions.attend();
     }
 
     fn listen(&self, channels: &[Channel]) -> Watched {
@@ -97,8 +94,10 @@ impl Listener for Watchers {
             Event::Standing | Event::Lost | Event::Message(_) => {}
         }
         let watching: Vec<_> = self.list.lock().iter().filter_map(Weak::upgrade).collect();
-        // No lock is held: they are foreign code.
-        watching.iter().for_each(|watch| watch.invalidated());
+        for watch in watching {
+            // No lock is held: it is foreign code, and if it panics others want to hear all the same.
+            let _ = catch_unwind(AssertUnwindSafe(|| watch.invalidated()));
+        }
     }
 }
 

@@ -26,7 +26,7 @@ use std::time::Duration;
 /// if !decision.allowed {
 ///     println!("try again in {:?}", decision.retry_after);
 /// }
-/// # memolith_core::Result::Ok(())
+/// # Ok::<_, memolith_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct RateLimiter {

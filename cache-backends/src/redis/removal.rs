@@ -1,6 +1,6 @@
 //! Removing, and telling others.
 
-use super::backend::Redis;
+use super::backend::{Form, Redis};
 use super::layout::{Area, Stripe};
 use super::pages;
 use super::request::Route;
@@ -59,9 +59,9 @@ impl Redis {
     }
 
     /// Removes all entries of a space in whatever form they are. Pairs go at once.
-    pub(super) async fn clear_area(&self, area: &Area, is_plain: bool) -> Result<()> {
+    pub(super) async fn clear_area(&self, area: &Area, form: Form) -> Result<()> {
         let was_plain = self.clear_pairs(area).await?;
-        if !is_plain && !was_plain {
+        if form == Form::Tracked && !was_plain {
             return Ok(());
         }
         self.plain_clear(area).await?;

@@ -1,6 +1,6 @@
 //! All records of a space, page by page. No call to the server is under way while a record is shown.
 
-use super::backend::Redis;
+use super::backend::{Form, Redis};
 use super::layout::{Area, Stripe};
 use super::node::{Node, wait};
 use super::pages;
@@ -28,13 +28,13 @@ impl Redis {
     /// Shows every live record once.
     pub(super) fn show_all(
         &self,
-        (area, is_plain): (&Area, bool),
+        (area, form): (&Area, Form),
         now: Timestamp,
         visit: &mut dyn FnMut(&[u8], &Record) -> Visit,
     ) -> Result<()> {
         // A scan may show a key twice.
         let mut seen = HashSet::new();
-        for source in self.sources(area, is_plain)? {
+        for source in self.sources(area, form)? {
             let mut cursor = pages::start();
             loop {
                 let (next, page) = wait(self.page(area, &source, &cursor))?;
@@ -62,8 +62,8 @@ impl Redis {
         Ok(())
     }
 
-    fn sources<'a>(&self, area: &'a Area, is_plain: bool) -> Result<Vec<Source<'a>>> {
-        if !is_plain {
+    fn sources<'a>(&self, area: &'a Area, form: Form) -> Result<Vec<Source<'a>>> {
+        if form == Form::Tracked {
             return Ok(area.stripes.iter().map(Source::Fields).collect());
         }
         let nodes = wait(self.client.primaries())?;

@@ -15,7 +15,7 @@ pub(crate) struct Script {
     digest: LazyLock<String>,
 }
 
-/// What a script does: who leaves is the same whether it is for a new entry or for a smaller bound.
+/// A script out of one file or several, which follow each other.
 macro_rules! script {
     ($name:ident, $doc:literal, $($file:literal),+) => {
         #[doc = $doc]

@@ -2,6 +2,7 @@
 
 use super::backend::Redis;
 use super::beside::Tool;
+use super::holds::LONGEST;
 use super::node::wait;
 use super::reply::unexpected;
 use super::request::{Request, Route};
@@ -30,7 +31,7 @@ use std::time::Duration;
 /// assert_eq!(sessions.get(&id)?.as_deref(), Some(&b"guest"[..]));
 /// // After a login the id of before is worth nothing.
 /// let id = sessions.rotate(&id)?;
-/// # Result::<_, Box<dyn std::error::Error>>::Ok(())
+/// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Sessions {
@@ -157,7 +158,7 @@ impl Sessions {
     }
 
     fn millis(&self) -> i64 {
-        i64::try_from(self.ttl.as_millis()).unwrap_or(i64::MAX).clamp(1, 1 << 53)
+        i64::try_from(self.ttl.min(LONGEST).as_millis()).unwrap_or(i64::MAX).max(1)
     }
 }
 

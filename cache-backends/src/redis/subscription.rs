@@ -11,6 +11,8 @@ use super::target::Address;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -40,6 +42,10 @@ pub(crate) struct Subscriptions {
     pub(super) timeout: Duration,
     pub(super) how: Tell,
     keeper: Arc<Keeper>,
+    /// Where its threads are: a forked child has none.
+    process: AtomicU32,
+    /// Whether it will be tried again to settle what has no line.
+    again: AtomicBool,
     table: Mutex<Table>,
 }
 
@@ -67,7 +73,16 @@ pub(crate) struct Subscribed {
 
 impl Subscriptions {
     pub(crate) fn new(client: Arc<Client>, timeout: Duration, how: Tell, keeper: Arc<Keeper>) -> Arc<Self> {
-        Arc::new(Subscriptions { client, timeout, how, keeper, table: Mutex::default() })
+        let process = AtomicU32::new(std::process::id());
+        Arc::new(Subscriptions {
+            client,
+            timeout,
+            how,
+            keeper,
+            process,
+            again: AtomicBool::new(false),
+            table: Mutex::default(),
+        })
     }
 
     /// Tells `listener` of what is said in `channel`. Returns at once: it hears when the subscription stands, or that it
@@ -83,15 +98,31 @@ impl Subscriptions {
         };
         match listener.upgrade() {
             Some(listener) if standing => listener.hear(Event::Standing),
-            _ if !settled => self.settle_at(Instant::now()),
+            _ if !settled => self.settle_soon(),
             _ => {}
         }
         Subscribed { subscriptions: Arc::downgrade(self), channel, listener }
     }
 
-    fn settle_at(self: &Arc<Self>, time: Instant) {
+    /// Listens again in a forked child: threads and connections are its parent's. To be called now and then.
+    pub(crate) fn attend(self: &Arc<Self>) {
+        let (process, known) = (std::process::id(), self.process.load(Relaxed));
+        if known == process || self.process.compare_exchange(known, process, Relaxed, Relaxed).is_err() {
+            return;
+        }
+        self.again.store(false, Relaxed);
+        let lost: Vec<_> = {
+            let mut table = self.table.lock();
+            table.lines.clear();
+            table.channels.iter_mut().map(|(name, channel)| (Arc::clone(name), channel.uproot())).collect()
+        };
+        lost.iter().for_each(|(name, event)| self.tell(&[name], *event));
+        self.settle_soon();
+    }
+
+    fn settle_soon(self: &Arc<Self>) {
         let this = Arc::downgrade(self);
-        self.keeper.at(time, move || this.upgrade().into_iter().for_each(|this| this.settle()));
+        self.keeper.soon(move || this.upgrade().into_iter().for_each(|this| this.settle()));
     }
 
     /// Finds a line for each channel that has none. Asks servers, if it is not known who has the slots.
@@ -108,10 +139,19 @@ impl Subscriptions {
                 unsettled.push(name);
             }
         }
-        if !unsettled.is_empty() {
-            self.settle_at(Instant::now() + AGAIN);
-            self.tell(&unsettled, Event::Failed);
+        if unsettled.is_empty() {
+            return;
         }
+        // One who tries again is enough for all that come meanwhile.
+        if !self.again.swap(true, Relaxed) {
+            let this = Arc::downgrade(self);
+            self.keeper.at(Instant::now() + AGAIN, move || {
+                let Some(this) = this.upgrade() else { return };
+                this.again.store(false, Relaxed);
+                this.settle();
+            });
+        }
+        self.tell(&unsettled, Event::Failed);
     }
 
     /// Puts a channel on the line to `node`. If that stands already, it is told; else it will tell the server itself.
@@ -218,8 +258,10 @@ impl Subscriptions {
                 let Some(channel) = table.channels.get(name.as_ref()) else { continue };
                 channel.listeners.iter().filter_map(Weak::upgrade).collect()
             };
-            // No lock is held: they are foreign code.
-            listeners.iter().for_each(|listener| listener.hear(event));
+            for listener in listeners {
+                // No lock is held: it is foreign code, and if it panics others want to hear all the same.
+                let _ = catch_unwind(AssertUnwindSafe(|| listener.hear(event)));
+            }
         }
     }
 }

@@ -13,6 +13,7 @@ use super::rule::{bounds, on_hit, rule};
 use super::script::{Call, FIT, GET, PUT};
 use memolith_core::{Error, ErrorKind, Record, Result, Space, Timestamp};
 use std::collections::HashSet;
+use std::sync::atomic::Ordering::Relaxed;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// How many entries one script stores: a server serves nobody else meanwhile.
@@ -44,13 +45,18 @@ impl Redis {
         }
         for _ in 0..STEPS {
             let stripes = area.stripes.iter();
-            let calls: Vec<Call<'_>> =
-                stripes.map(|stripe| self.bounded(Call::new(&FIT, stripe.route), area, (stripe, space))).collect();
+            let calls: Vec<Call<'_>> = stripes
+                .map(|stripe| {
+                    self.bounded(Call::new(&FIT, stripe.route), area, (stripe, space)).key(&stripe.was_plain[..])
+                })
+                .collect();
             let mut more = false;
             for (stripe, reply) in area.stripes.iter().zip(Call::run_all(&calls, &self.client).await) {
-                let [left, time] = <[Reply; 2]>::try_from(reply?.into_array()?).map_err(|_| unexpected())?;
+                let [left, moment, was_plain] =
+                    <[Reply; 3]>::try_from(reply?.into_array()?).map_err(|_| unexpected())?;
                 more |= left.into_int()? > 0;
-                learn(stripe, time);
+                learn(stripe, &moment);
+                stripe.is_pure.store(was_plain.into_int()? == 0, Relaxed);
             }
             if !more {
                 break;
@@ -71,7 +77,7 @@ impl Redis {
                 stripe,
                 places,
                 fields: places.iter().map(|place| area.field(keys[*place])).collect(),
-                score: if moves && is_quiet { stripe.clock.now() } else { None },
+                score: if moves && is_quiet { stripe.clock.now(1) } else { None },
             })
             .collect();
         let mut found: Found = keys.iter().map(|_| Ok(None)).collect();
@@ -127,7 +133,7 @@ impl Redis {
         for (part, reply) in parts.iter().zip(Call::run_all(&calls, &self.client).await) {
             let items = reply.and_then(Reply::into_array).and_then(|mut items| {
                 let latest = if items.is_empty() { return Err(unexpected()) } else { items.remove(0) };
-                learn(part.stripe, latest);
+                learn(part.stripe, &latest);
                 Ok(items)
             });
             pages::hand_out(items, part.places, found);
@@ -150,10 +156,12 @@ impl Redis {
         for run in entries.chunk_by(|one, next| fits(one) == fits(next)) {
             let (stripes, calls) = match fits(&run[0]) {
                 true => self.puts((area, space), run, now),
-                false => run.iter().map(|(key, _)| (area.stripe(key), self.removal(area, key, Told::Nobody))).unzip(),
+                false => (vec![], run.iter().map(|(key, _)| self.removal(area, key, Told::Nobody)).collect()),
             };
-            for (stripe, reply) in stripes.into_iter().zip(Call::run_all(&calls, &self.client).await) {
-                learn(stripe, reply?.checked()?);
+            let mut stripes = stripes.into_iter();
+            for reply in Call::run_all(&calls, &self.client).await {
+                let reply = reply?.checked()?;
+                stripes.next().into_iter().for_each(|stripe: &Stripe| learn(stripe, &reply));
             }
         }
         Ok(())
@@ -168,14 +176,19 @@ impl Redis {
     ) -> (Vec<&'a Stripe>, Vec<Call<'a>>) {
         let split = area.split(entries.iter().map(|(key, _)| *key));
         let parts = split.iter().flat_map(|(stripe, places)| places.chunks(TOGETHER).map(|part| (*stripe, part)));
+        let by_time = matches!(&rule(space, &self.options)[..], "nlt" | "nht");
         let put = |(stripe, part): (&'a Stripe, &[usize])| {
             let call = self.bounded(Call::new(&PUT, stripe.route), area, (stripe, space));
             let forgets = self.forgets.get() == Some(&true) && space.max_bytes.is_none();
             let sliding = self.options.sliding == Sliding::Yes;
             let call = call.text(self.space_ttl()).text(u8::from(sliding)).text(u8::from(forgets));
+            let moment = if by_time { stripe.clock.now(part.len()) } else { None };
+            let call = call.text(moment.unwrap_or(0));
+            let is_pure = stripe.is_pure.load(Relaxed);
             let call = part.iter().fold(call, |call, place| {
                 let (key, record) = entries[*place];
-                let call = call.key(stripe.entry(key)).arg(area.field(key)).arg(packed(record));
+                let call = if is_pure { call } else { call.key(stripe.entry(key)) };
+                let call = call.arg(area.field(key)).arg(packed(record));
                 call.text(life(record, now).unwrap_or(0)).text(fraction())
             });
             (stripe, call)
@@ -265,9 +278,40 @@ fn has_twins(part: &Part<'_>) -> bool {
 }
 
 /// Takes the time on the server from a reply, if it tells.
-fn learn(stripe: &Stripe, reply: Reply) {
-    let Reply::Bytes(text) = reply else { return };
-    if let Some(moment) = std::str::from_utf8(&text).ok().and_then(|text| text.parse().ok()) {
-        stripe.clock.learn(moment);
+fn learn(stripe: &Stripe, reply: &Reply) {
+    if let Reply::Int(moment @ 1..) = *reply {
+        stripe.clock.learn(moment as u64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What would be sent for a put.
+    fn put(forgets: bool, max_bytes: Option<u64>, expires: Timestamp) -> String {
+        let redis = Redis::open("redis://localhost").expect("nothing is connected");
+        redis.forgets.set(forgets).expect("it is set once");
+        let mut space = Space::new("f");
+        (space.maxsize, space.max_bytes) = (Some(10), max_bytes);
+        let record = Record { value: b"v".to_vec(), expires };
+        let area = redis.layout.area(&space);
+        let (_, calls) = redis.puts((&area, &space), &[(b"key", &record)], Timestamp::from_micros(1_000));
+        let mut sent = Vec::new();
+        calls[0].by_digest().write(&mut sent);
+        let words = String::from_utf8_lossy(&sent).into_owned();
+        words.lines().filter(|word| !word.starts_with(['$', '*'])).skip(2).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn the_server_is_told_when_to_forget_a_field_if_it_can() {
+        let keys = "3 memolith:{f}:s memolith:{f}:v memolith:{f}:k:key 10";
+        let later = Timestamp::from_micros(3_000_000);
+        let starts = |sent: String, start: &str| assert!(sent.starts_with(&format!("{keys} {start}")), "{sent}");
+        starts(put(true, None, later), "-1 9 nlt 0 0 1 0 kkey");
+        starts(put(false, None, later), "-1 9 nlt 0 0 0 0 kkey");
+        starts(put(true, Some(1_000), later), "1000 9 nlt 0 0 0 0 kkey");
+        assert!(put(true, None, later).contains(" 2999 0."), "milliseconds to live");
+        assert!(put(true, None, Timestamp::NEVER).contains(" 0 0."), "for ever");
     }
 }

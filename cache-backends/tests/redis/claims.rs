@@ -1,16 +1,18 @@
 //! One computation of a key at a time, and nobody who waits in vain.
 
 use crate::load::fresh;
-use crate::servers::Server;
+use crate::servers::{Cluster, Server};
 use memolith_backends::Redis;
 use memolith_core::{Backend, Claim, Space};
 use std::sync::mpsc::channel;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 const LONG: Duration = Duration::from_secs(20);
 
 fn redis(ttl: &str) -> Redis {
-    Redis::open(&format!("{}?claim_ttl={ttl}", Server::shared().url())).unwrap()
+    // With time enough also where the machine does much else.
+    Redis::open(&format!("{}?claim_ttl={ttl}&timeout=10s", Server::shared().url())).unwrap()
 }
 
 #[test]
@@ -19,15 +21,23 @@ fn claims_keep_what_every_backend_promises() {
 }
 
 #[test]
+fn and_so_they_do_on_a_cluster() {
+    let cluster = Cluster::start();
+    let redis = |parameters| Redis::open(&format!("{}?timeout=10s{parameters}", cluster.url())).unwrap();
+    memolith_core::conformance::claims(&redis(""));
+    memolith_core::conformance::claims(&redis("&stripes=7"));
+}
+
+#[test]
 fn a_claim_lasts_longer_than_its_time() {
-    let (redis, space) = (redis("120ms"), Space::new(fresh("claims")));
+    let (redis, space) = (redis("500ms"), Space::new(fresh("claims")));
     let held = redis.claim(&space, b"key", Duration::ZERO).unwrap().unwrap();
-    let end = Instant::now() + Duration::from_secs(1);
+    let end = Instant::now() + Duration::from_secs(2);
     while Instant::now() < end {
         assert!(redis.claim(&space, b"key", Duration::from_millis(50)).unwrap().is_none(), "it is renewed");
     }
     drop(held);
-    free(&redis, &space);
+    drop(free(&redis, &space));
 }
 
 /// Waits until the key is free, which is when a claim that was dropped was let go of in the background.
@@ -93,6 +103,62 @@ fn who_waits_is_let_go_at_once() {
     }
     println!("let go after {longest:?} at most");
     assert!(longest < LONG / 4, "{longest:?}");
+}
+
+#[test]
+fn long_keys_are_told_apart() {
+    let (redis, space) = (redis("60s"), Space::new(fresh("claims")));
+    let keys = [vec![b'a'; 5_000], [&[b'a'; 4_999][..], b"b"].concat(), vec![b'a'; 64], vec![b'a'; 65], vec![]];
+    let claims: Vec<_> = keys.iter().map(|key| redis.claim(&space, key, Duration::ZERO).unwrap().unwrap()).collect();
+    assert!(keys.iter().all(|key| redis.claim(&space, key, Duration::ZERO).unwrap().is_none()));
+    drop(claims);
+}
+
+#[test]
+fn tasks_wait_without_threads_of_their_own() {
+    let (redis, space) = (redis("2s"), Space::new(fresh("claims")));
+    let held = redis.claim(&space, b"key", Duration::ZERO).unwrap().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let claim = |wait| redis.as_async().unwrap().claim(&space, b"key", wait).unwrap();
+        let start = Instant::now();
+        assert!(claim(Duration::from_millis(100)).await.unwrap().is_none());
+        assert!((Duration::from_millis(90)..LONG).contains(&start.elapsed()), "{:?}", start.elapsed());
+        // All wait on this one thread, which lets go of the claim in between.
+        let release = async { drop(held) };
+        let waits = (0..20).map(|_| claim(LONG)).collect::<Vec<_>>();
+        let start = Instant::now();
+        let mut waiting = waits.into_iter().map(Some).collect::<Vec<_>>();
+        let mut release = std::pin::pin!(release);
+        let mut released = false;
+        std::future::poll_fn(|context| {
+            for place in &mut waiting {
+                if place.as_mut().is_some_and(|wait| wait.as_mut().poll(context).is_ready()) {
+                    *place = None;
+                }
+            }
+            if !released {
+                released = release.as_mut().poll(context).is_ready();
+            }
+            if waiting.iter().all(Option::is_none) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        assert!(start.elapsed() < LONG / 2, "{:?}", start.elapsed());
+    });
+    drop(free(&redis, &space));
+}
+
+#[test]
+fn a_claim_that_is_cancelled_is_left_behind_by_nobody() {
+    let (redis, space) = (redis("60s"), Space::new(fresh("claims")));
+    let mut context = Context::from_waker(Waker::noop());
+    for _ in 0..50 {
+        let mut claim = redis.as_async().unwrap().claim(&space, b"key", LONG).unwrap();
+        // It is on its way to the server, or there.
+        let _ = claim.as_mut().poll(&mut context);
+        drop(claim);
+    }
+    drop(free(&redis, &space));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The suite that every backend passes, on a server.
 
-use crate::servers::Server;
+use crate::servers::{Cluster, Server};
 use memolith_backends::Redis;
 use memolith_core::{Backend, Policy, conformance};
 use std::sync::Arc;
@@ -61,4 +61,28 @@ fn in_one_pair_of_its_own() {
         let prefix = format!("prefix=shared-{policy:?}&scope=shared");
         conformance::policy(&*redis(&prefix), *policy);
     }
+}
+
+/// Keys, scripts and channels are where the cluster wants them, with one slot for a space and with several.
+#[test]
+fn on_a_cluster() {
+    let cluster = Cluster::start();
+    for parameters in ["prefix=one", "prefix=many&stripes=5"] {
+        let redis = || -> Arc<dyn Backend> {
+            Arc::new(Redis::open(&format!("{}?timeout=5s&{parameters}", cluster.url())).unwrap())
+        };
+        conformance::round_trip(&*redis());
+        conformance::replace_and_remove(&*redis());
+        conformance::hostile_keys(&*redis());
+        conformance::spaces_apart(&*redis());
+        conformance::batches(&*redis());
+        conformance::scan(&*redis());
+        conformance::hammer(&*redis());
+        let (one, other) = (redis(), redis());
+        assert_eq!(one.invalidate_tags(&[b"tag"]).unwrap().epoch, other.tags(&[b"tag"]).unwrap().epoch);
+    }
+    let redis = Redis::open(&format!("{}?timeout=5s&prefix=pairs&space_ttl=1h&stripes=5", cluster.url())).unwrap();
+    conformance::batches(&redis);
+    conformance::scan(&redis);
+    conformance::policy(&Redis::open(&format!("{}?timeout=5s", cluster.url())).unwrap(), Policy::Lru);
 }

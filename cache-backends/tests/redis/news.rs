@@ -1,7 +1,7 @@
 //! Whoever watches a space hears what others remove from it, and whenever something may have been missed.
 
 use crate::load::fresh;
-use crate::servers::{Server, eventually};
+use crate::servers::{Cluster, Sentinels, Server, eventually};
 use memolith_backends::Redis;
 use memolith_core::{Backend, Cache, Postcard, Record, Space, Timestamp, Watch};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
@@ -42,6 +42,11 @@ impl Ear {
     }
 }
 
+/// With time enough also where the machine does much else.
+fn open(url: &str) -> Redis {
+    Redis::open(&format!("{url}?timeout=5s")).unwrap()
+}
+
 fn remove(redis: &Redis, space: &Space) {
     let record = Record { value: b"value".to_vec(), expires: Timestamp::NEVER };
     redis.put(space, b"key", &record, Timestamp::from_micros(1)).unwrap();
@@ -51,7 +56,7 @@ fn remove(redis: &Redis, space: &Space) {
 #[test]
 fn a_removal_is_news_to_others_and_to_none_of_other_spaces() {
     let (url, space, other) = (Server::shared().url(), Space::new(fresh("news")), Space::new(fresh("news")));
-    let [ours, theirs] = [(), ()].map(|()| Redis::open(&url).unwrap());
+    let [ours, theirs] = [(), ()].map(|()| open(&url));
     let (ear, elsewhere, own) = (Ear::at(&theirs, &space), Ear::at(&theirs, &other), Ear::at(&ours, &space));
     let standing = [&ear, &elsewhere, &own].map(|ear| ear.after(0, "the subscription stands"));
     let mut told = standing[0];
@@ -75,7 +80,7 @@ fn redis_clear(redis: &Redis, space: &Space) {
 #[test]
 fn a_second_watcher_and_one_that_has_gone_are_no_trouble() {
     let (url, space) = (Server::shared().url(), Space::new(fresh("news")));
-    let [ours, theirs] = [(), ()].map(|()| Redis::open(&url).unwrap());
+    let [ours, theirs] = [(), ()].map(|()| open(&url));
     let first = Ear::at(&theirs, &space);
     let stood = first.after(0, "the subscription stands");
     let second = Ear::at(&theirs, &space);
@@ -89,6 +94,29 @@ fn a_second_watcher_and_one_that_has_gone_are_no_trouble() {
     let again = Ear::at(&theirs, &space);
     remove(&ours, &space);
     again.after(0, "a later one hears");
+}
+
+#[test]
+fn a_watcher_that_panics_spoils_it_for_nobody() {
+    struct Bomb;
+    impl Watch for Bomb {
+        fn invalidated(&self) {
+            panic!("planned");
+        }
+        fn follow(&self, _: &'static AtomicU64) {}
+    }
+    let (url, space) = (Server::shared().url(), Space::new(fresh("news")));
+    let [ours, theirs] = [(), ()].map(|()| open(&url));
+    let bomb: Arc<dyn Watch> = Arc::new(Bomb);
+    theirs.watch(&space, Arc::downgrade(&bomb));
+    let other = Space::new(fresh("news"));
+    let ear = Ear::at(&theirs, &other);
+    let mut told = ear.after(0, "the subscription stands");
+    for _ in 0..3 {
+        remove(&ours, &space);
+        remove(&ours, &other);
+        told = ear.after(told, "others hear all the same");
+    }
 }
 
 #[test]
@@ -112,7 +140,7 @@ fn two_caches_of_a_process_are_coherent_at_once() {
 fn a_server_that_dies_is_heard_of_and_so_is_its_return() {
     let server = Server::start();
     let space = Space::new("news");
-    let [ours, theirs] = [(), ()].map(|()| Redis::open(&server.url()).unwrap());
+    let [ours, theirs] = [(), ()].map(|()| open(&server.url()));
     let ear = Ear::at(&theirs, &space);
     let stood = ear.after(0, "the subscription stands");
     server.kill();
@@ -124,6 +152,25 @@ fn a_server_that_dies_is_heard_of_and_so_is_its_return() {
     eventually("the other can remove", || ours.remove(&space, b"key").is_ok());
     remove(&ours, &space);
     ear.after(back, "news flows again");
+}
+
+/// Who may not listen is served all the same, and does not keep the server busy with asking again.
+#[test]
+fn a_user_who_may_not_listen_hears_nothing() {
+    let server = Server::start();
+    assert_eq!(server.cli(&["ACL", "SETUSER", "deaf", "on", ">x", "~*", "+@all", "resetchannels"]), "OK");
+    let url = server.url().replace("redis://", "redis://deaf:x@");
+    let (redis, space) = (Redis::open(&url).unwrap(), Space::new("news"));
+    let ear = Ear::at(&redis, &space);
+    let record = Record { value: b"value".to_vec(), expires: Timestamp::NEVER };
+    redis.put(&space, b"key", &record, Timestamp::from_micros(1)).unwrap();
+    assert!(redis.claim(&space, b"key", Duration::ZERO).unwrap().is_some());
+    eventually("it has tried", || server.info("total_connections_received") > 2);
+    let before = server.info("total_connections_received");
+    std::thread::sleep(Duration::from_secs(1));
+    let tried = server.info("total_connections_received") - before;
+    assert!(tried < 5, "{tried} connections in a second, one or two of which are ours");
+    assert_eq!(ear.told(), 0);
 }
 
 #[test]
@@ -157,4 +204,110 @@ fn a_connection_that_is_cut_is_made_again() {
     drop(redis);
     eventually("its connections end with it", || server.cli(&["CLIENT", "LIST", "TYPE", "pubsub"]).is_empty());
     assert!(start.elapsed() < LONG / 4, "{:?}", start.elapsed());
+}
+
+/// Removes by `redis` until that was news to `ear`.
+fn heard(redis: &Redis, space: &Space, ear: &Ear) {
+    eventually("a removal is heard of", || {
+        let before = ear.told();
+        if redis.remove(space, b"key").is_err() {
+            return false;
+        }
+        let end = Instant::now() + Duration::from_millis(200);
+        while ear.told() == before && Instant::now() < end {
+            std::thread::yield_now();
+        }
+        ear.told() > before
+    });
+}
+
+/// What one cache removes the other does not serve for long, whatever is cut in between.
+#[test]
+fn no_removal_is_missed_while_connections_are_cut() {
+    let server = Server::start();
+    let [one, other] = [(), ()].map(|()| -> Cache<u64, u64> {
+        Cache::builder().maxsize(None).memory(100).backend(open(&server.url()), "news", Postcard).build()
+    });
+    let end = Instant::now() + Duration::from_secs(3);
+    let mut rounds = 0;
+    while Instant::now() < end {
+        rounds += 1;
+        one.insert(1, rounds);
+        eventually("it is there", || other.get(&1) == Some(rounds));
+        if rounds % 3 == 0 {
+            server.cli(&["CLIENT", "KILL", "TYPE", if rounds % 2 == 0 { "pubsub" } else { "normal" }]);
+        }
+        assert!(one.remove(&1).is_ok());
+        eventually("it is gone", || other.get(&1).is_none());
+    }
+    println!("{rounds} rounds");
+}
+
+/// The slot of a space's channel.
+fn slot(server: &Server, space: &Space) -> u16 {
+    server.cli(&["CLUSTER", "KEYSLOT", &format!("memolith:{{{}}}:n", space.name)]).parse().unwrap()
+}
+
+#[test]
+fn a_replica_that_takes_over_tells() {
+    let cluster = Cluster::start();
+    let spaces: Vec<_> = (0..6).map(|n| Space::new(format!("news{n}"))).collect();
+    let [ours, theirs] = [(), ()].map(|()| open(&cluster.url()));
+    let ears: Vec<_> = spaces.iter().map(|space| Ear::at(&theirs, space)).collect();
+    ears.iter().for_each(|ear| _ = ear.after(0, "the subscription stands"));
+    let killed = cluster.owner(slot(&cluster.nodes()[0], &spaces[0]));
+    let before = ears[0].told();
+    killed.kill();
+    ears[0].after(before, "the connection was lost");
+    for (space, ear) in spaces.iter().zip(&ears) {
+        heard(&ours, space, ear);
+        heard(&ours, space, ear);
+    }
+}
+
+#[test]
+fn a_slot_that_moves_tells_where_it_has_gone() {
+    let cluster = Cluster::start();
+    let space = Space::new("news");
+    let [ours, theirs] = [(), ()].map(|()| open(&cluster.url()));
+    let ear = Ear::at(&theirs, &space);
+    ear.after(0, "the subscription stands");
+    let slot = slot(&cluster.nodes()[0], &space);
+    for _ in 0..3 {
+        remove(&ours, &space);
+        let from = cluster.owner(slot).port();
+        let to = *cluster.masters().iter().find(|master| master.port() != from).unwrap();
+        let before = ear.told();
+        cluster.move_slot(slot, to, || ());
+        ear.after(before, "a message may be lost meanwhile");
+        heard(&ours, &space, &ear);
+        cluster.settle();
+    }
+}
+
+/// Where there are no channels of shards the messages reach all servers.
+#[test]
+fn a_cluster_of_before_version_seven_tells() {
+    let cluster = Cluster::with(&["--rename-command", "SSUBSCRIBE", "", "--rename-command", "SPUBLISH", ""]);
+    let space = Space::new("news");
+    let [ours, theirs] = [(), ()].map(|()| open(&cluster.url()));
+    let ear = Ear::at(&theirs, &space);
+    let mut told = ear.after(0, "the subscription stands");
+    for _ in 0..5 {
+        remove(&ours, &space);
+        told = ear.after(told, "others hear of a removal");
+    }
+}
+
+#[test]
+fn a_primary_that_sentinels_choose_tells() {
+    let sentinels = Sentinels::start();
+    let space = Space::new("news");
+    let [ours, theirs] = [(), ()].map(|()| open(&sentinels.url()));
+    let ear = Ear::at(&theirs, &space);
+    let before = ear.after(0, "the subscription stands");
+    sentinels.primary().kill();
+    ear.after(before, "the connection was lost");
+    heard(&ours, &space, &ear);
+    heard(&ours, &space, &ear);
 }
