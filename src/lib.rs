@@ -100,6 +100,27 @@
 //! assert_eq!(lengths.get("stone"), Some(5));
 //! ```
 //!
+//! **Many keys at once**: [`Cache::get_or_insert_many`] computes what is missing by one call, and asks the backend once.
+//!
+//! **For one request**: a [`Scope`] says what is hit, missed and computed in a block or a task, and lets it read only, ask anew ([`Scope::write_only`]), ask no cache, or never compute.
+//!
+//! ```
+//! use memolith::{lru_cache, Scope};
+//!
+//! #[lru_cache]
+//! fn price(item: u64) -> u64 {
+//!     100 + item
+//! }
+//!
+//! let request = Scope::new();
+//! {
+//!     let _inside = request.enter(); // or `request.run(future).await`
+//!     assert_eq!(price(1) + price(1), 202);
+//! }
+//! assert_eq!((request.stats().hits, request.stats().computed), (1, 1));
+//! assert!(Scope::new().never_compute().try_run(|| price(2)).is_err());
+//! ```
+//!
 //! **A place of your own** is a [`Backend`]: six methods over bytes.
 //!
 //! **Which size, which policy**: ask a running cache with [`Cache::study`], or [`simulate`] a trace of its keys.

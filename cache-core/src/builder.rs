@@ -109,7 +109,7 @@ impl<K: Key, V: Value> CacheBuilder<K, V> {
     /// Time to live since written. Zero keeps nothing. In memory it is measured by a steady clock, which on Linux and
     /// macOS stands still while the machine is suspended; a backend goes by the wall clock.
     ///
-    /// No entry is served longer, but for the coarseness of a cheap clock: on Linux up to 4 ms, or 10 ms where the kernel
+    /// Unless it may be [`stale`](Self::stale), no entry is served longer, but for the coarseness of a cheap clock: on Linux up to 4 ms, or 10 ms where the kernel
     /// ticks at 100 Hz. A cache in which any entry was given less than 250 ms goes by the exact clock, and its hits cost
     /// some 30 ns more. What has expired leaves memory with later insertions, up to four with each, with
     /// [`Cache::len`] and [`Cache::info`], and before anybody who lives has to.

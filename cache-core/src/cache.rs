@@ -1,21 +1,22 @@
 //! The cache: the one path of a call, for threads and tasks side by side.
 
+mod follow;
 mod old;
 
 use crate::counts::Counts;
-use crate::error::{Error, Result};
-use crate::flight::{Follower, Outcome};
+use crate::error::Result;
+use crate::flight::Flight;
 use crate::flights::{Caller, Flights, Join};
 use crate::info::CacheInfo;
 use crate::key::{Key, KeyRef, Value};
 use crate::lease::{Fetched, Lease};
 use crate::memory::{Hit, Memory, NEVER};
 use crate::remote::Remote;
+use crate::scope::{self, Mode};
 use crate::settings::Settings;
 use crate::stop::{Never, Stop};
 use crate::studies::Studies;
 use crate::sync::planted;
-use crate::waits::Ticket;
 use std::fmt;
 use std::future::Future;
 use std::hash::BuildHasher;
@@ -59,11 +60,12 @@ pub enum Lookup<'a, K: Key, V: Value> {
 }
 
 /// How a lookup that memory could not answer goes on.
-enum Begin<'a, K: Key, V: Value> {
+pub(crate) enum Begin<'a, K: Key, V: Value> {
     Hit(V),
     /// Compute: nobody else knows.
     Miss(Lease<'a, K, V>),
-    Follow(Ticket, Follower<V>),
+    /// Wait for who computes.
+    Follow(Arc<Flight<V>>),
     /// Compute, unless the backend knows; `ask` is false where it may know something stale. Then nobody is waited for
     /// either, and the key is not claimed: who computes it elsewhere may have begun before it was invalidated.
     Lead {
@@ -109,11 +111,14 @@ impl<K: Key, V: Value> Cache<K, V> {
         if let Some(value) = self.find_again(hash, key).or_else(|| self.find_near(hash, key)) {
             return Ok(Lookup::Hit(value));
         }
+        let mode = self.mode();
         loop {
-            match self.begin(hash, key, Caller::Thread) {
+            match self.begin(hash, key, (Caller::Thread, mode)) {
                 Begin::Hit(value) => return Ok(Lookup::Hit(value)),
-                Begin::Miss(lease) => return Ok(self.miss(lease)),
-                Begin::Follow(ticket, follower) => {
+                Begin::Miss(lease) => return Ok(self.miss(lease, mode)),
+                Begin::Follow(flight) => {
+                    let ticket = flight.ticket();
+                    let Ok(follower) = self.follow(flight) else { return Ok(self.miss(Lease::alone(self), mode)) };
                     let outcome = follower.wait(stop)?;
                     if let Some(value) = self.followed(hash, key, ticket, outcome) {
                         return Ok(Lookup::Hit(value));
@@ -121,7 +126,7 @@ impl<K: Key, V: Value> Cache<K, V> {
                 }
                 Begin::Lead { mut lease, ask } => {
                     let fetched = if ask { lease.fetch_or_claim(stop)? } else { Fetched::Nothing };
-                    let (lookup, storing) = self.settled(lease, fetched);
+                    let (lookup, storing) = self.settled(lease, fetched, mode);
                     storing.map(|storing| self.report(storing.run()));
                     return Ok(lookup);
                 }
@@ -137,11 +142,14 @@ impl<K: Key, V: Value> Cache<K, V> {
         if let Some(value) = self.find(hash, key).or_else(|| self.find_near(hash, key)) {
             return Lookup::Hit(value);
         }
+        let mode = self.mode();
         loop {
-            match self.begin(hash, key, Caller::Task) {
+            match self.begin(hash, key, (Caller::Task, mode)) {
                 Begin::Hit(value) => return Lookup::Hit(value),
-                Begin::Miss(lease) => return self.miss(lease),
-                Begin::Follow(ticket, follower) => {
+                Begin::Miss(lease) => return self.miss(lease, mode),
+                Begin::Follow(flight) => {
+                    let ticket = flight.ticket();
+                    let Ok(follower) = self.follow(flight) else { return self.miss(Lease::alone(self), mode) };
                     let outcome = follower.await;
                     if let Some(value) = self.followed(hash, key, ticket, outcome) {
                         return Lookup::Hit(value);
@@ -149,7 +157,7 @@ impl<K: Key, V: Value> Cache<K, V> {
                 }
                 Begin::Lead { mut lease, ask } => {
                     let fetched = if ask { lease.fetch_or_claim_async().await } else { Fetched::Nothing };
-                    let (lookup, storing) = self.settled(lease, fetched);
+                    let (lookup, storing) = self.settled(lease, fetched, mode);
                     if let Some(storing) = storing {
                         self.report(storing.run_async().await);
                     }
@@ -229,7 +237,7 @@ impl<K: Key, V: Value> Cache<K, V> {
         let hash = self.settings.hasher.hash_one(key);
         let value = self.find(hash, key).or_else(|| self.get_remote(hash, key)).or_else(|| self.find_old(hash, key));
         if value.is_none() {
-            self.memory.count_miss();
+            self.count_miss();
         }
         value
     }
@@ -237,6 +245,9 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// Whether memory or the backend has a live value. Counts nothing, and is no use for the eviction policy of memory.
     pub fn contains<Q: KeyRef<K> + ?Sized>(&self, key: &Q) -> bool {
         self.refresh();
+        if !self.mode().reads {
+            return false;
+        }
         let hash = self.settings.hasher.hash_one(key);
         if self.memory.contains(hash, key, || self.now()) {
             return true;
@@ -314,12 +325,16 @@ impl<K: Key, V: Value> Cache<K, V> {
         // Each call begins here, once.
         self.studies.request(hash);
         self.refresh();
+        // Who is inside of a scope looks again, where that is heeded.
+        if scope::is_around() {
+            return None;
+        }
         self.memory.hit(hash, key, || self.coarse_now())
     }
 
     /// As `hit` in every case, and a copy.
     #[inline]
-    fn find<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
+    pub(crate) fn find<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
         match self.hit(hash, key) {
             Some(hit) => Some(V::clone(&hit)),
             None => self.find_again(hash, key),
@@ -329,7 +344,12 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// Memory once more in the same call, in every case, away from the hot path.
     #[inline(never)]
     pub(crate) fn find_again<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
-        if self.memory.is_off() { None } else { self.memory.get(hash, key, || self.coarse_now()) }
+        if self.memory.is_off() || !self.mode().reads {
+            return None;
+        }
+        let value = self.memory.get(hash, key, || self.coarse_now())?;
+        self.hit_in_scope();
+        Some(value)
     }
 
     /// What a backend has that lies near, where memory would not keep it: then nobody need know that it is read.
@@ -337,35 +357,38 @@ impl<K: Key, V: Value> Cache<K, V> {
     #[inline]
     pub(crate) fn find_near<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
         let remote = self.remote.as_ref().filter(|remote| remote.store.is_near() && self.memory.is_off())?;
-        if self.settings.tti.is_some() || self.settings.disabled() || !self.flights.is_quiet(hash) {
+        if self.settings.tti.is_some() || self.settings.disabled() || !self.flights.is_quiet(hash) || !self.mode().reads
+        {
             return None;
         }
         let (value, stamp) = remote.get_near(&key.to_key(), &*self.settings.clock).ok()??;
         if self.settings.aging.is_on() && self.settings.rest(&stamp, self.settings.clock.now()).is_due() {
             return None;
         }
-        self.memory.count_backend_hit();
+        self.count_backend_hit();
         Some(value)
     }
 
     /// To be called right after a look into memory.
     #[inline]
-    fn begin<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, caller: Caller) -> Begin<'_, K, V> {
+    pub(crate) fn begin<Q: KeyRef<K> + ?Sized>(
+        &self,
+        hash: u64,
+        key: &Q,
+        (caller, mode): (Caller, Mode),
+    ) -> Begin<'_, K, V> {
         if self.settings.disabled() {
             return Begin::Miss(Lease::alone(self));
         }
+        if let Some(begin) = self.begin_limited(hash, key, mode) {
+            return begin;
+        }
         let (ages, mark) = (self.settings.aging.is_on(), self.mark_if_aging());
         match self.flights.join(hash, key, caller) {
-            Join::Follow(flight) => {
-                let now = self.now_if_aging();
-                if let Some(value) = self.offered(&flight, now) {
-                    return Begin::Hit(value);
-                }
-                match flight.follow(now) {
-                    Ok(follower) => Begin::Follow(follower.ticket(), follower),
-                    Err(_circle) => Begin::Miss(Lease::alone(self)),
-                }
-            }
+            Join::Follow(flight) => match self.offered(&flight, self.now_if_aging()) {
+                Some(value) => Begin::Hit(value),
+                None => Begin::Follow(flight),
+            },
             Join::Lead(lead) if !lead.late && self.remote.is_none() && !ages => {
                 Begin::Miss(Lease::in_memory(self, hash, lead))
             }
@@ -387,38 +410,22 @@ impl<K: Key, V: Value> Cache<K, V> {
         }
     }
 
-    /// The value that was waited for; if its leader gave up, what memory has by now.
-    fn followed<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, ticket: Ticket, outcome: Outcome<V>) -> Option<V> {
-        match outcome {
-            Outcome::Landed(value) => {
-                self.count_coalesced();
-                Some(value)
-            }
-            Outcome::GivenUp => {
-                // A leader that stands still has not taken its flight off the board.
-                drop(self.flights.discard(hash, ticket));
-                self.find_again(hash, key)
-            }
-            Outcome::Offered => None,
-        }
-    }
-
-    pub(crate) fn count_coalesced(&self) {
-        self.counts.coalesced.fetch_add(1, Relaxed);
-        self.memory.count_hit();
-    }
-
     #[inline]
-    fn miss<'a>(&'a self, mut lease: Lease<'a, K, V>) -> Lookup<'a, K, V> {
-        self.memory.count_miss();
+    fn miss<'a>(&'a self, mut lease: Lease<'a, K, V>, mode: Mode) -> Lookup<'a, K, V> {
+        if !mode.computes {
+            return Lookup::Hit(self.held_or_refused(lease));
+        }
+        self.count_computed();
         lease.begins();
         Lookup::Miss(lease)
     }
 
     fn get_remote<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
-        let remote = self.remote.as_ref().filter(|_| !self.settings.disabled())?;
+        let mode = self.mode();
+        let remote = self.remote.as_ref().filter(|_| !self.settings.disabled() && mode.reads)?;
         // Where nothing that is read can be kept, nobody need know that it is read.
-        if (!self.memory.is_off() || self.settings.tti.is_some())
+        if mode.writes
+            && (!self.memory.is_off() || self.settings.tti.is_some())
             && let Join::Lead(lead) = self.flights.join(hash, key, Caller::Thread)
         {
             let stale = lead.stale;
@@ -473,29 +480,6 @@ impl<K: Key, V: Value> Cache<K, V> {
     #[inline]
     pub(crate) fn now(&self) -> u64 {
         u64::try_from(self.settings.clock.elapsed().as_micros()).unwrap_or(NEVER)
-    }
-
-    /// A failing tier is a slow cache, not a failing program: counted, reported, and a miss.
-    pub(crate) fn report<T>(&self, result: Result<T>) -> Option<T> {
-        match result {
-            Ok(value) => Some(value),
-            Err(error) => {
-                self.fault(&error);
-                None
-            }
-        }
-    }
-
-    /// Counts an error that the caller gets to see.
-    pub(crate) fn counted<T>(&self, result: Result<T>) -> Result<T> {
-        result.inspect_err(|_| {
-            self.counts.errors.fetch_add(1, Relaxed);
-        })
-    }
-
-    pub(crate) fn fault(&self, error: &Error) {
-        self.counts.errors.fetch_add(1, Relaxed);
-        (self.settings.report)(error);
     }
 }
 

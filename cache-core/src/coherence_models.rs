@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::orders::{check, threads};
 use crate::remote::{Remote, stamp};
 use crate::store::Store;
-use crate::time::Timestamp;
+use crate::time::{ManualClock, Timestamp};
 use shuttle::thread;
 use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
@@ -99,7 +99,10 @@ impl Wire<u64, u64> for Plain {
 
 /// A cache of a process of its own, with 1 and 2 in the backend and in its memory.
 fn cache(place: &Arc<Place>) -> Cache<u64, u64> {
-    let mut cache = Cache::builder().build();
+    behind(place, Cache::builder().build())
+}
+
+fn behind(place: &Arc<Place>, mut cache: Cache<u64, u64>) -> Cache<u64, u64> {
     let backend: Arc<dyn Backend> = Arc::clone(place) as _;
     let store = Store::new(backend, Space::new("f"), Writes::Through, &cache.settings.report);
     cache.remote = Some(Remote::new(store, Box::new(Plain)));
@@ -168,5 +171,33 @@ fn of_two_that_remove_each_forgets_what_the_other_removes() {
             });
         },
         &["news taken for one's own"],
+    );
+}
+
+/// A value that is to be computed anew, as the others: who computes it does not offer what another process has removed.
+#[test]
+fn what_another_process_removes_is_not_offered() {
+    check(
+        || {
+            let word = Box::leak(Box::default());
+            let place = Arc::new(Place { records: Mutex::default(), word });
+            let clock = Arc::new(ManualClock::default());
+            let second = Duration::from_secs(1);
+            let aging = Cache::builder().ttl(second).stale(second).clock(Arc::clone(&clock) as _);
+            let (ours, theirs) = (Arc::new(cache(&place)), Arc::new(behind(&place, aging.build())));
+            clock.advance(second);
+            threads(2, move |thread| {
+                if thread == 0 {
+                    _ = ours.remove(&1);
+                    assert_eq!(theirs.get_or_insert_with(&1, || 9), 9);
+                    return;
+                }
+                theirs.get_or_insert_with(&1, || {
+                    thread::yield_now();
+                    9
+                });
+            });
+        },
+        &["offered before the news"],
     );
 }

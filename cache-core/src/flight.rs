@@ -1,5 +1,9 @@
 //! One computation under way: who leads it, who waits for it, and what came of it.
 
+mod together;
+
+pub(crate) use together::Together;
+
 use crate::aging::Old;
 use crate::key::Value;
 use crate::stop::Stop;
@@ -142,6 +146,9 @@ impl<V: Value> Flight<V> {
             state.offers += 1;
             std::mem::take(&mut state.waiting)
         };
+        if planted("unheard offer") {
+            return;
+        }
         waiting.into_iter().for_each(|(_, waker)| waker.wake());
     }
 
@@ -260,11 +267,6 @@ pub(crate) struct Follower<V: Value> {
 }
 
 impl<V: Value> Follower<V> {
-    /// What is waited for.
-    pub(crate) fn ticket(&self) -> Ticket {
-        self.flight.ticket()
-    }
-
     /// Blocks this thread until the flight has ended, or it has to leave.
     pub(crate) fn wait<S: Stop>(mut self, stop: &S) -> Result<Outcome<V>, S::Left> {
         let waker = Waker::from(Arc::new(Unpark(current())));

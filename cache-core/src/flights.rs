@@ -155,6 +155,21 @@ impl<K: Key, V: Value> Flights<K, V> {
         Join::Lead(Lead { ticket, flight, stale, late })
     }
 
+    /// Who computes `key` at this moment, or writes its value.
+    pub(crate) fn current<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<Arc<Flight<V>>> {
+        self.board(hash).lock().current(hash, key).map(Posted::flight)
+    }
+
+    /// Posts a computation by this caller whose value will take the place of what is there by then.
+    pub(crate) fn post_replacing(&self, hash: u64, key: K) -> Lead<V> {
+        let flight = Flight::by_task();
+        let ticket = flight.ticket();
+        let mut board = self.board(hash).lock();
+        board.post(Posted { hash, key, ticket, flight: Some(Arc::clone(&flight)), stage: Stage::Replacing });
+        self.part(hash).note(&board);
+        Lead { ticket, flight: Some(flight), stale: false, late: false }
+    }
+
     /// Whether the backend may hold an invalidated value of `key`.
     pub(crate) fn is_stale<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> bool {
         self.board(hash).lock().is_doomed(hash, key) || self.sweeping()
@@ -172,6 +187,11 @@ impl<K: Key, V: Value> Flights<K, V> {
         landing.0 = flight;
         match stage {
             Stage::Computing | Stage::Storing => {
+                board.landed = thread();
+                keep(key);
+            }
+            Stage::Replacing => {
+                board.supersede(hash, &key);
                 board.landed = thread();
                 keep(key);
             }
@@ -210,7 +230,8 @@ impl<K: Key, V: Value> Flights<K, V> {
     pub(crate) fn key(&self, hash: u64, ticket: Ticket) -> Option<K> {
         let mut board = self.board(hash).lock();
         let posted = board.of(hash, ticket);
-        posted.filter(|posted| posted.stage == Stage::Computing).map(|posted| posted.key.clone())
+        let kept = posted.filter(|posted| matches!(posted.stage, Stage::Computing | Stage::Replacing));
+        kept.map(|posted| posted.key.clone())
     }
 
     /// Runs `keep`, which puts an old value of the key of `ticket` in place, unless that was invalidated meanwhile.
@@ -246,12 +267,19 @@ impl<K: Key, V: Value> Flights<K, V> {
         ticket: Ticket,
         keep: impl FnOnce(&K) -> R,
     ) -> Option<(R, Arc<Flight<V>>)> {
+        // Outlives the lock.
+        let key;
         let mut board = self.board(hash).lock();
         board.landed = thread();
-        let posted = board.of(hash, ticket)?;
-        if posted.stage != Stage::Computing {
-            return None;
+        match board.of(hash, ticket)? {
+            Posted { stage: Stage::Computing, .. } => {}
+            posted @ Posted { stage: Stage::Replacing, .. } => {
+                key = posted.key.clone();
+                board.supersede(hash, &key);
+            }
+            _ => return None,
         }
+        let posted = board.of(hash, ticket)?;
         posted.stage = Stage::Storing;
         let flight = posted.flight();
         Some((keep(&posted.key), flight))

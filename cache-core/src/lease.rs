@@ -1,6 +1,7 @@
 //! The right to compute one missing value, and what becomes of it.
 
 mod claims;
+mod many;
 mod old;
 
 use crate::aging::{Old, Term};
@@ -10,6 +11,7 @@ use crate::cache::Cache;
 use crate::flight::Flight;
 use crate::flights::Lead;
 use crate::key::{Key, KeyRef, Value};
+use crate::memory::NEVER;
 use crate::remote::{Remote, stamp};
 use crate::storing::{Posted, Storing};
 use crate::time::Timestamp;
@@ -47,14 +49,16 @@ pub struct Lease<'a, K: Key, V: Value> {
     flight: Option<Arc<Flight<V>>>,
     /// Of a key that has a name in the backend. Apart, because every miss of every cache moves the rest.
     backed: Option<Box<Backed>>,
-    /// When the computation began, where it matters what it costs.
-    began: Option<Duration>,
+    /// When the computation began, in microseconds of the steady clock; `NEVER` where it does not matter what it costs.
+    began: u64,
     /// What is served if it fails.
     old: Option<Box<Old<V>>>,
 }
 
 struct Backed {
     key: KeyBytes,
+    /// The value is to take the place of what the backend has.
+    replaces: bool,
     /// What keeps other processes from computing the key. It goes with the value until that is written.
     claim: Option<Claim>,
 }
@@ -65,28 +69,44 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
         let mut lease = Self::in_memory(cache, hash, lead);
         if let Some(remote) = &cache.remote {
             let key = cache.report(remote.key(&key.to_key()));
-            lease.backed = key.map(|key| Box::new(Backed { key, claim: None }));
+            lease.backed = key.map(|key| Box::new(Backed { key, replaces: false, claim: None }));
         }
+        lease
+    }
+
+    /// Of a key whose value takes the place of what is there, whatever others compute meanwhile; nobody waits for it.
+    pub(crate) fn replacing<Q: KeyRef<K> + ?Sized>(cache: &'a Cache<K, V>, hash: u64, key: &Q) -> Self {
+        let lead = cache.flights.post_replacing(hash, key.to_key());
+        let mut lease = Self::new(cache, hash, lead, key);
+        lease.backed.iter_mut().for_each(|backed| backed.replaces = true);
+        lease
+    }
+
+    /// Of a key that the backend is asked for; its value is kept nowhere.
+    pub(crate) fn reading<Q: KeyRef<K> + ?Sized>(cache: &'a Cache<K, V>, hash: u64, key: &Q) -> Self {
+        let mut lease = Self::alone(cache);
+        lease.hash = hash;
+        let bytes = cache.remote.as_ref().and_then(|remote| cache.report(remote.key(&key.to_key())));
+        lease.backed = bytes.map(|key| Box::new(Backed { key, replaces: false, claim: None }));
         lease
     }
 
     /// Of a key that no backend is asked for.
     #[inline]
     pub(crate) fn in_memory(cache: &'a Cache<K, V>, hash: u64, lead: Lead<V>) -> Self {
-        Lease { cache, hash, ticket: Some(lead.ticket), flight: lead.flight, backed: None, began: None, old: None }
+        Lease { cache, hash, ticket: Some(lead.ticket), flight: lead.flight, backed: None, began: NEVER, old: None }
     }
 
     /// The computation begins.
     #[inline]
     pub(crate) fn begins(&mut self) {
-        let settings = &self.cache.settings;
-        if self.backed.is_some() || settings.aging.is_early() {
-            self.began = Some(settings.clock.elapsed());
+        if self.backed.is_some() || self.cache.settings.aging.is_early() {
+            self.began = self.cache.now();
         }
     }
 
     pub(crate) fn alone(cache: &'a Cache<K, V>) -> Self {
-        Lease { cache, hash: 0, ticket: None, flight: None, backed: None, began: None, old: None }
+        Lease { cache, hash: 0, ticket: None, flight: None, backed: None, began: NEVER, old: None }
     }
 
     /// Keeps the value in both tiers, gives it to those who wait, and returns it.
@@ -179,7 +199,8 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
     /// form in bytes.
     fn finish(&mut self, value: &V, own: Option<Duration>) -> Option<Storing<K, V>> {
         let settings = &self.cache.settings;
-        let cost = self.began.map(|began| settings.clock.elapsed().saturating_sub(began));
+        let began = Some(self.began).filter(|began| *began != NEVER);
+        let cost = began.map(|began| Duration::from_micros(self.cache.now().saturating_sub(began)));
         let term = settings.aging.term(own.or(settings.ttl), cost.unwrap_or_default());
         let storing = cost.filter(|_| self.backed.is_some()).and_then(|cost| {
             let stamp = stamp(settings.clock.now(), settings.remote_life(term.end), cost);
@@ -192,10 +213,15 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
         let cache = self.cache;
         let remote = cache.remote.as_ref()?;
         let ticket = self.ticket?;
-        let Backed { key, claim, .. } = *self.backed.take()?;
-        let record = cache.report(remote.seal(&key, value, stamp))?;
+        let Backed { key, claim, replaces } = *self.backed.take()?;
+        let Some(record) = cache.report(remote.seal(&key, value, stamp)) else {
+            // It cannot be stored, and what is stored belongs to the value before.
+            let _removed = replaces.then(|| cache.report(remote.store.remove(&key.bytes)));
+            return None;
+        };
         let posted = Posted { flights: Arc::clone(&cache.flights), hash: self.hash, ticket, claim };
-        Some(Storing::new(posted, Arc::clone(&remote.store), key.bytes, record, stamp.created))
+        let storing = Storing::new(posted, Arc::clone(&remote.store), key.bytes, record, stamp.created);
+        Some(if replaces { storing.replacing() } else { storing })
     }
 
     /// Puts the value into memory and gives it to those who wait. If it is to be stored, the flight stays on the board

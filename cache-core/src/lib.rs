@@ -1,6 +1,8 @@
 //! The core of [memolith](https://docs.rs/memolith): the cache and the seams around it. Depend on `memolith` instead.
 
 mod aging;
+#[cfg(all(test, shuttle))]
+mod aging_models;
 mod backend;
 mod behind;
 mod builder;
@@ -24,6 +26,7 @@ mod instances;
 mod key;
 mod lease;
 mod lock;
+mod many;
 mod memory;
 #[cfg(feature = "metrics")]
 mod metrics;
@@ -33,6 +36,8 @@ mod offload;
 #[cfg(all(test, shuttle))]
 mod orders;
 mod remote;
+mod scope;
+mod scoped;
 mod settings;
 mod simulate;
 mod stale;
@@ -72,6 +77,7 @@ pub use info::CacheInfo;
 pub use key::{Key, KeyRef, Value};
 pub use lease::Lease;
 pub use memory::Cause;
+pub use scope::{Miss, Scope, ScopeGuard, ScopeStats};
 pub use simulate::{Simulated, optimum, simulate};
 pub use study::Study;
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};

@@ -31,9 +31,9 @@ fn one_of_three_leads_and_the_others_are_told() {
                         flight.land(10 + thread);
                         10 + thread
                     }
-                    Join::Follow(flight) => match flight.follow().expect("nobody waits in a circle").wait(&Never) {
+                    Join::Follow(flight) => match flight.follow(0).expect("nobody waits in a circle").wait(&Never) {
                         Ok(Outcome::Landed(value)) => value,
-                        Ok(Outcome::GivenUp) => panic!("nobody gave up"),
+                        Ok(Outcome::GivenUp | Outcome::Offered) => panic!("nobody gave up"),
                     },
                 }
             });
@@ -62,10 +62,12 @@ fn who_gives_up_hands_over() {
                             flight.land(thread);
                             return Some((thread, computed.load(SeqCst)));
                         }
-                        Join::Follow(flight) => match flight.follow().expect("nobody waits in a circle").wait(&Never) {
-                            Ok(Outcome::Landed(value)) => return Some((value, computed.load(SeqCst))),
-                            Ok(Outcome::GivenUp) => {}
-                        },
+                        Join::Follow(flight) => {
+                            match flight.follow(0).expect("nobody waits in a circle").wait(&Never) {
+                                Ok(Outcome::Landed(value)) => return Some((value, computed.load(SeqCst))),
+                                Ok(Outcome::GivenUp | Outcome::Offered) => {}
+                            }
+                        }
                     }
                 }
             });

@@ -14,6 +14,9 @@ use std::time::Duration;
 /// More than the coarse clock is ever late.
 const COARSE: Duration = Duration::from_millis(20);
 
+/// What the backend has for a key, if that can be read.
+pub(crate) type Opened<V> = Result<Option<(V, Stamp)>>;
+
 /// A space of a backend, as a cache of `K` and `V` sees it.
 pub(crate) struct Remote<K, V> {
     pub(crate) store: Arc<Store>,
@@ -67,6 +70,17 @@ impl<K, V> Remote<K, V> {
             let is_alive = now.until(stamp.expires) > COARSE || stamp.expires > clock.now();
             Ok(is_alive.then_some((value, stamp)))
         })
+    }
+
+    /// As [`get`](Self::get) for each of `keys`, in their order.
+    pub(crate) fn get_many(&self, keys: &[&KeyBytes], now: Timestamp) -> Result<Vec<Opened<V>>> {
+        let records = self.store.get_many(&bytes(keys), now)?;
+        Ok(keys.iter().zip(records).map(|(key, record)| self.open(key, record, now)).collect())
+    }
+
+    pub(crate) async fn get_many_async(&self, keys: &[&KeyBytes], now: Timestamp) -> Result<Vec<Opened<V>>> {
+        let records = self.store.get_many_async(&bytes(keys), now).await?;
+        Ok(keys.iter().zip(records).map(|(key, record)| self.open(key, record, now)).collect())
     }
 
     pub(crate) async fn get_async(&self, key: &KeyBytes, now: Timestamp) -> Result<Option<(V, Stamp)>> {
@@ -123,6 +137,10 @@ impl<K, V> Remote<K, V> {
             _ => stamp,
         }
     }
+}
+
+fn bytes<'k>(keys: &[&'k KeyBytes]) -> Vec<&'k [u8]> {
+    keys.iter().map(|key| key.bytes.as_slice()).collect()
 }
 
 /// When a value made now expires, and what it cost.

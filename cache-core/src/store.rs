@@ -1,5 +1,7 @@
 //! The byte half of the byte tier: a backend, a space in it, and the queue before it. It knows no types.
 
+mod many;
+
 use crate::backend::{AsyncBackend, Backend, Claim, Record, Space, Visit};
 use crate::behind::{Behind, Writes};
 use crate::dooms::{Before, Doom, Dooms};

@@ -1,6 +1,8 @@
 //! The writing of one computed value to the backend, so that an invalidation meanwhile wins.
 
-use crate::backend::{Claim, Record};
+mod all;
+
+use crate::backend::{AsyncBackend, Claim, Record};
 use crate::error::Result;
 use crate::flights::Flights;
 use crate::key::{Key, Value};
@@ -45,25 +47,26 @@ pub(crate) struct Storing<K: Key, V: Value> {
     now: Timestamp,
     /// What others had removed when the value was there.
     mark: Mark,
+    /// Another value may be in its place: if that cannot be replaced, it goes.
+    replaces: bool,
 }
 
 impl<K: Key, V: Value> Storing<K, V> {
     pub(crate) fn new(posted: Posted<K, V>, store: Arc<Store>, key: Vec<u8>, record: Record, now: Timestamp) -> Self {
         let mark = store.mark();
-        Storing { posted: Some(posted), store, key, record: Some(record), now, mark }
+        Storing { posted: Some(posted), store, key, record: Some(record), now, mark, replaces: false }
+    }
+
+    /// The same where another value may be in its place: if that cannot be replaced, it goes.
+    pub(crate) fn replacing(mut self) -> Self {
+        self.replaces = true;
+        self
     }
 
     /// Writes on this thread.
     pub(crate) fn run(mut self) -> Result<()> {
         let put = self.put();
-        self.undo_if_invalidated()?;
-        put
-    }
-
-    /// As [`run`](Self::run), where another value may be in its place: if that cannot be replaced, it goes.
-    pub(crate) fn replace(mut self) -> Result<()> {
-        let put = self.put();
-        if put.is_err() {
+        if put.is_err() && self.replaces {
             // The error of the put says enough.
             let _ = self.store.remove(&self.key);
         }
@@ -82,15 +85,24 @@ impl<K: Key, V: Value> Storing<K, V> {
         };
         let Some(record) = self.record.take() else { return Ok(()) };
         let put = store.put_async(native, &self.key, &record, self.now).await;
+        if put.is_err() && self.replaces {
+            let _ = store.remove_async(native, &self.key).await;
+        }
+        self.undo_async(native).await?;
+        put
+    }
+
+    /// As [`undo_if_invalidated`](Self::undo_if_invalidated) through `native`.
+    async fn undo_async(&mut self, native: &dyn AsyncBackend) -> Result<()> {
         self.outdate_if_others_removed();
         self.posted = self.posted.take().and_then(Posted::settle);
         if self.posted.is_none() {
-            return put;
+            return Ok(());
         }
         // If we are cancelled here, our drop removes it.
-        let removed = store.remove_async(native, &self.key).await;
+        let removed = self.store.remove_async(native, &self.key).await;
         self.posted.take().into_iter().for_each(|posted| posted.take());
-        removed.and(put)
+        removed.map(drop)
     }
 
     fn put(&mut self) -> Result<()> {

@@ -54,6 +54,9 @@ pub(crate) struct Fake {
     claims: Option<Memory>,
     pub(crate) gets: AtomicU64,
     pub(crate) puts: AtomicU64,
+    /// Batches of these.
+    pub(crate) batches_got: AtomicU64,
+    pub(crate) batches_put: AtomicU64,
     /// Claims asked for, and those among them that may wait.
     pub(crate) claims_asked: AtomicU64,
     pub(crate) claims_awaited: AtomicU64,
@@ -165,6 +168,16 @@ impl Backend for Fake {
         self.moment(Moment::Stored)
     }
 
+    fn get_many(&self, space: &Space, keys: &[&[u8]], now: Timestamp) -> Result<Vec<Option<Record>>> {
+        self.batches_got.fetch_add(1, Relaxed);
+        keys.iter().map(|key| Backend::get(self, space, key, now)).collect()
+    }
+
+    fn put_many(&self, space: &Space, entries: &[(Vec<u8>, Record)], now: Timestamp) -> Result<()> {
+        self.batches_put.fetch_add(1, Relaxed);
+        entries.iter().try_for_each(|(key, record)| Backend::put(self, space, key, record, now))
+    }
+
     fn remove(&self, _: &Space, key: &[u8]) -> Result<bool> {
         self.moment(Moment::Remove)?;
         let removed = self.entries.lock().unwrap().remove(key);
@@ -231,6 +244,34 @@ impl AsyncBackend for Fake {
         Box::pin(async move {
             breath().await;
             let put = Backend::put(self, space, key, record, now);
+            breath().await;
+            put
+        })
+    }
+
+    fn get_many<'a>(
+        &'a self,
+        space: &'a Space,
+        keys: &'a [&'a [u8]],
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<Option<Record>>>> {
+        Box::pin(async move {
+            breath().await;
+            let found = Backend::get_many(self, space, keys, now);
+            breath().await;
+            found
+        })
+    }
+
+    fn put_many<'a>(
+        &'a self,
+        space: &'a Space,
+        entries: &'a [(Vec<u8>, Record)],
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            breath().await;
+            let put = Backend::put_many(self, space, entries, now);
             breath().await;
             put
         })

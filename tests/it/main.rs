@@ -23,11 +23,14 @@ mod invalidation;
 #[cfg(feature = "postcard")]
 mod lives;
 mod macros;
+#[cfg(feature = "postcard")]
+mod many;
 #[cfg(all(feature = "messagepack", feature = "json", feature = "cbor"))]
 mod portable;
 mod readme;
 #[cfg(feature = "postcard")]
 mod remote;
+mod scopes;
 mod study;
 mod watchdog;
 mod weights;

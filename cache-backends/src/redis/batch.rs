@@ -49,6 +49,12 @@ pub(super) fn group(pending: Vec<Pending>, map: &Map) -> (Vec<Group>, Vec<Pendin
 }
 
 impl Group {
+    /// All that there is, none of it sent before.
+    pub(super) fn whole(node: &Arc<Node>, wire: Vec<Request>) -> Self {
+        let items = wire.iter().enumerate().map(|(index, request)| Some(Item::new(index, request.route))).collect();
+        Group { node: Arc::clone(node), wire, items }
+    }
+
     /// What follows for each from what the server made of them.
     pub(super) fn judge(
         self,

@@ -1,8 +1,10 @@
 //! What stands between commands and servers.
 
+use super::answer::{Answer, answer};
 use super::batch::{Group, Pending, group, same};
 use super::item::{Item, Rest, Verdict};
 use super::join;
+use super::map::Map;
 use super::node::Node;
 use super::options::Options;
 use super::reply::{Reply, unexpected};
@@ -17,6 +19,8 @@ use std::time::Instant;
 
 #[cfg(test)]
 mod fake;
+#[cfg(test)]
+mod reshards;
 #[cfg(test)]
 mod tests;
 
@@ -68,9 +72,25 @@ impl Client {
     pub(crate) async fn call_all(&self, requests: Vec<Request>) -> Vec<Result<Reply>> {
         let deadline = Instant::now() + self.servers.timeout();
         let mut results: Vec<_> = requests.iter().map(|_| None).collect();
-        let item = |(index, request): (usize, Request)| (Item::new(index, request.route), request);
-        let pending = requests.into_iter().enumerate().map(item).collect();
-        let again = self.send(pending, deadline, Attempt::First, &mut results).await;
+        let map = self.servers.map();
+        let again = match together(&map, &requests) {
+            Some(node) => {
+                let outcome = node.exchange(&requests).await;
+                match outcome {
+                    Ok(replies) if replies.len() == requests.len() && are_final(&replies, node) => {
+                        return replies.into_iter().map(Ok).collect();
+                    }
+                    outcome => sort(Group::whole(node, requests).judge(&self.servers, outcome), &mut results),
+                }
+            }
+            None => {
+                // Whoever has to ask first who has what has less time left for the rest.
+                let attempt = if map.is_empty() { Attempt::Further } else { Attempt::First };
+                let item = |(index, request): (usize, Request)| (Item::new(index, request.route), request);
+                let pending = requests.into_iter().enumerate().map(item).collect();
+                self.send(pending, deadline, attempt, &mut results).await
+            }
+        };
         self.settle(again, deadline, &mut results).await;
         results.into_iter().map(|result| result.unwrap_or_else(|| Err(unexpected()))).collect()
     }
@@ -140,15 +160,35 @@ impl Client {
         let stranded = stranded.into_iter().map(|(item, request)| (item.index, request, item.stranded(&self.servers)));
         let answered =
             groups.into_iter().zip(outcomes).flat_map(|(group, outcome)| group.judge(&self.servers, outcome));
-        let mut again = Vec::new();
-        for (index, request, verdict) in answered.chain(stranded) {
-            match verdict {
-                Verdict::Done(result) => results[index] = Some(result),
-                Verdict::Again(item) => again.push((item, request)),
-            }
-        }
-        again
+        sort(answered.chain(stranded), results)
     }
+}
+
+/// Who gets all of them, if they all go to the same node: nearly always they do.
+fn together<'a>(map: &'a Map, requests: &[Request]) -> Option<&'a Arc<Node>> {
+    let node = |request: &Request| map.node(request.route, 0);
+    let first = node(requests.first()?)?;
+    requests.iter().all(|request| node(request).is_some_and(|node| Arc::ptr_eq(node, first))).then_some(first)
+}
+
+/// Whether there is nothing more to be done for any of them.
+fn are_final(replies: &[Reply], node: &Node) -> bool {
+    replies.iter().all(|reply| answer(reply, node.address()) == Answer::Final)
+}
+
+/// Puts results into their places, and gives what has to be sent again.
+fn sort(
+    verdicts: impl Iterator<Item = (usize, Request, Verdict)>,
+    results: &mut [Option<Result<Reply>>],
+) -> Vec<Pending> {
+    let mut again = Vec::new();
+    for (index, request, verdict) in verdicts {
+        match verdict {
+            Verdict::Done(result) => results[index] = Some(result),
+            Verdict::Again(item) => again.push((item, request)),
+        }
+    }
+    again
 }
 
 /// Which attempt it is. The first has the time-out that each exchange has; further ones have what is left of it, and must

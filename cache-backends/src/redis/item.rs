@@ -19,6 +19,8 @@ pub(super) struct Item {
     place: Place,
     /// How often it was answered with what is no reply.
     refusals: u32,
+    /// How often in a row it was sent elsewhere.
+    hops: u32,
     /// How often it was not answered.
     faults: usize,
     /// Who did not answer it, and would not the next time.
@@ -64,9 +66,21 @@ pub(super) struct Way {
 /// How many redirections in a row are followed at once.
 const HOPS: u32 = 3;
 
+const ON_THE_MOVE: &str = "the key moves between servers, and none of them took the command within the time-out";
+
 impl Item {
     pub(super) fn new(index: usize, route: Route) -> Self {
-        Item { index, route, place: Place::Map, refusals: 0, faults: 0, silent: None, rest: Rest::Nothing, error: None }
+        Item {
+            index,
+            route,
+            place: Place::Map,
+            refusals: 0,
+            hops: 0,
+            faults: 0,
+            silent: None,
+            rest: Rest::Nothing,
+            error: None,
+        }
     }
 
     pub(super) fn rest(&self) -> Rest {
@@ -120,15 +134,16 @@ impl Item {
     }
 
     fn refused(mut self, servers: &Arc<Servers>, answer: Answer, reply: Reply) -> Verdict {
-        let error = match reply {
-            Reply::Error(error) => error.into_error(),
-            _ => unexpected(),
-        };
         let redirected = matches!(answer, Answer::Moved(..) | Answer::Ask(_));
         if redirected && !servers.map().has_slots() {
             let message = "the server is one of a cluster, write `redis+cluster://` instead of `redis://`";
             return Verdict::Done(Err(Error::new(ErrorKind::Config, message)));
         }
+        let error = match reply {
+            Reply::Error(_) if redirected => Error::new(ErrorKind::Unavailable, ON_THE_MOVE),
+            Reply::Error(error) => error.into_error(),
+            _ => unexpected(),
+        };
         if !matches!(answer, Answer::Later | Answer::Ask(_)) {
             servers.want();
         }
@@ -137,7 +152,8 @@ impl Item {
             Answer::Ask(address) => Place::Asking(servers.meet(address)),
             _ => Place::Map,
         };
-        if self.refusals < HOPS && !matches!(place, Place::Map) {
+        self.hops = if redirected { self.hops + 1 } else { 0 };
+        if self.hops <= HOPS && !matches!(place, Place::Map) {
             self.refusals += 1;
             (self.place, self.rest, self.error) = (place, Rest::Nothing, Some(error));
             return Verdict::Again(self);

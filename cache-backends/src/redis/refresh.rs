@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use std::future::poll_fn;
 use std::sync::{Arc, Weak};
 use std::task::{Poll, Waker};
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 /// Asks at most once at a time and at most once an interval, on a thread that lives as long as there is a reason: somebody
@@ -23,8 +24,8 @@ pub(super) struct Refresh {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The process whose thread asks: a forked child has none yet.
-    process: Option<u32>,
+    /// Who asks, and in which process: a forked child has no thread yet.
+    thread: Option<(u32, Thread)>,
     wanted: bool,
     busy: bool,
     begun: Option<Instant>,
@@ -36,6 +37,17 @@ struct State {
     /// Who did not answer when it should have, and how many rounds had begun when that was noticed.
     lost: Vec<(Arc<Node>, usize)>,
     waiters: Vec<Waker>,
+}
+
+/// After so many rounds in vain there is less haste.
+const EAGER: usize = 50;
+
+impl State {
+    /// From the beginning of one round to that of the next.
+    fn spacing(&self, interval: Duration) -> Duration {
+        let newest = self.lost.iter().map(|(_, rounds)| *rounds).max().unwrap_or(self.rounds);
+        if self.wanted || self.rounds - newest <= EAGER { interval } else { interval * 5 }
+    }
 }
 
 impl Refresh {
@@ -59,13 +71,13 @@ impl Servers {
             return 0;
         }
         let mut state = self.refresh.state.lock();
-        state.wanted = true;
-        self.attend(&mut state);
-        if let Some((_, rounds)) = state.lost.iter().find(|(lost, _)| Arc::ptr_eq(lost, node)) {
-            return *rounds;
+        let known = state.lost.iter().find(|(lost, _)| Arc::ptr_eq(lost, node)).map(|(_, rounds)| *rounds);
+        let rounds = known.unwrap_or(state.rounds);
+        if known.is_none() {
+            state.wanted = true;
+            state.lost.push((Arc::clone(node), rounds));
         }
-        let rounds = state.rounds;
-        state.lost.push((Arc::clone(node), rounds));
+        self.attend(&mut state);
         rounds
     }
 
@@ -73,7 +85,7 @@ impl Servers {
     pub(super) async fn refreshed(&self, rounds: usize, deadline: Instant) {
         let ended = poll_fn(|context| {
             let mut state = self.refresh.state.lock();
-            if state.ended > rounds || state.process.is_none() {
+            if state.ended > rounds || state.thread.is_none() {
                 return Poll::Ready(());
             }
             if !state.waiters.iter().any(|waiter| waiter.will_wake(context.waker())) {
@@ -123,13 +135,15 @@ impl Servers {
 
     fn attend(self: &Arc<Self>, state: &mut State) {
         let process = std::process::id();
-        if state.process == Some(process) {
-            return;
+        match &state.thread {
+            Some((of, thread)) if *of == process => thread.unpark(),
+            _ => {
+                let servers = Arc::downgrade(self);
+                let begun = thread::Builder::new().name("memolith-servers".to_owned()).spawn(move || attend(&servers));
+                (state.busy, state.ended) = (false, state.rounds);
+                state.thread = begun.ok().map(|handle| (process, handle.thread().clone()));
+            }
         }
-        let servers = Arc::downgrade(self);
-        let thread = std::thread::Builder::new().name("memolith-servers".to_owned()).spawn(move || attend(&servers));
-        (state.busy, state.ended) = (false, state.rounds);
-        state.process = thread.is_ok().then_some(process);
     }
 
     async fn round(&self) {
@@ -163,20 +177,22 @@ impl Servers {
     fn pause(&self) -> Option<Duration> {
         let mut state = self.refresh.state.lock();
         if !state.wanted && state.lost.is_empty() {
-            state.process = None;
+            state.thread = None;
             return None;
         }
-        let since = state.begun.map_or(self.refresh.interval, |begun| begun.elapsed());
-        Some(self.refresh.interval.saturating_sub(since))
+        let since = state.begun.map_or(Duration::MAX, |begun| begun.elapsed());
+        Some(state.spacing(self.refresh.interval).saturating_sub(since))
     }
 }
 
 /// What the thread does. It keeps nobody alive but while it asks.
 fn attend(servers: &Weak<Servers>) {
-    loop {
-        let Some(pause) = servers.upgrade().and_then(|servers| servers.pause()) else { return };
-        std::thread::sleep(pause);
-        let Some(servers) = servers.upgrade() else { return };
-        wait(servers.round());
+    while let Some((pause, servers)) = servers.upgrade().and_then(|servers| Some((servers.pause()?, servers))) {
+        if pause.is_zero() {
+            wait(servers.round());
+            continue;
+        }
+        drop(servers);
+        thread::park_timeout(pause);
     }
 }

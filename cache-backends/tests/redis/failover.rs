@@ -1,6 +1,6 @@
 //! Servers that take over for others, and slots that move, under load.
 
-use crate::load::{Load, Memory, fresh};
+use crate::load::{Load, Memory, fresh, patient};
 use crate::servers::{Cluster, Sentinels, Server, eventually, slot_tag};
 use memolith_backends::Redis;
 use memolith_core::{Backend, ErrorKind, Policy, Record, Space, Timestamp, Visit};
@@ -91,7 +91,7 @@ fn a_master_that_is_stopped_is_replaced() {
 #[test]
 fn slots_move_and_nobody_notices() {
     let cluster = Cluster::start();
-    let load = Load::with(&cluster.url(), None, Memory::Exact);
+    let load = Load::with(&patient(&cluster.url()), None, Memory::Exact);
     let masters = cluster.masters();
     load.felt();
     cluster.reshard(masters[0], masters[1], 2_000);

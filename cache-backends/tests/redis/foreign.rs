@@ -1,8 +1,7 @@
 //! What others put in the place of our keys: misses, and what is wrong is mended.
 
-use crate::load::{Values, ask, cache};
+use crate::load::{Values, ask, deaf, patient};
 use crate::servers::Server;
-use memolith_backends::Redis;
 
 /// With and without a bound: one key for all entries, or one for each.
 const BOUNDS: [Option<usize>; 2] = [None, Some(100)];
@@ -10,7 +9,7 @@ const BOUNDS: [Option<usize>; 2] = [None, Some(100)];
 /// A cache with ten entries on a server of its own.
 fn ten(maxsize: Option<usize>) -> (Server, Values) {
     let server = Server::start();
-    let (cache, _) = cache(Redis::open(&server.url()).unwrap(), maxsize);
+    let (cache, _) = deaf(&patient(&server.url()), maxsize);
     assert_eq!((ask(&cache, 0..10, 0), ask(&cache, 0..10, 0)), (0, 10));
     (server, cache)
 }

@@ -1,7 +1,7 @@
 //! Callers that check every value they get, threads and tasks side by side, while a test does something to the servers.
 
 use memolith_backends::Redis;
-use memolith_core::{Cache, ErrorKind, Postcard};
+use memolith_core::{Backend, Cache, ErrorKind, Postcard, Record, Result, Space, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
@@ -58,6 +58,46 @@ pub(crate) fn cache(redis: impl memolith_core::IntoBackend, maxsize: Option<usiz
         .backend(redis, fresh("load"), Postcard)
         .build();
     (cache, faults)
+}
+
+/// As [`cache`], and deaf: what is computed while a cache begins to hear what others remove is not kept, and here it is
+/// counted what is kept.
+pub(crate) fn deaf(url: &str, maxsize: Option<usize>) -> (Values, Arc<Faults>) {
+    cache(Deaf(Redis::open(url).unwrap()), maxsize)
+}
+
+#[derive(Debug)]
+struct Deaf(Redis);
+
+impl Backend for Deaf {
+    fn open(&self, space: &Space) -> Result<()> {
+        Backend::open(&self.0, space)
+    }
+
+    fn get(&self, space: &Space, key: &[u8], now: Timestamp) -> Result<Option<Record>> {
+        Backend::get(&self.0, space, key, now)
+    }
+
+    fn put(&self, space: &Space, key: &[u8], record: &Record, now: Timestamp) -> Result<()> {
+        Backend::put(&self.0, space, key, record, now)
+    }
+
+    fn remove(&self, space: &Space, key: &[u8]) -> Result<bool> {
+        Backend::remove(&self.0, space, key)
+    }
+
+    fn clear(&self, space: &Space) -> Result<()> {
+        self.0.clear(space)
+    }
+
+    fn len(&self, space: &Space) -> Result<u64> {
+        self.0.len(space)
+    }
+}
+
+/// `url` with a time-out for machines that do much else, where to be slow would be a fault.
+pub(crate) fn patient(url: &str) -> String {
+    format!("{url}?timeout=10s")
 }
 
 /// A name that nobody has used.
@@ -268,7 +308,7 @@ impl Caller {
         self.draw = self.draw.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let at = (self.draw >> 33) % KEYS;
         let key = self.number * KEYS + at;
-        if (self.draw >> 50) % 8 == 0 {
+        if (self.draw >> 50).is_multiple_of(8) {
             self.versions[at as usize] += 1;
             // An outage is an error here, and nowhere else.
             let _ = self.shared.cache.remove(&key);

@@ -1,8 +1,7 @@
 //! Servers that lose what they were given, all at once, bit by bit, or refuse more: misses, nothing worse.
 
-use crate::load::{BACK, Load, Memory, ask, cache, value, version};
+use crate::load::{BACK, Load, Memory, ask, deaf, patient, value, version};
 use crate::servers::Server;
-use memolith_backends::Redis;
 use memolith_core::ErrorKind;
 
 /// Each with and without a bound, which the backend keeps in two different ways.
@@ -12,7 +11,7 @@ const BOUNDS: [Option<usize>; 2] = [None, Some(2_000)];
 fn what_is_flushed_is_computed_again() {
     let server = Server::start();
     for maxsize in BOUNDS {
-        let load = Load::with(&server.url(), maxsize, Memory::Exact);
+        let load = Load::with(&patient(&server.url()), maxsize, Memory::Exact);
         for how in ["SYNC", "ASYNC", "SYNC", "ASYNC", "SYNC"] {
             assert_eq!(server.cli(&["FLUSHALL", how]), "OK");
             load.go_on(200);
@@ -26,7 +25,7 @@ fn what_is_flushed_is_computed_again() {
 fn forgotten_scripts_are_loaded_again() {
     let server = Server::start();
     for maxsize in BOUNDS {
-        let load = Load::with(&server.url(), maxsize, Memory::Exact);
+        let load = Load::with(&patient(&server.url()), maxsize, Memory::Exact);
         for _ in 0..5 {
             assert_eq!(server.cli(&["SCRIPT", "FLUSH"]), "OK");
             load.go_on(100);
@@ -40,7 +39,7 @@ fn forgotten_scripts_are_loaded_again() {
 fn a_server_that_evicts_is_never_wrong() {
     for maxsize in BOUNDS {
         let server = Server::with(&["--maxmemory", "2mb", "--maxmemory-policy", "allkeys-lru"]);
-        let (cache, faults) = cache(Redis::open(&server.url()).unwrap(), maxsize);
+        let (cache, faults) = deaf(&patient(&server.url()), maxsize);
         let mut had = 0;
         for _ in 0..2 {
             ask(&cache, 0..6_000, 0);
@@ -62,7 +61,7 @@ fn a_server_that_evicts_is_never_wrong() {
 fn a_server_that_is_full_keeps_no_old_values() {
     for maxsize in [None, Some(100_000)] {
         let server = Server::with(&["--maxmemory", "2mb", "--maxmemory-policy", "noeviction"]);
-        let (cache, faults) = cache(Redis::open(&server.url()).unwrap(), maxsize);
+        let (cache, faults) = deaf(&patient(&server.url()), maxsize);
         ask(&cache, 0..50, 0);
         assert_eq!(ask(&cache, 0..50, 0), 50);
         ask(&cache, 1_000..6_000, 0);

@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 /// What becomes of the bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Weather {
     /// They pass.
     Clear,
@@ -23,6 +23,7 @@ pub(crate) enum Weather {
     /// Replies come byte by byte.
     Trickle(Duration),
     /// Connections end, new ones as soon as they are made.
+    #[default]
     HangUp,
 }
 
@@ -57,6 +58,10 @@ impl Proxy {
         Proxy { port, sky }
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
@@ -83,12 +88,6 @@ impl Drop for Proxy {
         let port = self.port;
         self.sky = Arc::new(Sky { weather: Mutex::default(), changed: Condvar::new(), struck: AtomicU64::new(0) });
         let _ = TcpStream::connect(("127.0.0.1", port));
-    }
-}
-
-impl Default for Weather {
-    fn default() -> Self {
-        Weather::HangUp
     }
 }
 

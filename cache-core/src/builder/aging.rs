@@ -80,7 +80,8 @@ impl<K: Key, V: Value> CacheBuilder<K, V> {
     /// Nothing runs in the background: the first caller after the time to live computes, and waits for it. With a backend
     /// and [`wait`](Self::wait), who finds that another process computes the key is served the old value, and looks
     /// again as after a failure. [`Cache::get`](crate::Cache::get) returns old values too, and `len` counts them; removing
-    /// a key removes its old value. Served after its time to live, a value counts in
+    /// a key removes its old value, and [`on_evict`](Self::on_evict) hears that it has expired when that time is over too.
+    /// Served after its time to live, a value counts in
     /// [`CacheInfo::stale`](crate::CacheInfo::stale).
     ///
     /// Only what has a [`ttl`](Self::ttl), or one of its own, can be old; with a [`tti`](Self::tti) this does

@@ -8,8 +8,10 @@ use crate::key::{Key, KeyRef, Value};
 use crate::lease::{Fetched, Lease};
 use crate::memory::{Life, NEVER, later};
 use crate::remote::Remote;
+use crate::scope::Mode;
 use crate::stale::Mark;
 use crate::storing::Storing;
+use crate::sync::planted;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -19,6 +21,7 @@ impl<K: Key, V: Value> Cache<K, V> {
         &'a self,
         mut lease: Lease<'a, K, V>,
         fetched: Fetched<V>,
+        mode: Mode,
     ) -> (Lookup<'a, K, V>, Option<Storing<K, V>>) {
         match fetched {
             Fetched::Fresh(value, stamp, rest) => {
@@ -27,18 +30,18 @@ impl<K: Key, V: Value> Cache<K, V> {
             }
             Fetched::Elsewhere(_) => match lease.fall_back() {
                 Some(value) => {
-                    self.memory.count_hit();
+                    self.count_hit();
                     (Lookup::Hit(value), None)
                 }
-                None => (self.miss(lease), None),
+                None => (self.miss(lease, mode), None),
             },
-            Fetched::Old(_) | Fetched::Nothing => (self.miss(lease), None),
+            Fetched::Old(_) | Fetched::Nothing => (self.miss(lease, mode), None),
         }
     }
 
     /// A value that the backend had: it goes into memory and to those who wait.
-    pub(super) fn found(&self, lease: Lease<'_, K, V>, found: (V, Stamp, Term)) -> (V, Option<Storing<K, V>>) {
-        self.memory.count_backend_hit();
+    pub(crate) fn found(&self, lease: Lease<'_, K, V>, found: (V, Stamp, Term)) -> (V, Option<Storing<K, V>>) {
+        self.count_backend_hit();
         lease.keep(found.0, found.1, found.2)
     }
 
@@ -54,7 +57,7 @@ impl<K: Key, V: Value> Cache<K, V> {
     }
 
     /// What the backend has for somebody who keeps nothing.
-    pub(super) fn passed(&self, fetched: Fetched<V>) -> Option<V> {
+    pub(crate) fn passed(&self, fetched: Fetched<V>) -> Option<V> {
         let value = match fetched {
             Fetched::Fresh(value, ..) => value,
             Fetched::Old(old) => {
@@ -63,44 +66,44 @@ impl<K: Key, V: Value> Cache<K, V> {
             }
             Fetched::Elsewhere(_) | Fetched::Nothing => return None,
         };
-        self.memory.count_backend_hit();
+        self.count_backend_hit();
         Some(value)
     }
 
     /// The old value that whoever computes the key has offered to others.
     #[inline]
-    pub(super) fn offered(&self, flight: &Flight<V>, now: u64) -> Option<V> {
+    pub(crate) fn offered(&self, flight: &Flight<V>, now: u64) -> Option<V> {
         if !self.settings.aging.is_on() {
             return None;
         }
         let old = flight.offered(now)?;
-        self.memory.count_hit();
+        self.count_hit();
         self.count_stale(old.until, now);
         Some(V::clone(&old.value))
     }
 
     /// The old value that memory has, counted as a hit.
-    pub(super) fn find_old<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
+    pub(crate) fn find_old<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
         let now = self.now();
-        let (value, until) = self.recalled(hash, key, now)?;
-        self.memory.count_hit();
+        let (value, until) = self.recalled(hash, key, now).filter(|_| self.mode().reads)?;
+        self.count_hit();
         self.count_stale(until, now);
         Some(value)
     }
 
     /// Gives `lease` the old value that memory has, to offer it to others, unless others have removed something since
     /// `before`, when the lease was not yet on the board: it may be this, and nobody would take it back.
-    pub(super) fn recall<Q: KeyRef<K> + ?Sized>(&self, lease: &mut Lease<'_, K, V>, key: &Q, before: Option<Mark>) {
+    pub(crate) fn recall<Q: KeyRef<K> + ?Sized>(&self, lease: &mut Lease<'_, K, V>, key: &Q, before: Option<Mark>) {
         let Some((value, until)) = self.recalled(lease.hash(), key, self.now_if_aging()) else { return };
         let unheard = |remote: &Remote<K, V>| remote.store.news().is_none() && Some(remote.store.mark()) == before;
-        if self.remote.as_ref().is_none_or(unheard) {
+        if self.remote.as_ref().is_none_or(unheard) || planted("offered before the news") {
             lease.recall(Old { value: value.into(), until });
         }
     }
 
     /// What others have removed, where that matters to an old value.
     #[inline]
-    pub(super) fn mark_if_aging(&self) -> Option<Mark> {
+    pub(crate) fn mark_if_aging(&self) -> Option<Mark> {
         self.remote.as_ref().filter(|_| self.settings.aging.is_on()).map(|remote| remote.store.mark())
     }
 
@@ -118,7 +121,7 @@ impl<K: Key, V: Value> Cache<K, V> {
 
     /// The time, where anything may be old.
     #[inline]
-    pub(super) fn now_if_aging(&self) -> u64 {
+    pub(crate) fn now_if_aging(&self) -> u64 {
         if self.settings.aging.is_on() { self.now() } else { 0 }
     }
 

@@ -31,6 +31,8 @@ pub(super) struct Posted<K, V> {
 pub(super) enum Stage {
     /// The value is being computed.
     Computing,
+    /// The value is being computed and will take the place of what is there by then. Nobody waits for it.
+    Replacing,
     /// The value is being computed and will be kept nowhere, because its key was invalidated meanwhile.
     Forgotten,
     /// The value is being written to the backend.
@@ -118,15 +120,31 @@ impl<K: Key, V: Value> Board<K, V> {
     /// The value that is computed for `key` will not be kept, and the one that is being written is doomed.
     #[inline]
     pub(super) fn forget<Q: KeyRef<K> + ?Sized>(&mut self, hash: u64, key: &Q) {
+        self.supersede(hash, key);
+        self.forget_each(hash, key, Stage::Replacing);
+    }
+
+    /// As [`forget`](Self::forget), but for what will take the place of the value that comes now.
+    #[inline]
+    pub(super) fn supersede<Q: KeyRef<K> + ?Sized>(&mut self, hash: u64, key: &Q) {
         if self.is_empty() || planted("unseen invalidation") {
             return;
         }
         if let Some(posted) = self.current(hash, key) {
             posted.forget();
         }
-        // Of one key several may be on their way: each was current until others removed something.
+        // Each was current until others removed something.
+        self.forget_each(hash, key, Stage::Outdated);
+    }
+
+    /// Of one key several may be in such a stage.
+    #[inline]
+    fn forget_each<Q: KeyRef<K> + ?Sized>(&mut self, hash: u64, key: &Q, stage: Stage) {
+        if self.is_empty() || planted("unseen invalidation") {
+            return;
+        }
         while let Some(posted) =
-            self.find(hash, |posted| posted.stage == Stage::Outdated && posted.hash == hash && key.is(&posted.key))
+            self.find(hash, |posted| posted.stage == stage && posted.hash == hash && key.is(&posted.key))
         {
             posted.forget();
         }
@@ -136,14 +154,14 @@ impl<K: Key, V: Value> Board<K, V> {
 impl<K, V> Posted<K, V> {
     fn forget(&mut self) {
         self.stage = match self.stage {
-            Stage::Computing | Stage::Forgotten => Stage::Forgotten,
+            Stage::Computing | Stage::Replacing | Stage::Forgotten => Stage::Forgotten,
             Stage::Storing | Stage::Outdated | Stage::Doomed => Stage::Doomed,
         };
     }
 
     fn outdate(&mut self) {
         self.stage = match self.stage {
-            Stage::Computing | Stage::Forgotten => Stage::Forgotten,
+            Stage::Computing | Stage::Replacing | Stage::Forgotten => Stage::Forgotten,
             Stage::Storing | Stage::Outdated => Stage::Outdated,
             Stage::Doomed => Stage::Doomed,
         };

@@ -16,7 +16,7 @@ impl<K: Key, V: Value> Lease<'_, K, V> {
     ///
     /// With an old value at hand nobody is waited for, and an old value that is found is this lease's.
     pub(crate) fn fetch_or_claim<S: Stop>(&mut self, stop: &S) -> Result<Fetched<V>, S::Left> {
-        let Some(wait) = self.cache.settings.wait else {
+        let Some(wait) = self.patience() else {
             let found = self.fetch();
             return Ok(self.absorb(found));
         };
@@ -28,7 +28,7 @@ impl<K: Key, V: Value> Lease<'_, K, V> {
 
     /// As [`fetch_or_claim`](Self::fetch_or_claim). Cancelled, it leaves no claim behind.
     pub(crate) async fn fetch_or_claim_async(&mut self) -> Fetched<V> {
-        let Some(wait) = self.cache.settings.wait else {
+        let Some(wait) = self.patience() else {
             let Some((remote, key)) = self.place() else { return Fetched::Nothing };
             let found = remote.get_async(key, self.cache.settings.clock.now()).await;
             let found = self.cache.sift(self.cache.report(found).flatten());
@@ -40,6 +40,11 @@ impl<K: Key, V: Value> Lease<'_, K, V> {
         let found = self.drive(Box::pin(self.claimed_async(wait, &mut claim))).await;
         self.hold(claim);
         self.absorb(found)
+    }
+
+    /// How long others are waited for; none where nobody is told of what is computed here.
+    fn patience(&self) -> Option<Duration> {
+        self.cache.settings.wait.filter(|_| self.ticket.is_some())
     }
 
     fn claimed<S: Stop>(&self, wait: Duration, claim: &mut Option<Claim>, stop: &S) -> Result<Fetched<V>, S::Left> {

@@ -42,7 +42,7 @@ impl<K: Key, V: Value> Lease<'_, K, V> {
     }
 
     /// What was fetched, after an old value in it was made this one's.
-    pub(super) fn absorb(&mut self, fetched: Fetched<V>) -> Fetched<V> {
+    pub(crate) fn absorb(&mut self, fetched: Fetched<V>) -> Fetched<V> {
         match fetched {
             Fetched::Old(old) => {
                 self.recall(old);
@@ -61,11 +61,17 @@ impl<K: Key, V: Value> Lease<'_, K, V> {
         if self.old.as_ref().is_some_and(|held| held.until >= old.until) {
             return;
         }
-        let Some(ticket) = self.ticket else { return };
-        if let Some(flight) = self.flight.clone().or_else(|| self.cache.flights.flight(self.hash, ticket)) {
+        let posted = || self.cache.flights.flight(self.hash, self.ticket?);
+        if let Some(flight) = self.flight.clone().or_else(posted) {
             flight.offer(old.clone());
         }
         self.old = Some(Box::new(old));
+    }
+
+    /// The old value, if it may still be served, and until when.
+    pub(crate) fn held(&self) -> Option<(V, u64)> {
+        let old = self.old.as_ref().filter(|old| old.until > self.cache.now())?;
+        Some((V::clone(&old.value), old.until))
     }
 
     /// The hash of the key.
@@ -76,11 +82,16 @@ impl<K: Key, V: Value> Lease<'_, K, V> {
     /// The old value, if it may still be served; then memory serves it for a while, as if it were a new one.
     pub(crate) fn fall_back(&mut self) -> Option<V> {
         let old = self.old.take()?;
-        let (cache, hash, ticket) = (self.cache, self.hash, self.ticket?);
+        let (cache, hash) = (self.cache, self.hash);
         let now = cache.now();
         if old.until <= now {
             return None;
         }
+        let Some(ticket) = self.ticket else {
+            // Nothing is kept of what it brings.
+            cache.count_stale(old.until, now);
+            return Some(V::clone(&old.value));
+        };
         // None if it was invalidated.
         let key = cache.flights.key(hash, ticket)?;
         let due = later(now, cache.settings.pause()).min(old.until);

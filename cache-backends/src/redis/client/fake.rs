@@ -98,6 +98,7 @@ impl Shared {
     }
 
     fn serve(&self, stream: TcpStream) -> Option<()> {
+        stream.set_nodelay(true).ok()?;
         let mut writer = stream.try_clone().ok()?;
         let mut reader = BufReader::new(stream);
         let mut asking = "";

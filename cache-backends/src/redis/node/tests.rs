@@ -29,11 +29,11 @@ fn erratic() -> Fake {
         let random = seed.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed).wrapping_mul(0xD6E8_FEB8_6659_FD93) >> 32;
         let mut held = held.lock();
         held.extend_from_slice(&echo(command));
-        if random % 64 == 0 {
+        if random.is_multiple_of(64) {
             thread::sleep(Duration::from_micros(random % 1000));
         }
         // The rest comes with the next answer, or with the news that one was expected.
-        let now = if random % 4 == 0 { held.len() / 2 } else { held.len() };
+        let now = if random.is_multiple_of(4) { held.len() / 2 } else { held.len() };
         out.write_all(&held[..now])?;
         held.drain(..now);
         if !held.is_empty() {

@@ -10,7 +10,7 @@ pub(crate) use cluster::{Cluster, tag as slot_tag};
 pub(crate) use resp::Connection;
 pub(crate) use sentinel::Sentinels;
 pub(crate) use single::Server;
-pub(crate) use spawn::Dir;
+pub(crate) use spawn::{Dir, free_port};
 
 use std::time::{Duration, Instant};
 

@@ -72,8 +72,12 @@ impl Sentinels {
 
     /// Starts what is dead again, as a replica, and waits until it is in sync.
     pub(crate) fn restore(&self) {
-        self.servers.iter().filter(|server| !server.is_alive()).for_each(Server::restart);
         let primary = self.primary();
+        for dead in self.servers.iter().filter(|server| !server.is_alive()) {
+            dead.restart();
+            // The sentinels would tell it as well, a dozen seconds later.
+            dead.cli(&["REPLICAOF", "127.0.0.1", &primary.port().to_string()]);
+        }
         eventually("the replica is in sync again", || {
             primary.try_cli(&["INFO", "replication"]).is_ok_and(|info| info.contains("state=online"))
         });

@@ -49,7 +49,7 @@ pub(super) const HOW: &str = "these tests need a server: `apt-get install redis-
     MEMOLITH_VALKEY_SERVER to the path of a `valkey-server`";
 
 /// A port for a server, and the one ten thousand higher for its cluster bus. Somebody else may take them yet.
-pub(super) fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static STATE: LazyLock<AtomicU64> = LazyLock::new(|| {
         let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
         AtomicU64::new(nanos ^ u64::from(std::process::id()) << 32)

@@ -1,0 +1,170 @@
+//! The scopes around a call: those that its thread is inside of.
+
+use super::stats::Event;
+use super::{Level, Scope};
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// What a call may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mode {
+    /// Memory and backend are asked.
+    pub(crate) reads: bool,
+    /// Values are kept.
+    pub(crate) writes: bool,
+    /// A miss computes.
+    pub(crate) computes: bool,
+}
+
+impl Mode {
+    /// Of calls outside of all scopes.
+    pub(crate) const USUAL: Mode = Mode { reads: true, writes: true, computes: true };
+}
+
+/// What a scope says about modes; what it leaves open those around it decide.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Limit {
+    /// Whether calls read and write.
+    pub(super) access: Option<(bool, bool)>,
+    pub(super) computes: Option<bool>,
+}
+
+impl Limit {
+    pub(super) fn within(self, around: Limit) -> Limit {
+        Limit { access: self.access.or(around.access), computes: self.computes.or(around.computes) }
+    }
+
+    pub(super) fn mode(self) -> Mode {
+        let (reads, writes) = self.access.unwrap_or((true, true));
+        Mode { reads, writes, computes: self.computes.unwrap_or(true) }
+    }
+}
+
+/// Whether a miss that must not be computed ends what runs in a scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Catches {
+    Nothing,
+    Misses,
+}
+
+struct Entered {
+    number: u64,
+    scope: Scope,
+    catches: Catches,
+}
+
+/// Whether any thread was ever inside of a scope. It stays so: to count those who are inside would have all threads
+/// that hit read what each request writes.
+static USED: AtomicBool = AtomicBool::new(false);
+
+crate::sync::thread_local! {
+    /// How many scopes this thread is inside of. Without a destructor, so that a hit pays for a plain access alone.
+    static DEPTH: Cell<u64> = const { Cell::new(0) };
+    /// They, the innermost last.
+    static ENTERED: RefCell<Vec<Entered>> = const { RefCell::new(Vec::new()) };
+    static NUMBERS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// This thread is inside of a scope until it is dropped, in whatever order guards are.
+pub(super) struct Around {
+    /// None on a thread that is being torn down.
+    number: Option<u64>,
+}
+
+impl Around {
+    pub(super) fn enter(scope: Scope, catches: Catches) -> Self {
+        if !USED.load(Relaxed) {
+            USED.store(true, Relaxed);
+        }
+        let number = NUMBERS.try_with(|numbers| {
+            numbers.set(numbers.get() + 1);
+            numbers.get()
+        });
+        let Ok(number) = number else { return Around { number: None } };
+        let mut scope = Some(scope);
+        let entered = ENTERED.try_with(|entered| {
+            entered.borrow_mut().extend(scope.take().map(|scope| Entered { number, scope, catches }));
+        });
+        let number = entered.ok().map(|()| number);
+        let _ = DEPTH.try_with(|depth| depth.set(depth.get() + u64::from(number.is_some())));
+        Around { number }
+    }
+}
+
+impl Drop for Around {
+    fn drop(&mut self) {
+        let Some(number) = self.number else { return };
+        let left = ENTERED.try_with(|entered| {
+            let mut entered = entered.borrow_mut();
+            let at = entered.iter().rposition(|entered| entered.number == number);
+            at.map(|at| entered.remove(at))
+        });
+        let _ = DEPTH.try_with(|depth| depth.set(depth.get() - 1));
+        // It may be the last of its scope, and hold the last of a cache.
+        drop(left);
+    }
+}
+
+/// Whether this thread is inside of a scope. Part of every hit.
+#[inline(always)]
+pub(crate) fn is_around() -> bool {
+    USED.load(Relaxed) && is_around_here()
+}
+
+#[cold]
+#[inline(never)]
+fn is_around_here() -> bool {
+    DEPTH.try_with(Cell::get).unwrap_or(0) > 0
+}
+
+/// What a call of the cache that `mark` is of may do here.
+pub(crate) fn mode(mark: &dyn Any) -> Mode {
+    let limit = each(|levels| {
+        // The innermost first.
+        let of_it = levels.iter().rev().filter(|level| level.is_of(mark));
+        of_it.fold(Limit::default(), |inner, level| inner.within(level.limit))
+    });
+    limit.unwrap_or_default().mode()
+}
+
+/// Counts for all around this call of the cache that `mark` is of.
+pub(crate) fn count(mark: &dyn Any, event: Event) {
+    each(|levels| levels.iter().filter(|level| level.is_of(mark)).for_each(|level| level.counters.count(event)));
+}
+
+/// All that is around, the outermost first.
+pub(super) fn all() -> Vec<Level> {
+    each(|levels| levels.iter().copied().cloned().collect()).unwrap_or_default()
+}
+
+/// Whether a miss that must not be computed is somebody's to see.
+pub(super) fn is_caught() -> bool {
+    let caught = ENTERED.try_with(|entered| entered.borrow().iter().any(|scope| scope.catches == Catches::Misses));
+    caught.unwrap_or(false)
+}
+
+/// Shows what is around, each once, where it was entered last; nothing on a thread that is being torn down.
+fn each<R>(show: impl FnOnce(&[&Level]) -> R) -> Option<R> {
+    let show = |entered: &RefCell<Vec<Entered>>| {
+        let entered = entered.borrow();
+        let mut levels: Vec<&Level> = Vec::with_capacity(entered.len());
+        for level in entered.iter().flat_map(|entered| entered.scope.levels.iter()).rev() {
+            if !levels.iter().any(|inner| Arc::ptr_eq(&inner.counters, &level.counters)) {
+                levels.push(level);
+            }
+        }
+        levels.reverse();
+        show(&levels)
+    };
+    ENTERED.try_with(show).ok()
+}
+
+impl Level {
+    fn is_of(&self, mark: &dyn Any) -> bool {
+        let is = |only: &Arc<dyn Any + Send + Sync>| std::ptr::addr_eq(Arc::as_ptr(only), mark);
+        self.only.is_empty() || self.only.iter().any(is)
+    }
+}
