@@ -15,6 +15,7 @@ use crate::stop::{Never, Stop};
 use crate::storing::Storing;
 use crate::studies::Studies;
 use crate::sync::planted;
+use crate::tags::Tagging;
 use crate::time::Timestamp;
 use crate::waits::Ticket;
 use std::fmt;
@@ -47,6 +48,8 @@ pub struct Cache<K: Key, V: Value> {
     pub(crate) remote: Option<Remote<K, V>>,
     pub(crate) counts: Counts,
     pub(crate) studies: Studies,
+    /// Where entries carry tags.
+    pub(crate) tagging: Option<Arc<Tagging<K, V>>>,
     pub(crate) settings: Settings<K, V>,
 }
 
@@ -248,6 +251,7 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// Entries held: in the backend if there is one and it answers, else in memory. What `writes = Behind` has queued is
     /// written out first.
     pub fn len(&self) -> usize {
+        self.refresh();
         let there = self.remote.as_ref().and_then(|remote| self.report(remote.store.len()));
         match there {
             Some(there) => usize::try_from(there).unwrap_or(usize::MAX),
@@ -283,6 +287,7 @@ impl<K: Key, V: Value> Cache<K, V> {
 
     /// A snapshot of the counters. With a backend, `currsize` asks it.
     pub fn info(&self) -> CacheInfo {
+        self.refresh();
         let calls = self.counts.since_cleared(|| self.memory.calls());
         // Memory knows its bound and its size at one moment; a backend is asked later.
         let (currsize, maxsize) = match &self.remote {
@@ -429,13 +434,31 @@ impl<K: Key, V: Value> Cache<K, V> {
         Some(value)
     }
 
-    /// Drops the memory tier if another process has invalidated something.
+    /// Drops the memory tier if another process has invalidated something, and of it what this one has by a tag.
     #[inline]
     pub(crate) fn refresh(&self) {
+        if let Some(tagging) = &self.tagging
+            && tagging.is_due()
+        {
+            self.leave(tagging);
+        }
         if let Some(remote) = &self.remote
             && let Some(news) = remote.store.news()
         {
             self.refresh_because(remote, news);
+        }
+    }
+
+    #[cold]
+    fn leave(&self, tagging: &Tagging<K, V>) {
+        tagging.leave(|hash, key| drop(self.memory.remove(hash, key, || self.now())));
+    }
+
+    /// Keeps what is known of tags in proportion to what is in memory.
+    #[inline]
+    pub(crate) fn tidy(&self) {
+        if let Some(tagging) = &self.tagging {
+            tagging.tidy(&self.memory, || self.now());
         }
     }
 

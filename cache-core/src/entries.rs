@@ -8,6 +8,7 @@ use crate::key::{Key, KeyRef, Value};
 use crate::memory::Exchange;
 use crate::remote::stamp;
 use crate::storing::{Posted, Storing};
+use crate::tags::{Carried, Tag};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,6 +59,7 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// # Errors
     /// Those of the backend.
     pub fn remove_if(&self, mut doomed: impl FnMut(&K, &V) -> bool) -> Result<usize> {
+        self.refresh();
         let invalidation = self.flights.invalidate_all();
         let (here, departed) = self.memory.remove_if(self.now(), &mut doomed);
         let Some(remote) = &self.remote else { return Ok(here) };
@@ -96,39 +98,61 @@ impl<K: Key, V: Value> Cache<K, V> {
         if self.settings.disabled() {
             return;
         }
+        self.refresh();
         let hash = self.settings.hasher.hash_one(&key);
+        let tags = self.tagging.as_ref().map_or_else(Vec::new, |tagging| tagging.tags_of(&key, &value));
         let ttl = own.or(self.settings.ttl);
         let mut exchange = self.memory.exchange(self.life(ttl, self.settings.weigh(&key, &value)));
         let Some(remote) = &self.remote else {
-            return self.replace(hash, None, (key, value), &mut exchange);
+            return self.replace((hash, &tags), None, (key, value), &mut exchange);
         };
         let bytes = self.report(remote.key(&key));
         let stamp = stamp(self.settings.clock.now(), self.settings.remote_life(own), Duration::ZERO);
-        let stamp = Stamp { own_life: own.is_some(), ..stamp };
-        let record = bytes.as_ref().and_then(|bytes| self.report(remote.seal(bytes, &value, stamp)));
+        let created = stamp.created;
+        let carried = (!tags.is_empty()).then(|| {
+            let (epoch, clock) = remote.store.tags().present();
+            Arc::new(Carried { epoch, clock, tags: tags.clone() })
+        });
+        let believed = carried.as_ref().is_none_or(|carried| carried.epoch != 0);
+        let stamp = Stamp { own_life: own.is_some(), tags: carried, ..stamp };
+        let record = bytes.as_ref().filter(|_| believed);
+        let record = record.and_then(|bytes| self.report(remote.seal(bytes, &value, stamp)));
         let (bytes, record) = match (bytes, record) {
             (Some(bytes), Some(record)) => (bytes, record),
             (bytes, _) => {
                 // It cannot be stored, and what is stored belongs to the value before.
                 let _invalidation = self.flights.invalidate(hash, &key);
                 bytes.map(|bytes| self.report(remote.store.remove(&bytes.bytes)));
-                return self.replace(hash, None, (key, value), &mut exchange);
+                return self.replace((hash, &tags), None, (key, value), &mut exchange);
             }
         };
         let flight = Flight::landed(value.clone());
         let posted = Posted { flights: Arc::clone(&self.flights), hash, ticket: flight.ticket(), claim: None };
-        let storing = Storing::new(posted, Arc::clone(&remote.store), bytes.bytes, record, stamp.created);
+        let storing = Storing::new(posted, Arc::clone(&remote.store), bytes.bytes, record, created);
         // The listener hears of it when the backend has the new value too: it may panic.
-        self.replace(hash, Some(&flight), (key, value), &mut exchange);
+        self.replace((hash, &tags), Some(&flight), (key, value), &mut exchange);
         self.report(storing.replace());
     }
 
     /// Puts an entry into memory, and `storing` on the board if there is one, in one step.
-    fn replace(&self, hash: u64, storing: Option<&Arc<Flight<V>>>, entry: (K, V), exchange: &mut Exchange<'_, K, V>) {
-        let (key, value) = entry;
+    fn replace(
+        &self,
+        (hash, tags): (u64, &[Tag]),
+        storing: Option<&Arc<Flight<V>>>,
+        (key, value): (K, V),
+        exchange: &mut Exchange<'_, K, V>,
+    ) {
+        // Dropped after the lock.
+        let listed = self.tagging.as_ref().map(|tagging| (tagging, key.clone()));
         self.flights.replace(hash, key, storing, |key| {
             exchange.new = Some((key, value));
-            self.memory.insert(hash, exchange);
+            match &listed {
+                None => self.memory.insert(hash, exchange),
+                Some((tagging, key)) => {
+                    tagging.place((hash, key), (tags, None), |_| self.memory.insert(hash, exchange));
+                }
+            }
         });
+        self.tidy();
     }
 }

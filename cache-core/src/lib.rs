@@ -42,6 +42,7 @@ mod studies;
 mod study;
 mod sync;
 mod system;
+mod tags;
 mod threads;
 mod time;
 mod timer;
@@ -73,6 +74,7 @@ pub use lease::Lease;
 pub use memory::Cause;
 pub use simulate::{Simulated, optimum, simulate};
 pub use study::Study;
+pub use tags::{invalidate_tag, invalidate_tags};
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};
 
 /// For generated code. Not covered by semantic versioning.

@@ -5,6 +5,7 @@ use crate::bytes::{KeyBytes, Stamp, Wire};
 use crate::error::Result;
 use crate::fault::{BACKEND, CODEC, unpanicked};
 use crate::store::Store;
+use crate::tags::{Carried, Verdict};
 use crate::time::{Clock, Timestamp};
 use std::cell::Cell;
 use std::fmt;
@@ -42,7 +43,9 @@ impl<K, V> Remote<K, V> {
 
     pub(crate) fn get(&self, key: &KeyBytes, now: Timestamp) -> Result<Option<(V, Stamp)>> {
         let record = self.store.get(&key.bytes, now)?;
-        self.open(key, record, now)
+        let Some((value, stamp)) = self.open(key, record, now)? else { return Ok(None) };
+        let good = stamp.tags.as_ref().map_or(Ok(true), |tags| self.store.is_good(tags))?;
+        Ok(good.then_some((value, stamp)))
     }
 
     /// As [`get`](Self::get) from a backend that is near, by the coarse clock where that is enough.
@@ -63,6 +66,9 @@ impl<K, V> Remote<K, V> {
             let _ = ROOM.try_with(|room| room.set(key.bytes));
             got?;
             let Some((value, stamp)) = opened? else { return Ok(None) };
+            if stamp.tags.as_ref().is_some_and(|tags| !self.is_known_good(tags)) {
+                return Ok(None);
+            }
             let expires = self.limit(stamp).expires;
             let is_alive = now.until(expires) > COARSE || expires > clock.now();
             Ok(is_alive.then_some(value))
@@ -71,13 +77,19 @@ impl<K, V> Remote<K, V> {
 
     pub(crate) async fn get_async(&self, key: &KeyBytes, now: Timestamp) -> Result<Option<(V, Stamp)>> {
         let record = self.store.get_async(&key.bytes, now).await?;
-        self.open(key, record, now)
+        let Some((value, stamp)) = self.open(key, record, now)? else { return Ok(None) };
+        let good = match &stamp.tags {
+            None => true,
+            Some(tags) => self.store.is_good_async(tags).await?,
+        };
+        Ok(good.then_some((value, stamp)))
     }
 
     /// The record of `value` under `key`.
     pub(crate) fn seal(&self, key: &KeyBytes, value: &V, stamp: Stamp) -> Result<Record> {
+        let expires = stamp.expires;
         let value = unpanicked(CODEC, || self.wire.seal(self.label, key, value, stamp))?;
-        Ok(Record { value, expires: stamp.expires })
+        Ok(Record { value, expires })
     }
 
     /// Removes the entries that `doomed` picks, and those that cannot be shown to it. Returns how many.
@@ -101,6 +113,7 @@ impl<K, V> Remote<K, V> {
         self.store.list(now, &mut |key, record| {
             let shown = unpanicked(CODEC, || self.wire.open_scanned(self.label, key, &record.value, now));
             if let Ok(Some((key, value, stamp))) = shown
+                && stamp.tags.as_ref().is_none_or(|tags| self.is_known_good(tags))
                 && self.limit(stamp).expires > now
             {
                 show(key.as_ref(), &value);
@@ -117,6 +130,11 @@ impl<K, V> Remote<K, V> {
         Ok(limited.filter(|(_, stamp)| stamp.expires > now))
     }
 
+    /// Whether the tags of an entry are good without asking for them.
+    fn is_known_good(&self, tags: &Carried) -> bool {
+        self.store.tags().verdict(tags) == Verdict::Good
+    }
+
     fn limit(&self, stamp: Stamp) -> Stamp {
         match self.ttl {
             Some(ttl) if !stamp.own_life => Stamp { expires: stamp.expires.min(stamp.created.after(ttl)), ..stamp },
@@ -128,5 +146,5 @@ impl<K, V> Remote<K, V> {
 /// When a value made now expires, and what it cost.
 pub(crate) fn stamp(now: Timestamp, life: Option<Duration>, cost: Duration) -> Stamp {
     let expires = life.map_or(Timestamp::NEVER, |life| now.after(life));
-    Stamp { created: now, expires, cost, own_life: false }
+    Stamp { created: now, expires, cost, own_life: false, tags: None }
 }

@@ -36,6 +36,7 @@ pub(crate) struct Arguments {
     pub(crate) max_bytes: Option<Argument<Expr>>,
     pub(crate) weigh: Option<Argument<Expr>>,
     pub(crate) on_evict: Option<Argument<Expr>>,
+    pub(crate) tags: Option<Argument<Expr>>,
     pub(crate) backend: Option<Argument<Expr>>,
     pub(crate) memory: Option<Argument<Expr>>,
     pub(crate) writes: Option<Argument<Expr>>,
@@ -55,7 +56,7 @@ pub(crate) struct Arguments {
 }
 
 /// For the suggestion at an unknown name.
-const NAMES: [&str; 23] = [
+const NAMES: [&str; 24] = [
     "maxsize",
     "policy",
     "ttl",
@@ -63,6 +64,7 @@ const NAMES: [&str; 23] = [
     "max_bytes",
     "weigh",
     "on_evict",
+    "tags",
     "backend",
     "memory",
     "writes",
@@ -111,6 +113,7 @@ impl Arguments {
             "max_bytes" => set(&mut self.max_bytes, name, after_equals(input)?),
             "weigh" => set(&mut self.weigh, name, after_equals(input)?),
             "on_evict" => set(&mut self.on_evict, name, after_equals(input)?),
+            "tags" => set(&mut self.tags, name, after_equals(input)?),
             "backend" => set(&mut self.backend, name, after_equals(input)?),
             "memory" => set(&mut self.memory, name, after_equals(input)?),
             "writes" => set(&mut self.writes, name, after_equals(input)?),
