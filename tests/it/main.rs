@@ -27,5 +27,6 @@ mod readme;
 #[cfg(feature = "postcard")]
 mod remote;
 mod study;
+mod tags;
 mod watchdog;
 mod weights;
