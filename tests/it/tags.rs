@@ -1,6 +1,9 @@
 //! Values that say what they were made from, and the call that ends them all.
 
+#[cfg(all(feature = "sqlite", feature = "postcard"))]
 mod model;
+#[cfg(all(feature = "sqlite", feature = "postcard"))]
+mod stores;
 
 use memolith::{Cache, Lookup, invalidate_tag, invalidate_tags, lru_cache};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -68,7 +71,10 @@ fn a_path_is_a_rule_too_and_generic_functions_have_tags() -> memolith::Result<()
     fn text<T: ToString + std::hash::Hash + Eq + Clone + Send + Sync + 'static>(of: T) -> String {
         of.to_string()
     }
-    assert_eq!((count(&[7_000_001]), count(&[7_000_001, 7_000_002]), text(5_u8), text('5')), (1, 2, "5".into(), "5".into()));
+    assert_eq!(
+        (count(&[7_000_001]), count(&[7_000_001, 7_000_002]), text(5_u8), text('5')),
+        (1, 2, "5".into(), "5".into())
+    );
     invalidate_tag(7_000_002_u64.to_le_bytes())?;
     invalidate_tag("generic:5")?;
     assert_eq!(count::cache_info().currsize, 1);
