@@ -1,5 +1,7 @@
 //! The cache: the one path of a call, for threads and tasks side by side.
 
+mod fresh;
+
 use crate::bytes::Stamp;
 use crate::counts::Counts;
 use crate::error::{Error, Result};
@@ -14,7 +16,6 @@ use crate::settings::Settings;
 use crate::stop::{Never, Stop};
 use crate::storing::Storing;
 use crate::studies::Studies;
-use crate::sync::planted;
 use crate::tags::Tagging;
 use crate::time::Timestamp;
 use crate::waits::Ticket;
@@ -432,44 +433,6 @@ impl<K: Key, V: Value> Cache<K, V> {
         let (value, _) = self.report(found).flatten()?;
         self.memory.count_backend_hit();
         Some(value)
-    }
-
-    /// Drops the memory tier if another process has invalidated something, and of it what this one has by a tag.
-    #[inline]
-    pub(crate) fn refresh(&self) {
-        if let Some(tagging) = &self.tagging
-            && tagging.is_due()
-        {
-            self.leave(tagging);
-        }
-        if let Some(remote) = &self.remote
-            && let Some(news) = remote.store.news()
-        {
-            self.refresh_because(remote, news);
-        }
-    }
-
-    #[cold]
-    fn leave(&self, tagging: &Tagging<K, V>) {
-        tagging.leave(|hash, key| drop(self.memory.remove(hash, key, || self.now())));
-    }
-
-    /// Keeps what is known of tags in proportion to what is in memory.
-    #[inline]
-    pub(crate) fn tidy(&self) {
-        if let Some(tagging) = &self.tagging {
-            tagging.tidy(&self.memory, || self.now());
-        }
-    }
-
-    #[cold]
-    fn refresh_because(&self, remote: &Remote<K, V>, news: u64) {
-        if planted("heeded too early") {
-            remote.store.heed(news);
-        }
-        self.flights.outdate_all();
-        // Heeded before the listener hears of it, which may ask us again.
-        drop(self.memory.clear(|| remote.store.heed(news)));
     }
 
     /// The same as of the last tick of the system, which is cheap enough for a hit.

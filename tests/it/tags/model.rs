@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use super::fresh;
+use super::{fresh, sound};
 use memolith::{Backend, Cache, Lease, Lookup, Postcard, Writes, invalidate_tags};
 use proptest::prelude::*;
 use std::collections::HashMap;
@@ -119,6 +119,7 @@ proptest! {
     fn what_a_tag_ends_is_computed_again_and_nothing_else(
         place in places(), memory in prop_oneof![Just(0_usize), Just(1000)], steps in steps(false)
     ) {
+        let _sound = sound();
         let base = fresh("exact");
         let (backend, _scratch) = place.open(&base);
         let caches = caches(backend.as_ref(), &base, memory, Writes::Through);
@@ -140,7 +141,9 @@ proptest! {
                 }
                 Step::Remove(cache, key) => {
                     let removed = caches[cache].remove(&key).unwrap();
-                    prop_assert_eq!(removed, model.remove(&(of(cache), key)).is_some());
+                    // What was invalidated is still there to be removed, in a backend.
+                    let held = model.remove(&(of(cache), key)).is_some();
+                    prop_assert!(removed == held || (removed && backend.is_some()), "{} in {}", key, cache);
                 }
                 Step::Change(tags) => {
                     invalidate_tags(tags.iter().map(|tag| format!("{base}:{tag}"))).unwrap();
@@ -164,6 +167,7 @@ proptest! {
         writes in prop_oneof![Just(Writes::Through), Just(Writes::Behind)],
         steps in steps(true),
     ) {
+        let _sound = sound();
         let base = fresh("order");
         let (backend, _scratch) = place.open(&base);
         let caches = caches(backend.as_ref(), &base, memory, writes);

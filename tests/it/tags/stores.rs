@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use super::fresh;
+use super::{BACKENDS, fresh, sound};
 use crate::fake::{Fake, Fault, Moment};
 use memolith::backends::{Memory, Sqlite};
 use memolith::{Backend, Cache, ErrorKind, Postcard, Space, invalidate_tag, invalidate_tags};
@@ -23,6 +23,7 @@ fn elsewhere(backend: &Arc<dyn Backend>, tag: &str, key: u64) -> Option<u64> {
 
 #[test]
 fn a_backend_that_fails_keeps_nobody_from_forgetting() {
+    let _alone = BACKENDS.write().unwrap_or_else(std::sync::PoisonError::into_inner);
     for moment in [Moment::Open, Moment::Claim, Moment::Get, Moment::Put, Moment::Stored, Moment::Remove] {
         for fault in [Fault::Fails, Fault::Panics] {
             let (fake, tag) = (Fake::claiming(), fresh("failing"));
@@ -51,6 +52,7 @@ fn a_backend_that_fails_keeps_nobody_from_forgetting() {
 
 #[test]
 fn a_backend_that_loses_its_tags_loses_what_carries_them() {
+    let _sound = sound();
     let (fake, tag) = (Fake::new(), fresh("losing"));
     let backend: Arc<dyn Backend> = fake.clone();
     let one = cache(Arc::clone(&backend), &tag, 0);
@@ -69,6 +71,7 @@ fn a_backend_that_loses_its_tags_loses_what_carries_them() {
 
 #[test]
 fn what_was_invalidated_before_a_cache_was_made_is_invalid_for_it() {
+    let _sound = sound();
     let (backend, tag): (Arc<dyn Backend>, _) = (Arc::new(Memory::new()), fresh("early"));
     let first = cache(Arc::clone(&backend), &tag, 100);
     assert_eq!((first.get_or_insert_with(&1, || 1), first.get_or_insert_with(&2, || 2)), (1, 2));
@@ -81,6 +84,7 @@ fn what_was_invalidated_before_a_cache_was_made_is_invalid_for_it() {
 
 #[test]
 fn a_cache_that_asks_for_no_tags_heeds_those_of_others() {
+    let _sound = sound();
     let (backend, tag): (Arc<dyn Backend>, _) = (Arc::new(Memory::new()), fresh("plain"));
     let tagged = cache(Arc::clone(&backend), &tag, 0);
     let plain = Cache::<u64, u64>::builder().backend(backend, "f", Postcard).build();
@@ -94,6 +98,7 @@ fn a_cache_that_asks_for_no_tags_heeds_those_of_others() {
 
 #[test]
 fn one_question_answers_for_all_that_carry_a_tag() {
+    let _sound = sound();
     #[derive(Debug, Default)]
     struct Counting(Memory, AtomicU64);
     impl Backend for Counting {
@@ -160,6 +165,7 @@ mod processes {
 
     #[test]
     fn a_tag_ends_values_in_other_processes() {
+        let _sound = sound();
         if let Ok(file) = std::env::var(FILE) {
             return serve(&file);
         }
@@ -219,6 +225,7 @@ mod processes {
 
     #[test]
     fn a_file_set_aside_takes_its_epoch_along() {
+        let _sound = sound();
         let dir = std::env::temp_dir().join(format!("memolith-tags-aside-{}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
         let file = dir.join("cache.db");

@@ -9,7 +9,10 @@ use std::path::Path;
 const LAYERS: &[&[&str]] = &[
     &["error", "time", "key", "sync", "lock", "system", "threads", "info", "instances", "offload", "orders", "stop"],
     &["eviction", "counts", "fault", "metrics", "timer", "waits"],
-    &["backend", "bytes", "memory", "simulate", "studies", "flight", "flights", "dooms", "stale", "store", "behind"],
+    &[
+        "backend", "bytes", "memory", "simulate", "studies", "flight", "flights", "dooms", "stale", "store", "behind",
+        "tags",
+    ],
     &["remote", "settings", "storing", "conformance"],
     &["cache", "entries", "lease", "study"],
     &["builder"],
