@@ -32,6 +32,7 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// Those of the backend, where the value may then still be: other processes may see it, and this one if it starts
     /// again. Until then this process does not serve it, and each use of the key tries again to remove it.
     pub fn remove<Q: KeyRef<K> + ?Sized>(&self, key: &Q) -> Result<bool> {
+        self.refresh();
         let hash = self.settings.hasher.hash_one(key);
         let Some(remote) = &self.remote else {
             self.flights.forget(hash, key);
