@@ -6,6 +6,8 @@ mod model;
 mod stores;
 
 use memolith::{Cache, Lookup, invalidate_tag, invalidate_tags, lru_cache};
+#[cfg(all(feature = "sqlite", feature = "postcard"))]
+use std::sync::RwLockWriteGuard;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
@@ -21,6 +23,12 @@ static BACKENDS: RwLock<()> = RwLock::new(());
 /// While it is held no backend fails.
 fn sound() -> RwLockReadGuard<'static, ()> {
     BACKENDS.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// For a test whose backends fail, or lose their files at its end.
+#[cfg(all(feature = "sqlite", feature = "postcard"))]
+fn alone() -> RwLockWriteGuard<'static, ()> {
+    BACKENDS.write().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use super::{fresh, sound};
+use super::{alone, fresh};
 use memolith::{Backend, Cache, Lease, Lookup, Postcard, Writes, invalidate_tags};
 use proptest::prelude::*;
 use std::collections::HashMap;
@@ -119,7 +119,7 @@ proptest! {
     fn what_a_tag_ends_is_computed_again_and_nothing_else(
         place in places(), memory in prop_oneof![Just(0_usize), Just(1000)], steps in steps(false)
     ) {
-        let _sound = sound();
+        let _alone = alone();
         let base = fresh("exact");
         let (backend, _scratch) = place.open(&base);
         let caches = caches(backend.as_ref(), &base, memory, Writes::Through);
@@ -167,7 +167,7 @@ proptest! {
         writes in prop_oneof![Just(Writes::Through), Just(Writes::Behind)],
         steps in steps(true),
     ) {
-        let _sound = sound();
+        let _alone = alone();
         let base = fresh("order");
         let (backend, _scratch) = place.open(&base);
         let caches = caches(backend.as_ref(), &base, memory, writes);

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use super::{BACKENDS, fresh, sound};
+use super::{alone, fresh, sound};
 use crate::fake::{Fake, Fault, Moment};
 use memolith::backends::{Memory, Sqlite};
 use memolith::{Backend, Cache, ErrorKind, Postcard, Space, invalidate_tag, invalidate_tags};
@@ -23,7 +23,7 @@ fn elsewhere(backend: &Arc<dyn Backend>, tag: &str, key: u64) -> Option<u64> {
 
 #[test]
 fn a_backend_that_fails_keeps_nobody_from_forgetting() {
-    let _alone = BACKENDS.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _alone = alone();
     for moment in [Moment::Open, Moment::Claim, Moment::Get, Moment::Put, Moment::Stored, Moment::Remove] {
         for fault in [Fault::Fails, Fault::Panics] {
             let (fake, tag) = (Fake::claiming(), fresh("failing"));
@@ -165,7 +165,7 @@ mod processes {
 
     #[test]
     fn a_tag_ends_values_in_other_processes() {
-        let _sound = sound();
+        let _alone = alone();
         if let Ok(file) = std::env::var(FILE) {
             return serve(&file);
         }
@@ -225,7 +225,7 @@ mod processes {
 
     #[test]
     fn a_file_set_aside_takes_its_epoch_along() {
-        let _sound = sound();
+        let _alone = alone();
         let dir = std::env::temp_dir().join(format!("memolith-tags-aside-{}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
         let file = dir.join("cache.db");
