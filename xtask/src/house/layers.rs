@@ -10,8 +10,8 @@ const LAYERS: &[&[&str]] = &[
     &["error", "time", "key", "sync", "lock", "system", "threads", "info", "instances", "offload", "orders", "stop"],
     &["eviction", "counts", "fault", "metrics", "timer", "waits", "scope"],
     &[
-        "aging", "backend", "bytes", "memory", "simulate", "studies", "flight", "flights", "dooms", "stale", "store", "behind",
-        "tags",
+        "aging", "backend", "bytes", "memory", "simulate", "studies", "flight", "flights", "dooms", "stale", "store",
+        "behind", "tags",
     ],
     &["remote", "settings", "storing", "conformance"],
     &["cache", "entries", "lease", "many", "scoped", "study"],
