@@ -45,6 +45,7 @@ mod clock;
 mod cluster;
 mod dial;
 mod fault;
+mod ghosts;
 mod hand;
 mod holds;
 mod id;
