@@ -286,7 +286,8 @@ impl<K: Key, V: Value> CacheBuilder<K, V> {
         let memory = Memory::new(bounds, settings.hasher.clone(), self.listener, settings.hasher.hash_one(0));
         let (flights, studies) = (Arc::new(Flights::default()), Studies::default());
         let tagging = self.tags.map(|tags_of| Tagging::new(tags_of, &flights));
-        Cache { memory, flights, remote, counts, studies, tagging, settings }
+        let hears = remote.is_some() || tagging.is_some();
+        Cache { memory, flights, remote, counts, studies, tagging, hears, settings }
     }
 }
 

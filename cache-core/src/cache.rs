@@ -13,7 +13,7 @@ use crate::key::{Key, KeyRef, Value};
 use crate::lease::{Fetched, Lease};
 use crate::memory::{Hit, Memory, NEVER};
 use crate::remote::Remote;
-use crate::scope::{self, Mode};
+use crate::scope::Mode;
 use crate::settings::Settings;
 use crate::stop::{Never, Stop};
 use crate::studies::Studies;
@@ -49,6 +49,8 @@ pub struct Cache<K: Key, V: Value> {
     pub(crate) studies: Studies,
     /// Where entries carry tags.
     pub(crate) tagging: Option<Arc<Tagging<K, V>>>,
+    /// Whether anybody else can have something leave memory: one look at it is all that other caches pay.
+    pub(crate) hears: bool,
     pub(crate) settings: Settings<K, V>,
 }
 
@@ -176,6 +178,12 @@ impl<K: Key, V: Value> Cache<K, V> {
         if let Some(hit) = self.hit(hash, key) {
             return V::clone(&hit);
         }
+        self.find_or_insert_with(hash, key, compute)
+    }
+
+    /// The rest of it, apart, so that a hit saves no registers for it.
+    #[inline(never)]
+    fn find_or_insert_with<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, compute: impl FnOnce() -> V) -> V {
         match self.lookup_cold(hash, key) {
             Lookup::Hit(value) => value,
             Lookup::Miss(lease) => lease.fill(compute()),
@@ -330,10 +338,7 @@ impl<K: Key, V: Value> Cache<K, V> {
         // Each call begins here, once.
         self.studies.request(hash);
         self.refresh();
-        // Who is inside of a scope looks again, where that is heeded.
-        if scope::is_around() {
-            return None;
-        }
+        // It knows nothing on a thread that is inside of a scope, who looks again, where that is heeded.
         self.memory.hit(hash, key, || self.coarse_now())
     }
 

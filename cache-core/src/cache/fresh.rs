@@ -8,8 +8,15 @@ use crate::tags::Tagging;
 
 impl<K: Key, V: Value> Cache<K, V> {
     /// Drops the memory tier if another process has invalidated something, and of it what this one has by a tag.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn refresh(&self) {
+        if self.hears {
+            self.refresh_if_heard();
+        }
+    }
+
+    #[inline]
+    fn refresh_if_heard(&self) {
         self.leave_if_due();
         if let Some(remote) = &self.remote
             && let Some(news) = remote.store.news()
@@ -36,6 +43,7 @@ impl<K: Key, V: Value> Cache<K, V> {
     }
 
     #[cold]
+    #[inline(never)]
     fn leave(&self, tagging: &Tagging<K, V>) {
         tagging.leave(|hash, key| drop(self.memory.remove(hash, key, || self.now())));
     }
@@ -49,6 +57,7 @@ impl<K: Key, V: Value> Cache<K, V> {
     }
 
     #[cold]
+    #[inline(never)]
     fn refresh_because(&self, remote: &Remote<K, V>, news: u64) {
         if planted("heeded too early") {
             remote.store.heed(news);
