@@ -15,6 +15,11 @@ if type(set) == 'table' then
   tell(key, ARGV[2], ARGV[3])
   return set
 end
-local clock = redis.call('HINCRBY', key, 'c', 1)
+-- The time, or one more than the last: a server that takes over has not heard of the last ones, and what was tagged at a
+-- clock that comes again would be believed.
+local time = redis.call('TIME')
+local last = tonumber(redis.call('HGET', key, 'c') or '0') or 0
+local clock = string.format('%.0f', math.max(last + 1, time[1] * 1000000 + time[2]))
+redis.call('HSET', key, 'c', clock)
 for i = 4, #ARGV do redis.call('HSET', key, ARGV[i], clock) end
-return tell(key, ARGV[2], ARGV[3]) or { known, tostring(clock) }
+return tell(key, ARGV[2], ARGV[3]) or { known, clock }
