@@ -12,7 +12,7 @@ const LONG: Duration = Duration::from_secs(20);
 
 /// Somebody who counts what they are told.
 #[derive(Default)]
-struct Ear(AtomicU64);
+pub(crate) struct Ear(AtomicU64);
 
 impl Watch for Ear {
     fn invalidated(&self) {
@@ -23,7 +23,7 @@ impl Watch for Ear {
 }
 
 impl Ear {
-    fn at(redis: &Redis, space: &Space) -> Arc<Ear> {
+    pub(crate) fn at(redis: &Redis, space: &Space) -> Arc<Ear> {
         let ear = Arc::new(Ear::default());
         let watch: Weak<Ear> = Arc::downgrade(&ear);
         redis.watch(space, watch);
@@ -36,7 +36,7 @@ impl Ear {
 
     /// Waits until it was told more often than `before`, and how often that is.
     #[track_caller]
-    fn after(&self, before: u64, what: &str) -> u64 {
+    pub(crate) fn after(&self, before: u64, what: &str) -> u64 {
         eventually(what, || self.told() > before);
         self.told()
     }
