@@ -14,8 +14,7 @@
 //! | a replica or another node takes over | the same; its first message is not missed |
 //!
 //! So while there is no connection for news, what is read from a server that does answer may be stale until there is one
-//! again, and so may what is in memory: both are served, and memory is dropped when there is one. A user of the server who
-//! may not subscribe never has one: then memory serves what others have removed until it expires, so let it expire soon.
+//! again, and so may what is in memory: both are served, and memory is dropped when there is one.
 //! A replica that takes over may not have heard of the last removals: what it still has is served until it expires.
 //! A cache that is made waits until it is told of news, which takes two or three round trips, so that its first value is
 //! kept; it does not wait while nobody is told. What is just being computed or put when a connection is lost, or is there
