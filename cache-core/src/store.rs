@@ -290,16 +290,7 @@ impl Store {
 
     /// As [`remove`](Self::remove) through `native`.
     pub(crate) async fn remove_async(&self, native: &dyn AsyncBackend, key: &[u8]) -> Result<bool> {
-        self.remove_in_async(self.stale.removal(), native, key).await
-    }
-
-    /// As [`take_back`](Self::take_back) through `native`.
-    pub(crate) async fn take_back_async(&self, native: &dyn AsyncBackend, key: &[u8]) -> Result<bool> {
-        self.remove_in_async(Removal::default(), native, key).await
-    }
-
-    async fn remove_in_async(&self, removal: Removal<'_>, native: &dyn AsyncBackend, key: &[u8]) -> Result<bool> {
-        let began = (self.dooms.before(), removal);
+        let began = (self.dooms.before(), self.stale.removal());
         let removed = unpanicked_async(async { native.remove(&self.space(), key).await }).await;
         self.removed(key, began, removed)
     }

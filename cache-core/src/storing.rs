@@ -28,11 +28,6 @@ impl<K: Key, V: Value> Posted<K, V> {
         drop(self.flights.discard(self.hash, self.ticket));
     }
 
-    /// Whether the value is to be taken back because of what others have removed, and of nothing else.
-    fn is_outdated(&self) -> bool {
-        self.flights.is_outdated(self.hash, self.ticket)
-    }
-
     /// As `take` once the value is written. If its key was invalidated meanwhile, returns what is to be taken off when
     /// the value has been removed again.
     fn settle(self) -> Option<Self> {
@@ -101,12 +96,11 @@ impl<K: Key, V: Value> Storing<K, V> {
     async fn undo_async(&mut self, native: &dyn AsyncBackend) -> Result<()> {
         self.outdate_if_others_removed();
         self.posted = self.posted.take().and_then(Posted::settle);
-        let Some(outdated) = self.posted.as_ref().map(Posted::is_outdated) else { return Ok(()) };
+        if self.posted.is_none() {
+            return Ok(());
+        }
         // If we are cancelled here, our drop removes it.
-        let removed = match outdated {
-            true => self.store.take_back_async(native, &self.key).await,
-            false => self.store.remove_async(native, &self.key).await,
-        };
+        let removed = self.store.remove_async(native, &self.key).await;
         self.posted.take().into_iter().for_each(|posted| posted.take());
         removed.map(drop)
     }
@@ -126,7 +120,7 @@ impl<K: Key, V: Value> Storing<K, V> {
     fn undo_if_invalidated(&mut self) -> Result<()> {
         self.outdate_if_others_removed();
         let Some(invalidated) = self.posted.take().and_then(Posted::settle) else { return Ok(()) };
-        let removed = match invalidated.is_outdated() {
+        let removed = match invalidated.flights.is_outdated(invalidated.hash, invalidated.ticket) {
             true => self.store.take_back(&self.key),
             false => self.store.remove(&self.key),
         };

@@ -436,26 +436,6 @@ fn what_makes_stored_values_invalid_raises_the_word() {
     raised("a value that cannot be replaced", 1, &|| cache.insert(1, 2));
 }
 
-/// The same for tasks, which write through the other side of a backend.
-#[test]
-fn what_a_task_takes_back_is_told_to_nobody() {
-    let fake = Fake::native();
-    let cache = backed(&fake, 2);
-    let word: &'static AtomicU64 = Box::leak(Box::default());
-    fake.follow(word);
-    cache.insert(9, 9);
-    let once = AtomicBool::new(true);
-    fake.at(move |moment| {
-        if moment == Moment::Stored && once.swap(false, SeqCst) {
-            word.fetch_add(1, SeqCst);
-        }
-    });
-    let mut call = pin!(cache.get_or_insert_async(&1, || std::future::ready(1)));
-    let mut context = Context::from_waker(Waker::noop());
-    while call.as_mut().poll(&mut context).is_pending() {}
-    assert_eq!((word.load(SeqCst), cache.get(&1)), (1, None));
-}
-
 /// Memory keeps the rest, unless somebody else has removed something meanwhile.
 #[test]
 fn ones_own_removals_are_no_news() {
