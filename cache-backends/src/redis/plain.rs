@@ -1,5 +1,6 @@
 //! Spaces without bounds: one key for each entry.
 
+use super::answer::is_split;
 use super::backend::Redis;
 use super::layout::{Area, Stripe};
 use super::pages;
@@ -15,8 +16,8 @@ use xxhash_rust::xxh3::xxh3_128;
 const TOGETHER: usize = 256;
 
 impl Redis {
-    /// How many keys one command names. On a cluster none names two: while their slot moves they may be apart, and no
-    /// node takes it then.
+    /// How many keys one command of a scan names. On a cluster none names two: while their slot moves they may be apart,
+    /// and no node takes it then.
     pub(super) fn together(&self) -> usize {
         match self.tell {
             Tell::Slot => 1,
@@ -33,20 +34,43 @@ impl Redis {
     /// What is there for each of `keys`, stripe by stripe in one go.
     pub(super) async fn plain_get_many(&self, area: &Area, keys: &[&[u8]]) -> Vec<Result<Option<Vec<u8>>>> {
         let split = area.split(keys.iter().copied());
-        let parts: Vec<(&Stripe, &[usize])> = split
-            .iter()
-            .flat_map(|(stripe, numbers)| numbers.chunks(self.together()).map(|part| (*stripe, part)))
-            .collect();
+        let parts: Vec<(&Stripe, &[usize])> =
+            split.iter().flat_map(|(stripe, numbers)| numbers.chunks(TOGETHER).map(|part| (*stripe, part))).collect();
         let request = |(stripe, part): &(&Stripe, &[usize])| {
-            let request = Request::new("MGET", stripe.route);
+            let request = Request::new("MGET", stripe.route).apart();
             part.iter().fold(request, |request, number| request.arg(stripe.entry(keys[*number])))
         };
         let replies = self.client.call_all(parts.iter().map(request).collect()).await;
         let mut found: Vec<Result<Option<Vec<u8>>>> = keys.iter().map(|_| Ok(None)).collect();
+        let mut split = Vec::new();
         for ((_, part), reply) in parts.iter().zip(replies) {
-            pages::hand_out(reply.and_then(Reply::into_array), part, &mut found);
+            match reply {
+                Ok(reply) if is_split(&reply) => split.extend_from_slice(part),
+                reply => pages::hand_out(reply.and_then(Reply::into_array), part, &mut found),
+            }
+        }
+        if !split.is_empty() {
+            self.plain_get_each(area, keys, &split, &mut found).await;
         }
         found
+    }
+
+    /// As many commands as keys, for those of a slot on the move: a key is at one node or the other.
+    async fn plain_get_each(
+        &self,
+        area: &Area,
+        keys: &[&[u8]],
+        places: &[usize],
+        found: &mut [Result<Option<Vec<u8>>>],
+    ) {
+        let request = |place: &usize| {
+            let stripe = area.stripe(keys[*place]);
+            Request::new("GET", stripe.route).arg(stripe.entry(keys[*place]))
+        };
+        let replies = self.client.call_all(places.iter().map(request).collect()).await;
+        for (place, reply) in places.iter().zip(replies) {
+            found[*place] = reply.and_then(Reply::into_bytes);
+        }
     }
 
     /// Stores all in one go, and gives the first error.
@@ -116,7 +140,9 @@ impl Redis {
             for stripe in &area.stripes {
                 let mut cursor = pages::start();
                 loop {
-                    let (next, keys) = pages::of_keys(&node, &stripe.pattern(), &cursor).await?;
+                    let page = pages::of_keys(&node, &stripe.pattern(), &cursor).await;
+                    // It was asked without the client, which would notice by itself.
+                    let (next, keys) = page.inspect_err(|_| self.client.doubt(&node))?;
                     if !keys.is_empty() {
                         show(stripe, keys).await?;
                     }
