@@ -81,7 +81,7 @@ const ENOUGH: usize = 4 << 20;
 /// | get | `GET` | `HGET`, and `ZADD XX` in the same go where a use counts; a script for `Lfu`, `scores=sequence` and `sliding=yes` |
 /// | put | `SET PX` | a script that evicts as well |
 /// | remove | a script that tells other processes | the same |
-/// | `get_many`, `put_many` | `MGET`, on a cluster many `GET` at once; many `SET` at once | `HMGET`, scripts of 100 entries |
+/// | `get_many`, `put_many` | `MGET`, many `SET` at once | `HMGET`, scripts of 100 entries |
 /// | len | looks at every key of the servers | constant time |
 /// | clear | looks at every key of the servers | constant time |
 /// | scan | looks at every key of the servers | looks at the entries |

@@ -16,8 +16,8 @@ use xxhash_rust::xxh3::xxh3_128;
 const TOGETHER: usize = 256;
 
 impl Redis {
-    /// How many keys one command names. On a cluster none names two: while their slot moves they may be apart, and no
-    /// node takes it then.
+    /// How many keys one command of a scan names. On a cluster none names two: while their slot moves they may be apart,
+    /// and no node takes it then.
     pub(super) fn together(&self) -> usize {
         match self.tell {
             Tell::Slot => 1,
@@ -34,10 +34,8 @@ impl Redis {
     /// What is there for each of `keys`, stripe by stripe in one go.
     pub(super) async fn plain_get_many(&self, area: &Area, keys: &[&[u8]]) -> Vec<Result<Option<Vec<u8>>>> {
         let split = area.split(keys.iter().copied());
-        let parts: Vec<(&Stripe, &[usize])> = split
-            .iter()
-            .flat_map(|(stripe, numbers)| numbers.chunks(self.together()).map(|part| (*stripe, part)))
-            .collect();
+        let parts: Vec<(&Stripe, &[usize])> =
+            split.iter().flat_map(|(stripe, numbers)| numbers.chunks(TOGETHER).map(|part| (*stripe, part))).collect();
         let request = |(stripe, part): &(&Stripe, &[usize])| {
             let request = Request::new("MGET", stripe.route).apart();
             part.iter().fold(request, |request, number| request.arg(stripe.entry(keys[*number])))

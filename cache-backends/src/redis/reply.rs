@@ -66,7 +66,10 @@ impl ServerError {
             "NOAUTH" | "WRONGPASS" | "NOPERM" => ErrorKind::Config,
             _ => ErrorKind::Unavailable,
         };
-        Error::new(kind, format!("the server refused: {} {}", self.code, self.message))
+        // An unknown command is repeated with what was to be stored.
+        let message =
+            self.message.split_once(", with args beginning with").map_or(&*self.message, |(message, _)| message);
+        Error::new(kind, format!("the server refused: {} {message}", self.code))
     }
 }
 

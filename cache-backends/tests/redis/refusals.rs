@@ -3,8 +3,10 @@
 use crate::load::{Faults, Values, ask, cache, deaf};
 use crate::servers::{Server, eventually};
 use memolith_backends::Redis;
+use memolith_backends::redis::Sessions;
 use memolith_core::ErrorKind;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What no message may hold.
 const MARKER: &str = "marker-7f3a";
@@ -112,4 +114,13 @@ fn a_server_without_scripts_says_what_is_missing() {
         let _ = unbounded.remove(&key);
     }
     assert_eq!(ask(&unbounded, 0..10, 1), 0, "what was removed is not served, removed there or not");
+}
+
+#[test]
+fn a_command_that_is_unknown_is_not_told_with_what_it_was_to_store() {
+    let server = Server::with(&["--rename-command", "SET", ""]);
+    let redis = Redis::open(&server.url()).unwrap();
+    let error = Sessions::new(&redis, "name", Duration::from_secs(60)).create(MARKER.as_bytes()).unwrap_err();
+    let text = format!("{error} {error:?}");
+    assert!(text.contains("unknown command") && !text.contains(MARKER) && !text.contains("session"), "{text}");
 }

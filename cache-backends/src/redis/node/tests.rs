@@ -141,11 +141,12 @@ fn a_waker_that_panics_stops_nobody_else() {
     let fake = Fake::start(|command, out| out.write_all(&echo(command)));
     let node = fake.node(LONG);
     // Before there is a connection, and when there is one.
-    for round in 0..3 {
+    for round in 0..10 {
         let numbers = [round];
         let mut bad = Box::pin(comes_back(&node, &numbers));
         let mut moment = Box::pin(until(Instant::now() + Duration::from_millis(20)));
-        assert!(bad.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        // The answer may be there already.
+        let _ = bad.as_mut().poll(&mut Context::from_waker(&waker));
         assert!(moment.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
         let asked = within(Instant::now() + SHORT * 10, comes_back(&node, &[7]));
         assert_eq!(run([asked]).remove(0).and_then(Result::ok), Some(true), "tasks are served in round {round}");
