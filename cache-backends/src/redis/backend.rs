@@ -272,7 +272,10 @@ impl fmt::Debug for Redis {
 
 impl Backend for Redis {
     fn open(&self, space: &Space) -> Result<()> {
-        wait(self.open_space(space))
+        wait(async {
+            self.beside.heard(space).await;
+            self.open_space(space).await
+        })
     }
 
     fn get(&self, space: &Space, key: &[u8], now: Timestamp) -> Result<Option<Record>> {

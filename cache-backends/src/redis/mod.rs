@@ -14,6 +14,8 @@
 //!
 //! So while there is no connection for news, what is read from a server that does answer may be stale until there is one
 //! again. A replica that takes over may not have heard of the last removals: what it still has is served until it expires.
+//! A cache that is made waits until it is told of news, which takes two or three round trips, so that its first value is
+//! kept. What is computed or put while a connection is lost is returned, and not kept: others may have removed it unheard.
 //! Replacing a value is no removal: others see it when theirs expires. A forked child hears nothing before it asks a
 //! server for the first time.
 //!

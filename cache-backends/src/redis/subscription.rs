@@ -8,6 +8,7 @@ use super::node::{Node, wait};
 use super::removal::Tell;
 use super::request::{Request, Route};
 use super::target::Address;
+use memolith_core::__private::forks;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::fmt;
@@ -42,8 +43,8 @@ pub(crate) struct Subscriptions {
     pub(super) timeout: Duration,
     pub(super) how: Tell,
     keeper: Arc<Keeper>,
-    /// Where its threads are: a forked child has none.
-    process: AtomicU32,
+    /// How often the process was forked when its threads began: a child has none of them.
+    forks: AtomicU32,
     /// Whether it will be tried again to settle what has no line.
     again: AtomicBool,
     table: Mutex<Table>,
@@ -73,13 +74,13 @@ pub(crate) struct Subscribed {
 
 impl Subscriptions {
     pub(crate) fn new(client: Arc<Client>, timeout: Duration, how: Tell, keeper: Arc<Keeper>) -> Arc<Self> {
-        let process = AtomicU32::new(std::process::id());
+        let forks = AtomicU32::new(forks());
         Arc::new(Subscriptions {
             client,
             timeout,
             how,
             keeper,
-            process,
+            forks,
             again: AtomicBool::new(false),
             table: Mutex::default(),
         })
@@ -106,8 +107,8 @@ impl Subscriptions {
 
     /// Listens again in a forked child: threads and connections are its parent's. To be called now and then.
     pub(crate) fn attend(self: &Arc<Self>) {
-        let (process, known) = (std::process::id(), self.process.load(Relaxed));
-        if known == process || self.process.compare_exchange(known, process, Relaxed, Relaxed).is_err() {
+        let (forks, known) = (forks(), self.forks.load(Relaxed));
+        if known == forks || self.forks.compare_exchange(known, forks, Relaxed, Relaxed).is_err() {
             return;
         }
         self.again.store(false, Relaxed);
