@@ -69,7 +69,7 @@ pub(crate) fn backends() -> Result<Tally, String> {
 }
 
 /// Sees to it that the tests have a program to start; they never use a server that is running already.
-fn server() -> Outcome {
+pub(crate) fn server() -> Outcome {
     if let Some(program) = env::var_os(ITS_OWN) {
         return match is_there(Command::new(&program)) {
             true => Ok(()),

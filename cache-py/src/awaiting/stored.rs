@@ -5,7 +5,7 @@ use super::tasks::{Coroutines, named, python};
 use super::trip::Trip;
 use crate::call::{Call, OwnedCall};
 use crate::stored::Stored;
-use memolith_core::__private::{PortableKey, count_coalesced};
+use memolith_core::__private::{PortableKey, PortableKeyRef, count_coalesced, look_old};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyTuple};
@@ -77,6 +77,13 @@ impl StoredMiss {
     fn find<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
         let near = self.stored.tier(py).near(self.key.bytes());
         let object = near.map_or(Ok(None), |held| self.stored.object(py, self.key.bytes(), held))?;
+        object.map(|object| PyTuple::new(py, [object])).transpose()
+    }
+
+    /// What may be served while another task computes.
+    fn old<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        let old = look_old(self.stored.cache(py), &PortableKeyRef(self.key.bytes()));
+        let object = old.map_or(Ok(None), |held| self.stored.object(py, self.key.bytes(), held))?;
         object.map(|object| PyTuple::new(py, [object])).transpose()
     }
 

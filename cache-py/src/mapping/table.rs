@@ -242,9 +242,9 @@ impl Table {
         self.is_closed.load(Relaxed)
     }
 
-    /// The counters: hits, misses, maxsize, currsize, coalesced, evictions, expired, backend_hits, errors.
+    /// The counters: hits, misses, maxsize, currsize, coalesced, evictions, expired, backend_hits, errors, stale.
     #[expect(clippy::type_complexity, reason = "a tuple for one caller")]
-    fn _info(&self, py: Python<'_>) -> PyResult<(u64, u64, Option<usize>, usize, u64, u64, u64, u64, u64)> {
+    fn _info(&self, py: Python<'_>) -> PyResult<(u64, u64, Option<usize>, usize, u64, u64, u64, u64, u64, u64)> {
         let info = match self.kind()? {
             Kind::Near(near) => near.info(),
             Kind::Backed(backed) => backed.info(py),
@@ -260,6 +260,7 @@ impl Table {
             departed.1,
             info.backend_hits,
             info.errors,
+            info.stale,
         ))
     }
 

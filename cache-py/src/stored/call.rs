@@ -5,9 +5,9 @@ use crate::awaiting::Loops;
 use crate::call::Call;
 use crate::errors::exception;
 use crate::keys::{self, Fit};
-use memolith::Lookup;
+use memolith::{Lease, Lookup};
 use memolith_core::__private::{PortableKey, PortableKeyRef};
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyException, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyAnyMethods, PyBytes, PyDict};
 use std::sync::Arc;
@@ -33,8 +33,10 @@ impl Stored {
             match tier.look_after(py, &key, glance)? {
                 Lookup::Hit(held) => Some(held),
                 Lookup::Miss(lease) => {
-                    // What is raised passes the lease on.
-                    let value = call.run(function)?;
+                    let value = match call.run(function) {
+                        Ok(value) => value,
+                        Err(raised) => return self.fail((py, &key), lease, raised),
+                    };
                     if self.is_kept(&value)? {
                         let held = tier.held(&key, &value)?;
                         py.detach(|| lease.fill(held).release());
@@ -49,6 +51,22 @@ impl Stored {
         };
         let object = found.map_or(Ok(None), |held| self.object(py, &key, held))?;
         object.map_or_else(|| self.renew(function, call, &key), Ok)
+    }
+
+    /// An old result, if one may be served in place of what was raised. Else that, and the lease passes on.
+    fn fail<'py>(
+        &self,
+        (py, key): (Python<'py>, &[u8]),
+        lease: Lease<'_, PortableKey, Held>,
+        raised: PyErr,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        if !raised.is_instance_of::<PyException>(py) {
+            return Err(raised);
+        }
+        match py.detach(|| lease.fail()).map_or(Ok(None), |old| self.object(py, key, old))? {
+            Some(old) => Ok(old),
+            None => Err(raised),
+        }
     }
 
     /// Computes, and puts the result in place of what is there.

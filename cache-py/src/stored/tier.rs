@@ -63,6 +63,16 @@ impl Tier {
         if let Some(tti) = options.tti {
             builder = builder.tti(tti);
         }
+        let aging = &options.aging;
+        if let Some(jitter) = aging.jitter {
+            builder = builder.jitter(jitter);
+        }
+        if let Some(beta) = aging.early_refresh {
+            builder = builder.early_refresh(beta);
+        }
+        if let Some(stale) = aging.stale {
+            builder = builder.stale(stale);
+        }
         if let Some(bytes) = options.max_bytes {
             builder = builder.max_bytes(bytes);
         }
