@@ -99,7 +99,9 @@ const AT_ONCE: usize = 1_000;
 /// - A clear removes what was there when it began. Of a plain space what is put meanwhile may stay.
 /// - What the server evicts, loses or refuses is a miss. Under `maxmemory` scores and values leave apart from each other;
 ///   then nothing wrong is served, and the next puts mend what is left. Tags leave all at once, and then whatever was tagged
-///   is not believed any more.
+///   is not believed any more; so it is when a server starts, or another takes its place: the last invalidations may not
+///   have reached its disk or the other, and what was tagged before is computed anew. A server that others still take for
+///   the primary after it was replaced does not know of invalidations elsewhere, and serves what it has until it is heard of.
 /// - Expiry is kept beside the value on every server. It is also told to the server, as its own to reclaim: for plain
 ///   entries, and for tracked ones where fields of hashes can expire (Redis 7.4, Valkey 9) and there is no `max_bytes`.
 /// - A function that is given its first bound begins anew; one that loses its last bound, too.
@@ -319,6 +321,10 @@ impl Backend for Redis {
 
     fn invalidate_tags(&self, tags: &[&[u8]]) -> Result<TagState> {
         wait(self.invalidate(tags))
+    }
+
+    fn identity(&self) -> usize {
+        Arc::as_ptr(&self.client).addr()
     }
 
     fn claim(&self, space: &Space, key: &[u8], time: Duration) -> Result<Option<Claim>> {
