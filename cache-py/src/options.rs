@@ -30,6 +30,8 @@ pub(crate) struct Options {
     pub(crate) sign: Option<Vec<u8>>,
     /// Whether a result is kept.
     pub(crate) cache_if: Option<Py<PyAny>>,
+    /// What a result was made from, by the result and the arguments.
+    pub(crate) tags: Option<Py<PyAny>>,
     pub(crate) on_error: Option<Py<PyAny>>,
     pub(crate) writes: Writes,
     pub(crate) wait: Option<Duration>,
@@ -78,6 +80,7 @@ impl Options {
                 "codec" => options.codec = Some(value.unbind()),
                 "sign" => options.sign = Some(value.extract()?),
                 "cache_if" => options.cache_if = Some(value.unbind()),
+                "tags" => options.tags = Some(value.unbind()),
                 "on_error" => options.on_error = Some(value.unbind()),
                 "writes" => options.writes = writes(&value.extract::<String>()?)?,
                 "wait" => options.wait = Some(duration(&name, &value)?),
@@ -108,7 +111,7 @@ impl Options {
     /// # Errors
     /// `ValueError` for a bound by bytes, which objects have none of, and for what the core's cache alone does.
     pub(crate) fn without_backend(&self) -> PyResult<()> {
-        if let Some(name) = self.aging.first() {
+        if let Some(name) = self.aging.first().or(self.tags.as_ref().map(|_| "tags")) {
             return Err(wrong(format!("`{name}` needs a `backend`, write `backend=\"memory:\"` for memory alone")));
         }
         match self.max_bytes {

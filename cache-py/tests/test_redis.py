@@ -256,3 +256,87 @@ def test_what_makes_no_sense_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError):
         lru_cache(None, **{"backend": "memory:", **options})(len)
     lru_cache(None, ttl=5, early_refresh=False)(len)
+
+
+def test_a_tag_ends_what_was_made_from_it(url: str) -> None:
+    backend = memolith.open(url)
+    asked: list[str] = []
+
+    @lru_cache(None, backend=backend, name="tagged", version="1", tags=lambda page, user, **_: [f"user:{user}", page])
+    def page(user: int, *, kind: str = "plain") -> str:
+        asked.append(kind)
+        return f"{kind} page of {user}"
+
+    @lru_cache(None, backend=backend, name="tagged too", version="1", tags=lambda page, user: {f"user:{user}"})
+    async def name(user: int) -> str:
+        asked.append("name")
+        return f"name of {user}"
+
+    near: Cache[int, str] = Cache()
+    near.set(1, "near", tags=["user:5"])
+    stored: Cache[str, str] = Cache(backend=backend, name="entries")
+    stored.set("anna", "5", tags=["user:5"])
+    stored.set("bert", "6", tags=["user:6"])
+
+    def ask() -> None:
+        assert (page(5), page(6, kind="rich")) == ("plain page of 5", "rich page of 6")
+        assert asyncio.run(_all(name(5), name(6))) == ["name of 5", "name of 6"]
+
+    ask()
+    ask()
+    assert sorted(asked) == ["name", "name", "plain", "rich"]
+    memolith.invalidate_tag("user:5")
+    assert (page.get(5), page.get(6, kind="rich"), name.get(5)) == (None, "rich page of 6", None)
+    assert (1 in near, "anna" in stored, stored["bert"]) == (False, False, "6")
+    assert stored.items() == [("bert", "6")]
+    ask()
+    assert sorted(asked) == ["name", "name", "name", "plain", "plain", "rich"]
+    memolith.invalidate_tag("rich page of 6")
+    assert (page.get(5), page.get(6, kind="rich")) == ("plain page of 5", None)
+
+
+async def _all(*calls: Any) -> list[Any]:
+    return await asyncio.gather(*calls)
+
+
+def test_a_tag_of_one_cache_is_no_others(url: str) -> None:
+    backend = memolith.open(url)
+    caches: list[Cache[str, int]] = [Cache(backend=backend, name=name) for name in ("one cache", "other cache")]
+    one, other = caches
+    for cache in caches:
+        cache.set("a", 1, tags=["red", "round"])
+        cache.set("b", 2, tags=["blue"])
+        cache["c"] = 3
+    assert one.invalidate_tag("red") == (None if url.startswith("redis") else 1)
+    assert (sorted(one.items()), sorted(other.items())) == ([("b", 2), ("c", 3)], [("a", 1), ("b", 2), ("c", 3)])
+    assert one.touch("b", 60) and "b" in one
+    one.invalidate_tag("blue")
+    assert one.keys() == ["c"]
+    assert one.get_or_insert("b", lambda: 4, tags=["blue"]) == 4
+    assert sorted(one.items()) == [("b", 4), ("c", 3)]
+
+
+def test_a_tag_reaches_other_processes(shared: Server) -> None:
+    code = f"""
+import memolith
+entries = memolith.Cache(backend={shared.url!r}, name="processes")
+assert sorted(entries.items()) == [("a", 1), ("b", 2)], entries.items()
+memolith.invalidate_tag("red")
+assert entries.items() == [("b", 2)]
+"""
+    entries: Cache[str, int] = Cache(backend=shared.url, name="processes")
+    entries.set("a", 1, tags=["red"])
+    entries.set("b", 2, tags=["blue"])
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert passed(lambda: "a" not in entries)
+    assert entries.items() == [("b", 2)]
+
+
+def test_what_gives_no_tags_is_an_error() -> None:
+    for tags, error in [(lambda _: "text", TypeError), (lambda _: [1], TypeError), (lambda: [], TypeError)]:
+        cached = lru_cache(backend="memory:", tags=tags)(lambda: 1)
+        with pytest.raises(error):
+            cached()
+    with pytest.raises(ValueError, match="`tags` needs a `backend`"):
+        lru_cache(tags=lambda _: [])(len)

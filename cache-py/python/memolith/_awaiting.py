@@ -47,7 +47,7 @@ class Trip(Protocol):
     def found(self) -> tuple[Any, ...] | None:
         """The value; empty if it cannot be read. None: the caller computes it."""
 
-    def fill(self, value: object, /) -> None:
+    def fill(self, value: object, miss: StoredMiss, /) -> None:
         """Hands over what was computed."""
 
     def fail(self) -> None:
@@ -87,7 +87,7 @@ async def in_backend(miss: StoredMiss, _is_outdated: Callable[[], bool]) -> Any:
                 return old[0]
             raise
         if found is None:
-            trip.fill(value)
+            trip.fill(value, miss)
             await _arrival(trip)
         else:
             await _off_loop(miss.insert, value)

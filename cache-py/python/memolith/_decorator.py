@@ -72,6 +72,7 @@ def lru_cache(
     codec: Any = None,
     sign: bytes | None = None,
     cache_if: Callable[[Any], object] | None = None,
+    tags: Callable[..., Iterable[str]] | None = None,
     on_error: Callable[[Exception], object] | None = None,
     writes: str = "through",
     wait: float | str | timedelta | None = None,
@@ -84,7 +85,8 @@ def lru_cache(
     `early_refresh` has one caller compute it anew before its end, and `stale` serves it for that much longer while one
     computes, and where that raises an Exception; `backend` keeps results beyond the process, by a URL or what
     `memolith.open` returned; `key` makes the key from the arguments, `skip` names parameters that are no part of it;
-    `cache_if` tells of a result whether it is kept; `single_flight` lets simultaneous callers wait for one of them.
+    `cache_if` tells of a result whether it is kept; `tags` is called with a result and the arguments, and gives the names
+    by which `memolith.invalidate_tag` ends it; `single_flight` lets simultaneous callers wait for one of them.
 
     Durations are seconds, `timedelta` or text such as `"5m"`; sizes are bytes or text such as `"64MiB"`.
 
@@ -107,6 +109,7 @@ def lru_cache(
         "codec": codec,
         "sign": sign,
         "cache_if": cache_if,
+        "tags": tags,
         "on_error": on_error,
         "writes": writes,
         "wait": seconds(wait),

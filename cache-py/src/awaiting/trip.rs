@@ -1,5 +1,6 @@
 //! A lookup of the core on its way, driven by a coroutine.
 
+use super::stored::StoredMiss;
 use super::tasks::python;
 use crate::outside;
 use crate::stored::{Held, Shelf, Stored};
@@ -109,9 +110,9 @@ impl Trip {
     }
 
     /// Hands over what was computed.
-    fn fill(&self, value: Bound<'_, PyAny>) -> PyResult<()> {
+    fn fill(&self, value: Bound<'_, PyAny>, miss: PyRef<'_, StoredMiss>) -> PyResult<()> {
         let filled = match self.stored.is_kept(&value)? {
-            true => Stop::Filled(self.stored.held(self.key.bytes(), &value)?),
+            true => Stop::Filled(miss.held(&value)?),
             false => Stop::Declined,
         };
         self.say(filled);

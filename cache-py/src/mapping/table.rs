@@ -182,10 +182,18 @@ impl Table {
         }
     }
 
-    fn _evict(&self, py: Python<'_>, tag: &str) -> PyResult<usize> {
+    fn _evict(&self, py: Python<'_>, tag: &str) -> PyResult<Option<usize>> {
         match self.kind()? {
-            Kind::Near(near) => near.evict(py, tag),
+            Kind::Near(near) => near.evict(py, tag).map(Some),
             Kind::Backed(backed) => backed.evict(py, tag),
+        }
+    }
+
+    /// The same for a cache without a backend, of which the core knows nothing.
+    fn _evict_near(&self, py: Python<'_>, tag: &str) -> PyResult<()> {
+        match &self.kind {
+            Kind::Near(near) => near.evict(py, tag).map(drop),
+            Kind::Backed(_) => Ok(()),
         }
     }
 

@@ -89,6 +89,12 @@ impl Place {
         }
     }
 
+    /// Whether it is servers, of which nobody wants to see all that they hold.
+    pub(crate) fn is_served(&self) -> bool {
+        let (Place::Open(url, _) | Place::Away(url)) = self;
+        !["sqlite:", "shm:", "memory:"].iter().any(|scheme| url.starts_with(scheme))
+    }
+
     /// The backend, by now.
     pub(crate) fn backend(&self, py: Python<'_>) -> memolith::Result<Arc<dyn Backend>> {
         match self {
