@@ -4,6 +4,8 @@
 mod model;
 #[cfg(all(feature = "sqlite", feature = "postcard"))]
 mod stores;
+#[cfg(all(feature = "sqlite", feature = "postcard"))]
+mod together;
 
 use memolith::{Cache, Lookup, invalidate_tag, invalidate_tags, lru_cache};
 #[cfg(all(feature = "sqlite", feature = "postcard"))]

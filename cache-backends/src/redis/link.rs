@@ -9,6 +9,7 @@
 use super::call::{Alarm, Answer, Call};
 use super::dial::Dialled;
 use super::fault::Fault;
+use super::ghosts::{self, Trace};
 use super::hand::Hand;
 use super::parse::{Garbled, Parser};
 use super::reply::Reply;
@@ -34,6 +35,7 @@ const TURNS: u32 = 8;
 pub(super) struct Link {
     stream: Arc<Stream>,
     timeout: Duration,
+    trace: Option<Trace>,
     opened: Instant,
     /// Where it was opened.
     forks: u32,
@@ -86,10 +88,11 @@ struct Reader {
 
 impl Link {
     pub(super) fn new(dialled: Dialled) -> Arc<Self> {
-        let (stream, parser, timeout) = dialled.into_parts();
+        let (stream, parser, timeout, trace) = dialled.into_parts();
         Arc::new(Link {
             stream,
             timeout,
+            trace,
             opened: Instant::now(),
             forks: forks(),
             state: Mutex::default(),
@@ -321,6 +324,12 @@ impl Link {
     fn fail(&self, mut state: MutexGuard<'_, State>, fault: Fault) {
         if state.fault.is_some() {
             return;
+        }
+        // What is on its way must not arrive after what is sent once the fault is known. A child leaves that to its parent.
+        if let Some(trace) = &self.trace
+            && self.forks == forks()
+        {
+            ghosts::remember(trace);
         }
         state.out = Vec::new();
         state.tasks = 0;

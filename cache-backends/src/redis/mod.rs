@@ -19,6 +19,18 @@
 //! Replacing a value is no removal: others see it when theirs expires. A forked child hears nothing before it asks a
 //! server for the first time.
 //!
+//! # What arrives late
+//!
+//! A command that was not answered in time may still be on its way. Before a process uses a new connection to a server it has
+//! the server end those that it gave up (`CLIENT KILL ID`), so that nothing of them follows what it sends from then on: a
+//! value that it removes does not come back by a put of its own. The user needs `+client|id +client|kill +info`; without
+//! them, or behind a proxy that knows no such commands, all works but for this. Where a replica or another node has taken
+//! over, the old server refuses what comes late, or loses it when it follows the new one.
+//!
+//! What is left: between a put that was given up and the next connection of its process, or after that process has died,
+//! its bytes may arrive after a removal by another process; and so may those for a server that lost its place and has it
+//! again before it is next connected to. Such a value stays until it expires or is removed again.
+//!
 //! # Who computes
 //!
 //! A cache that was told to `wait` claims what it computes, for `claim_ttl` (2 s), renewed while it computes, however long
@@ -45,6 +57,7 @@ mod clock;
 mod cluster;
 mod dial;
 mod fault;
+mod ghosts;
 mod hand;
 mod holds;
 mod id;

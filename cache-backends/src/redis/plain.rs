@@ -1,5 +1,6 @@
 //! Spaces without bounds: one key for each entry.
 
+use super::answer::is_split;
 use super::backend::Redis;
 use super::layout::{Area, Stripe};
 use super::pages;
@@ -26,15 +27,40 @@ impl Redis {
         let parts: Vec<(&Stripe, &[usize])> =
             split.iter().flat_map(|(stripe, numbers)| numbers.chunks(TOGETHER).map(|part| (*stripe, part))).collect();
         let request = |(stripe, part): &(&Stripe, &[usize])| {
-            let request = Request::new("MGET", stripe.route);
+            let request = Request::new("MGET", stripe.route).apart();
             part.iter().fold(request, |request, number| request.arg(stripe.entry(keys[*number])))
         };
         let replies = self.client.call_all(parts.iter().map(request).collect()).await;
         let mut found: Vec<Result<Option<Vec<u8>>>> = keys.iter().map(|_| Ok(None)).collect();
+        let mut split = Vec::new();
         for ((_, part), reply) in parts.iter().zip(replies) {
-            pages::hand_out(reply.and_then(Reply::into_array), part, &mut found);
+            match reply {
+                Ok(reply) if is_split(&reply) => split.extend_from_slice(part),
+                reply => pages::hand_out(reply.and_then(Reply::into_array), part, &mut found),
+            }
+        }
+        if !split.is_empty() {
+            self.plain_get_each(area, keys, &split, &mut found).await;
         }
         found
+    }
+
+    /// As many commands as keys, for those of a slot on the move: a key is at one node or the other.
+    async fn plain_get_each(
+        &self,
+        area: &Area,
+        keys: &[&[u8]],
+        places: &[usize],
+        found: &mut [Result<Option<Vec<u8>>>],
+    ) {
+        let request = |place: &usize| {
+            let stripe = area.stripe(keys[*place]);
+            Request::new("GET", stripe.route).arg(stripe.entry(keys[*place]))
+        };
+        let replies = self.client.call_all(places.iter().map(request).collect()).await;
+        for (place, reply) in places.iter().zip(replies) {
+            found[*place] = reply.and_then(Reply::into_bytes);
+        }
     }
 
     /// Stores all in one go, and gives the first error.
@@ -99,7 +125,9 @@ impl Redis {
             for stripe in &area.stripes {
                 let mut cursor = pages::start();
                 loop {
-                    let (next, keys) = pages::of_keys(&node, &stripe.pattern(), &cursor).await?;
+                    let page = pages::of_keys(&node, &stripe.pattern(), &cursor).await;
+                    // It was asked without the client, which would notice by itself.
+                    let (next, keys) = page.inspect_err(|_| self.client.doubt(&node))?;
                     if !keys.is_empty() {
                         show(stripe, keys).await?;
                     }

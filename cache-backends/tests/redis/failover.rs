@@ -136,6 +136,37 @@ fn a_space_moves_key_by_key() {
 }
 
 #[test]
+fn many_are_asked_for_while_they_move() {
+    let cluster = Cluster::start();
+    let redis = Redis::open(&patient(&cluster.url())).unwrap();
+    let space = Space::new(fresh("many"));
+    for key in 0..10_u8 {
+        Backend::put(&redis, &space, &[key], &record(&[key]), now()).unwrap();
+    }
+    // The last five are at neither node.
+    let keys: Vec<Vec<u8>> = (0..15).map(|key| vec![key]).collect();
+    let keys: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
+    let owner = |node: &&Server| !node.cli(&["KEYS", "*"]).is_empty();
+    let from = cluster.masters().into_iter().find(owner).expect("the keys are somewhere");
+    let any = from.connect().unwrap().items(&["KEYS", "*"]).unwrap().remove(0);
+    let slot = from.cli(&[b"CLUSTER", &b"KEYSLOT"[..], &any]).parse().unwrap();
+    let to = cluster.masters().into_iter().find(|master| master.port() != from.port()).expect("there are three");
+    let mut turns = 0;
+    cluster.move_slot(slot, to, || {
+        turns += 1;
+        let start = Instant::now();
+        let found = Backend::get_many(&redis, &space, &keys, now()).unwrap();
+        for (key, found) in keys.iter().zip(found) {
+            let there = (key[0] < 10).then(|| record(key));
+            assert_eq!(found, there, "key {key:?} after {turns} moves");
+        }
+        // Much less than the time-out of ten seconds.
+        assert!(start.elapsed() < LATE, "it was waited for the end of the move");
+    });
+    assert_eq!(turns, 10);
+}
+
+#[test]
 fn a_primary_that_is_killed_is_replaced_by_its_replica() {
     let sentinels = Sentinels::start();
     let load = Load::with(&sentinels.url(), None, Memory::Late);

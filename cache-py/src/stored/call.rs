@@ -156,8 +156,8 @@ impl Stored {
         }
     }
 
-    /// `value` as the cache keeps it, with its bytes and its tags, to be given to `Lease::fill` or `Cache::insert`. A value
-    /// without a form in bytes is told by the core when it wants them, and kept in memory.
+    /// `value` as the cache keeps it, with its bytes and its tags, to be given to `Lease::fill` or `Cache::insert`. A
+    /// value without a form in bytes is told by the core when it wants them, and kept in memory.
     ///
     /// # Errors
     /// Who interrupts the codec; what `tags` raises.

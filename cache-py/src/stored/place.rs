@@ -42,8 +42,8 @@ impl Opened {
 
 /// Opens the backend that a URL names, for several functions and caches to share.
 ///
-/// `sqlite:PATH`, `shm:NAME` (Linux), `memory:`, `redis://HOST` and others of Redis and Valkey. Raises ValueError for a URL that names none, and CacheError for a
-/// place that cannot be reached.
+/// `sqlite:PATH`, `shm:NAME` (Linux), `memory:`, `redis://HOST` and others of Redis and Valkey. Raises ValueError
+/// for a URL that names none, and CacheError for a place that cannot be reached.
 #[pyfunction]
 pub(crate) fn open(py: Python<'_>, url: String) -> PyResult<Opened> {
     match py.detach(|| memolith::open(&url)) {

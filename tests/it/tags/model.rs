@@ -76,7 +76,7 @@ const TAGS: u8 = 4;
 
 fn tags_of(key: u8) -> Vec<u8> {
     let mut tags = vec![key % TAGS];
-    if key % 3 == 0 {
+    if key.is_multiple_of(3) {
         tags.push((key / 3) % TAGS);
     }
     tags
