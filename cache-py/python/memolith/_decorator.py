@@ -82,8 +82,8 @@ def lru_cache(
 
     As `functools.lru_cache`, and: `policy` says who leaves when there are `maxsize` results; `ttl` and `tti` end a
     result so long after it was made or last used; with a backend `jitter` ends each by up to this share of its `ttl`
-    sooner, `early_refresh` has one caller compute it anew before its end, and `stale` serves it for that much longer while one
-    computes, and where that raises an Exception; `backend` keeps results beyond the process, by a URL or what
+    sooner, `early_refresh` has one caller compute it anew before its end, and `stale` serves it for that much longer
+    while one computes, and where that raises an Exception; `backend` keeps results beyond the process, by a URL or what
     `memolith.open` returned; `key` makes the key from the arguments, `skip` names parameters that are no part of it;
     `cache_if` tells of a result whether it is kept; `tags` is called with a result and the arguments, and gives the
     names by which `memolith.invalidate_tag` ends it; `single_flight` lets simultaneous callers wait for one of them.
