@@ -18,8 +18,10 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
-/// How much of a batch goes to the servers at once: each part has the time of a call.
+/// How many entries of a batch go to the servers at once: each part has the time of a call.
 const AT_ONCE: usize = 1_000;
+/// After so many bytes a part of a batch ends: more might take longer than a call may.
+const ENOUGH: usize = 4 << 20;
 
 /// Keeps bytes on servers of Redis (5 or later) or Valkey, for the processes of many machines.
 ///
@@ -82,13 +84,14 @@ const AT_ONCE: usize = 1_000;
 /// | get | `GET` | `HGET`, and `ZADD XX` in the same go where a use counts; a script for `Lfu`, `scores=sequence` and `sliding=yes` |
 /// | put | `SET PX` | a script that evicts as well |
 /// | remove | a script that tells other processes | the same |
-/// | `get_many`, `put_many` | `MGET`, many `SET` at once | `HMGET`, scripts of 100 entries |
+/// | `get_many`, `put_many` | `MGET`, on a cluster many `GET` at once; many `SET` at once | `HMGET`, scripts of 100 entries |
 /// | len | looks at every key of the servers | constant time |
 /// | clear | looks at every key of the servers | constant time |
 /// | scan | looks at every key of the servers | looks at the entries |
 ///
 /// Each but the last three is one round trip. With `scope=shared`, len and clear look at every entry of the pair.
-/// The first put of a space that is given a `max_bytes` weighs all that is there.
+/// The first put of a space that is given a `max_bytes` weighs all that is there. What processes put that were given none
+/// counts as much as the others on average.
 ///
 /// # What holds
 ///
@@ -232,9 +235,17 @@ impl Redis {
     }
 
     async fn put_batch(&self, space: &Space, entries: &[(Vec<u8>, Record)], now: Timestamp) -> Result<()> {
-        for entries in entries.chunks(AT_ONCE) {
-            let entries: Vec<(&[u8], &Record)> = entries.iter().map(|(key, record)| (&key[..], record)).collect();
-            self.put_records(space, &entries, now).await?;
+        let mut rest = entries;
+        while !rest.is_empty() {
+            let mut bytes = 0;
+            let part = rest.iter().take(AT_ONCE).take_while(|(key, record)| {
+                let is_room = bytes < ENOUGH;
+                bytes += key.len() + record.value.len();
+                is_room
+            });
+            let part: Vec<(&[u8], &Record)> = part.map(|(key, record)| (&key[..], record)).collect();
+            self.put_records(space, &part, now).await?;
+            rest = &rest[part.len()..];
         }
         Ok(())
     }

@@ -10,12 +10,15 @@
 //! | always but for what follows | as long as a message takes: 0.2 ms on one machine |
 //! | a server stops, or the network swallows everything | 200 ms and the time-out (250 ms), then memory is dropped |
 //! | the connection was lost | memory is dropped at once, and again when there is a new one, within a second after a server can be reached |
+//! | the server does not let the user listen | memory is dropped every 5 s |
 //! | a replica or another node takes over | the same; its first message is not missed |
 //!
 //! So while there is no connection for news, what is read from a server that does answer may be stale until there is one
 //! again. A replica that takes over may not have heard of the last removals: what it still has is served until it expires.
 //! A cache that is made waits until it is told of news, which takes two or three round trips, so that its first value is
 //! kept. What is computed or put while a connection is lost is returned, and not kept: others may have removed it unheard.
+//! Users need the channels of the prefix for that, which servers since version 7 give to none unless told:
+//! `ACL SETUSER name .. &memolith:*`; a removal by one who may not tell of it is done, and is an error.
 //! Replacing a value is no removal: others see it when theirs expires. A forked child hears nothing before it asks a
 //! server for the first time.
 //!

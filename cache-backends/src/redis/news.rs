@@ -110,8 +110,9 @@ impl Listener for Watchers {
             Event::Message(sender) if sender == self.id.bytes() => return,
             // Nobody has relied on it.
             Event::Failed => return,
-            // What is in memory may be what others have removed while nothing was heard.
-            Event::Standing | Event::Lost | Event::Message(_) => {}
+            // What is in memory may be what others have removed while nothing was heard. Who may not listen is told now
+            // and then, so that nothing stays for ever.
+            Event::Standing | Event::Refused | Event::Lost | Event::Message(_) => {}
         }
         let watching: Vec<_> = self.list.lock().iter().filter_map(Weak::upgrade).collect();
         for watch in watching {

@@ -9,6 +9,7 @@ use super::removal::Tell;
 use super::request::{Request, Route};
 use super::target::Address;
 use memolith_core::__private::forks;
+use memolith_core::ErrorKind;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::fmt;
@@ -34,6 +35,8 @@ pub(crate) enum Event<'a> {
     Lost,
     /// It did not stand, and was tried in vain.
     Failed,
+    /// The same, because the server does not let us listen, and will not before somebody allows it.
+    Refused,
     Message(&'a [u8]),
 }
 
@@ -241,12 +244,16 @@ impl Subscriptions {
         uprooted.into_iter().for_each(|event| self.tell(&[name], event));
     }
 
-    /// The line to `address` is cut.
-    pub(super) fn lose(&self, address: &Address) {
+    /// The line to `address` is cut, because of a fault if there was one.
+    pub(super) fn lose(&self, address: &Address, fault: Option<ErrorKind>) {
         let mut lost = vec![];
         for (name, channel) in &mut self.table.lock().channels {
             if channel.home.as_ref() == Some(address) {
-                lost.push((Arc::clone(name), channel.uproot()));
+                let event = match channel.uproot() {
+                    Event::Failed if fault == Some(ErrorKind::Config) => Event::Refused,
+                    event => event,
+                };
+                lost.push((Arc::clone(name), event));
             }
         }
         lost.iter().for_each(|(name, event)| self.tell(&[name], *event));

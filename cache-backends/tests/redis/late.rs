@@ -2,7 +2,7 @@
 
 use crate::load::fresh;
 use crate::proxy::{Proxy, Weather};
-use crate::servers::{Connection, Server, eventually};
+use crate::servers::{Cluster, Connection, Server, eventually};
 use memolith_backends::Redis;
 use memolith_core::{AsyncBackend, Backend, Record, Space, Timestamp};
 
@@ -123,6 +123,38 @@ fn another_backend_of_the_process_does_not_forget_it() {
     scene.redis = Redis::open(&scene.proxy.url()).unwrap();
     eventually("the value is removed", || scene.remove());
     scene.stays_removed();
+}
+
+#[test]
+fn on_a_cluster_neither() {
+    let cluster = Cluster::start();
+    let proxies: Vec<Proxy> = cluster.masters().iter().map(|master| Proxy::to(master.port())).collect();
+    for (master, proxy) in cluster.masters().iter().zip(&proxies) {
+        let port = proxy.port().to_string();
+        assert_eq!(master.cli(&["CONFIG", "SET", "cluster-announce-port", &port]), "OK");
+    }
+    let urls: Vec<String> = proxies.iter().map(|proxy| format!("127.0.0.1:{}", proxy.port())).collect();
+    eventually("all nodes name the proxies", || {
+        let names = |node: &Server| {
+            let said = node.cli(&["CLUSTER", "NODES"]);
+            urls.iter().all(|url| said.contains(&format!(" {url}@")))
+        };
+        cluster.nodes().iter().all(names)
+    });
+    let redis = Redis::open(&format!("redis+cluster://{}", urls.join(","))).unwrap();
+    for maxsize in [None, Some(10)] {
+        let mut space = Space::new(fresh("late"));
+        space.maxsize = maxsize;
+        let put = |value| Backend::put(&redis, &space, KEY, &record(value), NOW);
+        eventually("a value is there", || put("old").is_ok());
+        proxies.iter().for_each(Proxy::hold);
+        assert!(put("late").is_err(), "nothing has passed");
+        eventually("the value is removed", || Backend::remove(&redis, &space, KEY).is_ok());
+        assert!(proxies.iter().map(Proxy::deliver).sum::<usize>() > 0, "nothing was held back");
+        let found = || Backend::get(&redis, &space, KEY, NOW);
+        eventually("the servers are used", || found().is_ok());
+        assert_eq!(found().unwrap(), None, "a value that was removed came back");
+    }
 }
 
 /// The number of a connection, as the server counts.

@@ -1,6 +1,6 @@
 //! What stands between a client and a server, and does what networks do on bad days.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Condvar, Mutex};
@@ -94,7 +94,7 @@ impl Proxy {
     /// Holds back what is sent on the connections that there are, whatever becomes of the clients, and of new connections.
     pub(crate) fn hold(&self) {
         let mut jam = self.sky.jam.lock().unwrap();
-        jam.held = jam.count;
+        (jam.held, jam.is_over, jam.bytes) = (jam.count, false, 0);
     }
 
     /// Lets it pass now, in so far as the server still takes it, and waits for the server's answers. How many bytes they were.
@@ -213,22 +213,29 @@ impl Sky {
         }
     }
 
-    /// Takes what a client sends, until it has gone, and gives it to the server when the jam is over.
+    /// Takes what a client sends until it has gone, and gives it to the server when the jam is over. Who is still there then
+    /// has to connect anew.
     fn hold_back(&self, mut from: &TcpStream, mut to: &TcpStream) {
-        let mut bytes = Vec::new();
+        from.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
         self.jam.lock().unwrap().waiting += 1;
-        let _ = from.read_to_end(&mut bytes);
+        let (mut bytes, mut is_gone) = (Vec::new(), false);
+        while !is_gone && !self.jam.lock().unwrap().is_over {
+            let silent = |kind| matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut);
+            is_gone = from.read_to_end(&mut bytes).map_or_else(|error| !silent(error.kind()), |_| true);
+        }
         let mut jam = self.jam.lock().unwrap();
-        jam.bytes += bytes.len();
         while !jam.is_over {
             jam = self.moved.wait(jam).unwrap();
         }
         drop(jam);
-        if to.write_all(&bytes).is_ok() {
+        let is_sent = is_gone && !bytes.is_empty() && to.write_all(&bytes).is_ok();
+        if is_sent {
             // Until it has answered, or hung up.
             let _ = to.peek(&mut [0]);
         }
-        self.jam.lock().unwrap().waiting -= 1;
+        let mut jam = self.jam.lock().unwrap();
+        jam.bytes += if is_gone { bytes.len() } else { 0 };
+        jam.waiting -= 1;
         self.moved.notify_all();
     }
 

@@ -89,3 +89,19 @@ fn more_than_a_million_tags_are_another_epoch() {
     assert_eq!(server.cli(&["HLEN", "memolith:tags"]), "4");
     assert_eq!(redis.tags(&[b"a", b"b"]).unwrap().invalidated, [0, after.clock]);
 }
+
+/// What was tagged at a clock that nobody remembers would be believed when the clock comes there again.
+#[test]
+fn the_clock_of_who_takes_over_is_later_than_all_it_has_not_heard_of() {
+    let server = Server::start();
+    let redis = Redis::open(&server.url()).unwrap();
+    redis.invalidate_tags(&[b"a"]).unwrap();
+    assert_eq!(server.cli(&["COPY", "memolith:tags", "replica"]), "1");
+    let forgotten = redis.invalidate_tags(&[b"a"]).unwrap();
+    assert_eq!(server.cli(&["RENAME", "replica", "memolith:tags"]), "OK");
+    let next = redis.invalidate_tags(&[b"a"]).unwrap();
+    assert!(next.epoch != forgotten.epoch || next.clock > forgotten.clock, "{forgotten:?}, then {next:?}");
+    // What is no number is mended.
+    assert_eq!(server.cli(&["HSET", "memolith:tags", "c", "garbage"]), "0");
+    assert!(redis.invalidate_tags(&[b"a"]).unwrap().clock > next.clock);
+}

@@ -3,6 +3,7 @@
 use super::fake::{Fake, both, comes_back, echo, node, numbered, run};
 use super::{Node, wait};
 use crate::redis::request::{Request, Route};
+use crate::redis::timer::{until, within};
 use memolith_core::ErrorKind;
 use parking_lot::Mutex;
 use std::future::Future;
@@ -124,6 +125,33 @@ fn tasks_alone_are_served() {
     for round in 0..20 {
         let came = run((0..100).map(|n| async move { comes_back(node, &[round, n]).await }));
         assert!(came.into_iter().all(|came| came.expect("the server answers")));
+    }
+}
+
+/// Wakers are the executor's, and may fail as all code may.
+#[test]
+fn a_waker_that_panics_stops_nobody_else() {
+    struct Bomb;
+    impl std::task::Wake for Bomb {
+        fn wake(self: Arc<Self>) {
+            panic!("planned");
+        }
+    }
+    let waker = Waker::from(Arc::new(Bomb));
+    let fake = Fake::start(|command, out| out.write_all(&echo(command)));
+    let node = fake.node(LONG);
+    // Before there is a connection, and when there is one.
+    for round in 0..3 {
+        let numbers = [round];
+        let mut bad = Box::pin(comes_back(&node, &numbers));
+        let mut moment = Box::pin(until(Instant::now() + Duration::from_millis(20)));
+        assert!(bad.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        assert!(moment.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        let asked = within(Instant::now() + SHORT * 10, comes_back(&node, &[7]));
+        assert_eq!(run([asked]).remove(0).and_then(Result::ok), Some(true), "tasks are served in round {round}");
+        let begun = Instant::now();
+        run([until(begun + Duration::from_millis(30))]);
+        assert!(begun.elapsed() < LONG, "moments come in round {round}");
     }
 }
 
