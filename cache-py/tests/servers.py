@@ -27,8 +27,8 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Where it is."""
-        return f"redis://127.0.0.1:{self.port}"
+        """Where it is, with time enough also where the machine does much else."""
+        return f"redis://127.0.0.1:{self.port}?timeout=10s"
 
     def start(self) -> None:
         """Starts it again at its port."""

@@ -80,7 +80,8 @@ def _run(path: Path) -> None:
     if "redis://localhost" not in text:
         return _end_well(path)
     with server() as it:
-        path.write_text(text.replace("redis://localhost", it.url), encoding="utf-8")
+        here = text.replace("redis://localhost?", f"{it.url}&").replace("redis://localhost", it.url)
+        path.write_text(here, encoding="utf-8")
         _end_well(path)
         path.write_text(text, encoding="utf-8")
 

@@ -75,20 +75,20 @@ def test_tasks_compute_once(shared: Server) -> None:
 
 
 def test_one_backend_for_many(shared: Server) -> None:
-    backend = memolith.open(f"{shared.url}?prefix=many")
+    backend = memolith.open(f"{shared.url}&prefix=many")
     names: Cache[str, int] = Cache(backend=backend, name="names", ttl="1h")
     names["anna"] = 1
     names.set("bert", 2, ttl=60)
-    others: Cache[str, int] = Cache(backend=f"{shared.url}?prefix=many", name="names", ttl="1h")
+    others: Cache[str, int] = Cache(backend=f"{shared.url}&prefix=many", name="names", ttl="1h")
     assert dict(others.items()) == {"anna": 1, "bert": 2}
     assert others.pop("anna") == 1
     assert passed(lambda: "anna" not in names)
-    apart: Cache[str, int] = Cache(backend=f"{shared.url}?prefix=apart", name="names")
+    apart: Cache[str, int] = Cache(backend=f"{shared.url}&prefix=apart", name="names")
     assert len(apart) == 0
 
 
 def test_what_is_removed_leaves_the_memory_of_others(shared: Server) -> None:
-    caches: list[Cache[str, int]] = [Cache(backend=f"{shared.url}?prefix=removed") for _ in range(2)]
+    caches: list[Cache[str, int]] = [Cache(backend=f"{shared.url}&prefix=removed") for _ in range(2)]
     ours, theirs = caches
     ours["key"] = 1
     assert passed(lambda: theirs.get("key") == 1)
