@@ -106,6 +106,7 @@ fn behind(place: &Arc<Place>, mut cache: Cache<u64, u64>) -> Cache<u64, u64> {
     let backend: Arc<dyn Backend> = Arc::clone(place) as _;
     let store = Store::new(backend, Space::new("f"), Writes::Through, &cache.settings.report);
     cache.remote = Some(Remote::new(store, Box::new(Plain)));
+    cache.hears = true;
     [1, 2].into_iter().for_each(|key| cache.insert(key, key));
     cache
 }

@@ -14,9 +14,11 @@
 //! | a replica or another node takes over | the same; its first message is not missed |
 //!
 //! So while there is no connection for news, what is read from a server that does answer may be stale until there is one
-//! again. A replica that takes over may not have heard of the last removals: what it still has is served until it expires.
+//! again, and so may what is in memory: both are served, and memory is dropped when there is one.
+//! A replica that takes over may not have heard of the last removals: what it still has is served until it expires.
 //! A cache that is made waits until it is told of news, which takes two or three round trips, so that its first value is
-//! kept. What is computed or put while a connection is lost is returned, and not kept: others may have removed it unheard.
+//! kept; it does not wait while nobody is told. What is just being computed or put when a connection is lost, or is there
+//! again, is returned and not kept: others may have removed it unheard.
 //! Users need the channels of the prefix for that, which servers since version 7 give to none unless told:
 //! `ACL SETUSER name .. &memolith:*`; a removal by one who may not tell of it is done, and is an error.
 //! Replacing a value is no removal: others see it when theirs expires. A forked child hears nothing before it asks a

@@ -64,7 +64,17 @@ struct Channel {
     listeners: Vec<Weak<dyn Listener>>,
     /// The server whose line it is on; none until that is known.
     home: Option<Address>,
-    standing: bool,
+    state: State,
+}
+
+/// What is known of a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// It was not tried yet, or is again since it was lost.
+    Tried,
+    Standing,
+    /// It was tried in vain, and goes on being tried.
+    Failing,
 }
 
 /// A listener's place at a channel, which it leaves when dropped.
@@ -93,17 +103,24 @@ impl Subscriptions {
     /// does not.
     pub(crate) fn subscribe(self: &Arc<Self>, channel: &layout::Channel, listener: Weak<dyn Listener>) -> Subscribed {
         let (channel, slot): (Arc<[u8]>, u16) = (channel.name[..].into(), channel.slot);
-        let (standing, settled) = {
+        let (state, settled) = {
             let mut table = self.table.lock();
-            let new = || Channel { slot, listeners: vec![], home: None, standing: false };
+            let new = || Channel { slot, listeners: vec![], home: None, state: State::Tried };
             let entry = table.channels.entry(Arc::clone(&channel)).or_insert_with(new);
             entry.listeners.push(Weak::clone(&listener));
-            (entry.standing, entry.home.is_some())
+            (entry.state, entry.home.is_some())
         };
-        match listener.upgrade() {
-            Some(listener) if standing => listener.hear(Event::Standing),
-            _ if !settled => self.settle_soon(),
-            _ => {}
+        if !settled {
+            self.settle_soon();
+        }
+        let event = match state {
+            State::Tried => None,
+            State::Standing => Some(Event::Standing),
+            // Who comes now is not to wait for what others wait for in vain.
+            State::Failing => Some(Event::Failed),
+        };
+        if let Some((event, listener)) = event.zip(listener.upgrade()) {
+            listener.hear(event);
         }
         Subscribed { subscriptions: Arc::downgrade(self), channel, listener }
     }
@@ -145,6 +162,12 @@ impl Subscriptions {
         }
         if unsettled.is_empty() {
             return;
+        }
+        {
+            let mut table = self.table.lock();
+            for name in &unsettled {
+                table.channels.get_mut(name).into_iter().for_each(|channel| channel.state = State::Failing);
+            }
         }
         // One who tries again is enough for all that come meanwhile.
         if !self.again.swap(true, Relaxed) {
@@ -221,7 +244,7 @@ impl Subscriptions {
         let stands = {
             let mut table = self.table.lock();
             let channel = table.channels.get_mut(name).filter(|channel| channel.home.as_ref() == Some(address));
-            channel.map(|channel| channel.standing = true)
+            channel.map(|channel| channel.state = State::Standing)
         };
         if stands.is_some() {
             self.tell(&[name], Event::Standing);
@@ -231,7 +254,10 @@ impl Subscriptions {
     /// Whether the server at `address` has said that it listens, and not taken that back.
     pub(super) fn is_standing(&self, name: &[u8], address: &Address) -> bool {
         let table = self.table.lock();
-        table.channels.get(name).is_some_and(|channel| channel.standing && channel.home.as_ref() == Some(address))
+        table
+            .channels
+            .get(name)
+            .is_some_and(|channel| channel.state == State::Standing && channel.home.as_ref() == Some(address))
     }
 
     /// The server at `address` does not have the channel any more: another must.
@@ -278,7 +304,12 @@ impl Channel {
     /// Takes it off its line; what that is to the listeners.
     fn uproot(&mut self) -> Event<'static> {
         self.home = None;
-        if std::mem::take(&mut self.standing) { Event::Lost } else { Event::Failed }
+        let (state, event) = match self.state {
+            State::Standing => (State::Tried, Event::Lost),
+            State::Tried | State::Failing => (State::Failing, Event::Failed),
+        };
+        self.state = state;
+        event
     }
 }
 

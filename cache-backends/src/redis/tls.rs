@@ -74,22 +74,23 @@ impl Secure {
         &self.socket
     }
 
+    /// What has come. A part of what is encrypted together says nothing yet, and is silence: who waits for more looks at the
+    /// clock first, or a server that sends byte by byte would keep it for ever.
     pub(super) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match self.session.lock().reader().read(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                outcome => return outcome,
-            }
-            if self.socket.peek(&mut [0])? == 0 {
-                return Ok(0);
-            }
-            let mut session = self.session.lock();
-            // Something is there, so it does not block.
-            session.read_tls(&mut &self.socket)?;
-            session.process_new_packets().map_err(io::Error::other)?;
-            // What the protocol itself has to say, such as new keys.
-            flush(&mut session, &self.socket)?;
+        match self.session.lock().reader().read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            outcome => return outcome,
         }
+        if self.socket.peek(&mut [0])? == 0 {
+            return Ok(0);
+        }
+        let mut session = self.session.lock();
+        // Something is there, so it does not block.
+        session.read_tls(&mut &self.socket)?;
+        session.process_new_packets().map_err(io::Error::other)?;
+        // What the protocol itself has to say, such as new keys.
+        flush(&mut session, &self.socket)?;
+        session.reader().read(buffer)
     }
 
     pub(super) fn write(&self, bytes: &[u8]) -> io::Result<usize> {

@@ -3,7 +3,8 @@
 use crate::load::{BACK, Felt, Load};
 use crate::proxy::{Proxy, Weather};
 use crate::servers::Server;
-use std::time::Duration;
+use memolith_backends::Redis;
+use std::time::{Duration, Instant};
 
 /// While it is known that there is nobody to ask, calls take much less than a time-out, on any machine.
 #[track_caller]
@@ -45,6 +46,30 @@ fn a_server_that_is_stopped_is_waited_for_by_few() {
     server.cont();
     println!("used again after {:?}", load.until_used(BACK));
     assert!(load.end().count() > 0, "faults are told");
+}
+
+/// A program that begins while its server is away waits for it no longer than one that has known it.
+#[test]
+fn caches_made_while_the_server_is_away() {
+    let server = Server::start();
+    let proxy = Proxy::to(server.port());
+    proxy.set(Weather::Hole);
+    let away = ["redis://127.0.0.1:1".to_owned(), proxy.url()];
+    for url in away {
+        let (cache, faults) = crate::load::cache(Redis::open(&url).unwrap(), None);
+        let mut felt: Vec<Duration> = (0..40_u64)
+            .map(|key| {
+                let begun = Instant::now();
+                assert_eq!(cache.get_or_insert_with(&key, || vec![7]), [7]);
+                begun.elapsed()
+            })
+            .collect();
+        // Until it is known that nobody is there, each waits for the whole of the time-out.
+        felt.drain(..10);
+        felt.sort();
+        assert!(felt[25] < Duration::from_millis(50), "{url}: {felt:?}");
+        assert!(faults.count() > 0, "faults are told");
+    }
 }
 
 /// Under load, `weather` for a second, then again, then a clear sky.

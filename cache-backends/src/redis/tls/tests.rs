@@ -7,19 +7,19 @@ use memolith_core::{ErrorKind, Result};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
-use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 fn file(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/redis/tls").join(name)
 }
 
 /// A server called `localhost`, which gives back what it gets, as one value, after the login.
-fn server() -> u16 {
+fn server(pace: Option<Duration>) -> u16 {
     let chain = vec![CertificateDer::from_pem_file(file("server.pem")).expect("it is one")];
     let key = PrivateKeyDer::from_pem_file(file("server-key.pem")).expect("it is one");
     let settings = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -34,7 +34,7 @@ fn server() -> u16 {
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let session = ServerConnection::new(Arc::clone(&settings)).expect("the settings are right");
-            let mut stream = StreamOwned::new(session, stream);
+            let mut stream = StreamOwned::new(session, Paced { stream, pace: None });
             // It ends when the client hangs up.
             thread::spawn(move || {
                 let mut bytes = vec![0; 1 << 16];
@@ -46,6 +46,7 @@ fn server() -> u16 {
                         true => b"%0\r\n-ERR unknown\r\n-ERR unknown\r\n".to_vec(),
                         false => [format!("${count}\r\n").as_bytes(), &bytes[..count], b"\r\n"].concat(),
                     };
+                    stream.sock.pace = pace.filter(|_| !greeting);
                     if stream.write_all(&answer).and_then(|()| stream.flush()).is_err() {
                         return;
                     }
@@ -56,9 +57,33 @@ fn server() -> u16 {
     port
 }
 
+/// A socket that sends byte by byte, when it has a pace.
+struct Paced {
+    stream: TcpStream,
+    pace: Option<Duration>,
+}
+
+impl Read for Paced {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.read(buffer)
+    }
+}
+
+impl Write for Paced {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Some(pace) = self.pace else { return self.stream.write(bytes) };
+        thread::sleep(pace);
+        self.stream.write(&bytes[..bytes.len().min(1)])
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
 fn node(host: &str, authority: Option<PathBuf>) -> Node {
     let login = Login { tls: Some(Trust { authority }), ..Login::default() };
-    Node::new(Address::Tcp(host.into(), server()), &login, Duration::from_secs(20))
+    Node::new(Address::Tcp(host.into(), server(None)), &login, Duration::from_secs(20))
 }
 
 fn ask(node: &Node) -> Result<bool> {
@@ -75,6 +100,17 @@ fn what_is_sent_comes_back() {
         let node = node(host, Some(file("authority.pem")));
         assert!((0..50).all(|_| ask(&node).expect("it answers")));
     }
+}
+
+/// Of what is encrypted together nothing can be read before all of it is there: the time-out holds all the same.
+#[test]
+fn a_server_that_sends_byte_by_byte_is_late() {
+    let login = Login { tls: Some(Trust { authority: Some(file("authority.pem")) }), ..Login::default() };
+    let address = Address::Tcp("localhost".into(), server(Some(Duration::from_millis(100))));
+    let node = Node::new(address, &login, Duration::from_secs(1));
+    let begun = Instant::now();
+    assert_eq!(ask(&node).map_err(|error| error.kind()), Err(ErrorKind::Unavailable));
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
 }
 
 #[test]
