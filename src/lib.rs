@@ -98,8 +98,31 @@
 //!
 //! **Many callers at once**: the first computes, the others wait for it, threads and tasks alike.
 //! If it fails, panics or is cancelled, one of them takes over.
-//! With `wait = "2s"` the same goes for processes that share a backend with claims, such as `backend = "shm:NAME"`: a memory-mapped file for all processes of a user on a machine (feature `shared`, Linux).
+//! With `wait = "2s"` the same goes for processes that share a backend with claims.
 //! An `async fn` takes the same attribute with the same meaning.
+//!
+//! **For all processes of a machine**: `backend = "shm:NAME"`, a memory-mapped file (feature `shared`, Linux).
+//!
+//! **For all machines**: `backend = "redis://HOST"`, a server of Redis or Valkey; `redis+cluster:` is a cluster, `redis+sentinel:` whichever server the sentinels name, and `rediss:` the same with TLS (features `redis` and `tls`).
+//! Bounds and policies hold for all machines together, and what one of them removes leaves the memory of all others.
+//! Servers that are away make no call fail, and delay few.
+//! A lock, a rate limiter and sessions over the same connections stand in `memolith::redis`.
+//!
+//! ```
+//! # #[cfg(all(feature = "redis", feature = "postcard"))] {
+//! # use memolith::lru_cache;
+//! #[lru_cache(maxsize = 100_000, ttl = "1h", backend = "redis://127.0.0.1:1?prefix=shop", wait = "2s")]
+//! fn price(article: u64) -> u64 {
+//!     100 * article // asks somebody
+//! }
+//!
+//! // Nobody listens at that port.
+//! assert_eq!((price(7), price(7)), (700, 700));
+//! let info = price::cache_info();
+//! assert_eq!((info.misses, info.hits), (1, 1));
+//! assert!(info.errors > 0);
+//! # }
+//! ```
 //!
 //! **By hand**: a [`Cache`] is what stands behind the attribute.
 //! [`Cache::lookup`] gives the value, or a [`Lease`]: the right and the duty to compute it.
@@ -172,6 +195,8 @@
 //! |---|---|---|
 //! | `sqlite` (default) | | the SQLite backend |
 //! | `shared` | 0 | the backend for all processes of a user on a machine, `shm:NAME`, on Linux |
+//! | `redis` | 1 | the backend for all machines, `redis:`, servers of Redis or Valkey; a lock, a rate limiter and sessions |
+//! | `tls` | 12 | `redis` with TLS, `rediss:` |
 //! | `bundled` (default) | 0 | compiles SQLite from source with a C compiler; off, the system's library is linked |
 //! | `postcard` (default) | | codec `Postcard`: compact, with a written specification |
 //! | `bincode` | 2 | codec `Bincode`: fast; unmaintained upstream |

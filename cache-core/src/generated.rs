@@ -93,6 +93,11 @@ pub fn look_near<K: Key, V: Value, Q: KeyRef<K> + ?Sized>(cache: &Cache<K, V>, h
     cache.find_again(hash, key).or_else(|| cache.find_near(hash, key))
 }
 
+/// The old value that memory has of a key that somebody computes anew, counted as a hit.
+pub fn look_old<K: Key, V: Value, Q: KeyRef<K> + ?Sized>(cache: &Cache<K, V>, key: &Q) -> Option<V> {
+    cache.find_old(cache.hash(key), key)
+}
+
 /// As [`Lease::fill`] for a value that lives for `ttl`, as [`Cache::insert_with_ttl`] has it.
 pub fn fill_with_ttl<K: Key, V: Value>(lease: Lease<'_, K, V>, value: V, ttl: Duration) -> V {
     lease.fill_within(value, core::option::Option::Some(ttl))

@@ -132,16 +132,26 @@ impl<K, V> Remote<K, V> {
 
     /// Shows every live entry; the key only where it is stored in full. What cannot be read is nobody's to see.
     pub(crate) fn visit(&self, now: Timestamp, show: &mut dyn FnMut(Option<&K>, &V)) -> Result<()> {
+        let mut unknown = Vec::new();
         self.store.list(now, &mut |key, record| {
             let shown = unpanicked(CODEC, || self.wire.open_scanned(self.label, key, &record.value, now));
-            if let Ok(Some((key, value, stamp))) = shown
-                && stamp.tags.as_ref().is_none_or(|tags| self.is_known_good(tags))
-                && self.limit(stamp).expires > now
-            {
-                show(key.as_ref(), &value);
+            let Ok(Some((key, value, mut stamp))) = shown else { return Visit::Keep };
+            let tags = stamp.tags.take();
+            if self.limit(stamp).expires <= now {
+                return Visit::Keep;
+            }
+            match tags {
+                Some(tags) if !self.is_known_good(&tags) => unknown.push((key, value, tags)),
+                _ => show(key.as_ref(), &value),
             }
             Visit::Keep
-        })
+        })?;
+        // The backend is asked for them when it has shown all.
+        let carried: Vec<_> = unknown.iter().map(|(.., tags)| Arc::clone(tags)).collect();
+        let are_good = self.store.are_good(&carried)?;
+        let good = unknown.iter().zip(are_good).filter(|(_, is_good)| *is_good);
+        good.for_each(|((key, value, _), _)| show(key.as_ref(), value));
+        Ok(())
     }
 
     fn open(&self, key: &KeyBytes, record: Option<Record>, now: Timestamp) -> Result<Option<(V, Stamp)>> {

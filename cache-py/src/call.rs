@@ -137,6 +137,17 @@ impl<'a> Call<'a> {
         unsafe { Bound::from_owned_ptr_or_err(function.py(), self.forward(function.as_ptr())) }
     }
 
+    /// As [`run`](Self::run), with `first` before all others.
+    pub(crate) fn run_after<'py>(
+        &self,
+        function: &Bound<'py, PyAny>,
+        first: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let rest = (0..self.len()).map(|at| self.arg(at));
+        let args: Vec<*mut PyObject> = std::iter::once(first.as_ptr()).chain(rest).collect();
+        Call::named(&args, self.nargs + 1, self.kwnames).run(function)
+    }
+
     /// The same call with arguments of its own.
     pub(crate) fn keep(&self, py: Python<'_>) -> OwnedCall {
         let args = (0..self.len()).map(|at| self.argument(py, at).to_owned().unbind()).collect();

@@ -12,12 +12,23 @@ from pathlib import Path
 import pytest
 
 import memolith
+from servers import server
 
 README = Path(__file__).parents[1] / "README.md"
 TEXT = README.read_text(encoding="utf-8")
 PROGRAMS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
-MIGRATIONS = dict(re.findall(r"^\| (\w+) \| `[^`]+` \| `([^`]+)` \|$", TEXT, re.MULTILINE))
-RIVALS = ("functools", "cachetools", "diskcache", "joblib", "picocache", "warp_cache", "redis_func_cache", "Cacheness")
+MIGRATIONS = dict(re.findall(r"^\| ([\w ]+) \| `[^`]+` \| `([^`]+)` \|$", TEXT, re.MULTILINE))
+RIVALS = (
+    "functools",
+    "cachetools",
+    "diskcache",
+    "joblib",
+    "picocache",
+    "picocache RedisCache",
+    "warp_cache",
+    "redis_func_cache",
+    "Cacheness",
+)
 
 PROGRAM = """
 from memolith import lru_cache
@@ -65,6 +76,17 @@ def test_every_argument_is_explained() -> None:
 
 
 def _run(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    if "redis://localhost" not in text:
+        return _end_well(path)
+    with server() as it:
+        here = text.replace("redis://localhost?", f"{it.url}&").replace("redis://localhost", it.url)
+        path.write_text(here, encoding="utf-8")
+        _end_well(path)
+        path.write_text(text, encoding="utf-8")
+
+
+def _end_well(path: Path) -> None:
     ended = subprocess.run(
         [sys.executable, path], cwd=path.parent, capture_output=True, text=True, timeout=60, check=False
     )

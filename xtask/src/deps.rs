@@ -8,6 +8,7 @@ use std::time::Instant;
 /// What is built, by name: a package, and the arguments that select its features.
 const SETS: &[(&str, &str, &[&str])] = &[
     ("macro and memory", "memolith", &["--no-default-features"]),
+    ("redis alone", "memolith", &["--no-default-features", "--features", "redis"]),
     ("default", "memolith", &[]),
     ("all features", "memolith", &["--all-features"]),
     ("python package", "memolith-py", &[]),

@@ -1,5 +1,7 @@
-//! The examples as tests: each runs to its end, `checksums` computes nothing the second time, and `simulate` is right.
+//! The examples as tests: each runs to its end, `checksums` and `redis` compute nothing the second time, and `simulate` is
+//! right.
 
+use crate::redis::Server;
 use crate::tally::Tally;
 use crate::workspace;
 use std::fs;
@@ -12,6 +14,8 @@ pub(crate) fn run() -> Result<Tally, String> {
         let name = example.name;
         let result = match name.as_str() {
             "checksums" => checksums(),
+            "redis" => redis(),
+            "tools" => Server::start().and_then(|server| run_example("tools", &[&server.url()])).map(drop),
             "simulate" => simulate(),
             _ => run_example(&name, &[]).map(drop),
         };
@@ -34,17 +38,23 @@ fn checksums() -> Result<(), String> {
     let directory = empty_directory("checksums")?;
     let cache = directory.join("checksums.db").to_string_lossy().into_owned();
     let arguments = ["--cache", cache.as_str(), "examples"];
-    for (run, expected) in [("first", ", 0 from disk"), ("second", ": 0 computed")] {
-        let printed = run_example("checksums", &arguments)?;
-        let last = printed.lines().last().unwrap_or_default();
-        if !last.contains(expected) {
-            return Err(format!("the {run} run should end in a line with `{expected}`, and ended in `{last}`"));
-        }
+    for expected in [", 0 from disk", ": 0 computed"] {
+        run_ending_in("checksums", &arguments, expected)?;
     }
     match run_example("checksums", &["no-such-directory"]) {
         Err(message) if message.contains("no-such-directory") => Ok(()),
         other => Err(format!("a missing directory should be an error that names it, and gave {other:?}")),
     }
+}
+
+/// Twice before one server: computed first, remembered then. A third time before none, which is no error.
+fn redis() -> Result<(), String> {
+    let server = Server::start()?;
+    let url = server.url();
+    run_ending_in("redis", &[&url], " 0 faults, 20 computed here")?;
+    run_ending_in("redis", &[&url], " 0 faults, 0 computed here")?;
+    drop(server);
+    run_ending_in("redis", &[&url], " 20 computed here")
 }
 
 /// A trace whose hit ratios can be counted on fingers, as a table and as a plot.
@@ -89,6 +99,16 @@ fn empty_directory(example: &str) -> Result<PathBuf, String> {
     }
     fs::create_dir_all(&directory).map_err(|error| format!("{} cannot be made: {error}", directory.display()))?;
     Ok(directory)
+}
+
+/// Runs the example, the last line of which holds `expected`.
+fn run_ending_in(name: &str, arguments: &[&str], expected: &str) -> Result<(), String> {
+    let printed = run_example(name, arguments)?;
+    let last = printed.lines().last().unwrap_or_default();
+    match last.contains(expected) {
+        true => Ok(()),
+        false => Err(format!("the run should end in a line with `{expected}`, and ended in `{last}`")),
+    }
 }
 
 /// What the example prints.

@@ -64,6 +64,9 @@ const ENOUGH: usize = 4 << 20;
 /// | `space_ttl` | none | after which a whole space is forgotten |
 /// | `sliding` | `no` | `yes`: every use of a space begins its `space_ttl` anew |
 /// | `claim_ttl` | `2s` | how long the claim of a process that died keeps others from computing |
+/// | `db` | `0` | the database, as after the host |
+/// | `ca` | the system's | with `rediss`: a file of certificates (PEM), of the only authorities to trust |
+/// | `sentinel_user`, `sentinel_password` | none | a login at the sentinels |
 ///
 /// All processes that share entries should have the same prefix, stripes and scope. Times are written with `ms`, `s`, `m`,
 /// `h` or `d`.

@@ -2,7 +2,7 @@
 
 from memolith._decorator import CacheInfo, cache, lru_cache
 from memolith._handlers import handlers, register_handler, unregister_handler
-from memolith._mapping import Cache
+from memolith._mapping import Cache, invalidate_tag
 from memolith._memolith import Backend, CachedFunction, CacheError, __version__, open
 from memolith._native import Native
 
@@ -15,6 +15,7 @@ __all__ = [
     "Native",
     "cache",
     "handlers",
+    "invalidate_tag",
     "lru_cache",
     "open",
     "register_handler",

@@ -5,6 +5,7 @@ from ._handlers import handlers as handlers
 from ._handlers import register_handler as register_handler
 from ._handlers import unregister_handler as unregister_handler
 from ._mapping import Cache as Cache
+from ._mapping import invalidate_tag as invalidate_tag
 from ._memolith import Backend as Backend
 from ._memolith import CachedFunction as CachedFunction
 from ._memolith import CacheError as CacheError
@@ -21,6 +22,7 @@ __all__ = [
     "Native",
     "cache",
     "handlers",
+    "invalidate_tag",
     "lru_cache",
     "open",
     "register_handler",

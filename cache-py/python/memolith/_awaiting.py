@@ -47,8 +47,11 @@ class Trip(Protocol):
     def found(self) -> tuple[Any, ...] | None:
         """The value; empty if it cannot be read. None: the caller computes it."""
 
-    def fill(self, value: object, /) -> None:
+    def fill(self, value: object, miss: StoredMiss, /) -> None:
         """Hands over what was computed."""
+
+    def fail(self) -> None:
+        """Says that nothing was computed. What may be served instead is found when it has gone on."""
 
     def close(self) -> None:
         """Lets go of the lease; no effect if it was filled."""
@@ -76,9 +79,15 @@ async def in_backend(miss: StoredMiss, _is_outdated: Callable[[], bool]) -> Any:
         found = trip.found()
         if found:
             return found[0]
-        value = await miss.compute()
+        try:
+            value = await miss.compute()
+        except Exception:
+            old = await _old(trip)
+            if old:
+                return old[0]
+            raise
         if found is None:
-            trip.fill(value)
+            trip.fill(value, miss)
             await _arrival(trip)
         else:
             await _off_loop(miss.insert, value)
@@ -106,6 +115,13 @@ async def apart(miss: StoredMiss, _is_outdated: Callable[[], bool]) -> Any:
         return value
     finally:
         _leave(miss, mine)
+
+
+async def _old(trip: Trip) -> tuple[Any, ...] | None:
+    """What may be served after the computation has failed."""
+    trip.fail()
+    await _arrival(trip)
+    return trip.found()
 
 
 def wake(future: asyncio.Future[None]) -> None:

@@ -25,6 +25,8 @@ class CacheInfo(functools._CacheInfo):  # type: ignore[misc]
     backend_hits: int = 0
     #: Faults of the backend, each answered by a miss.
     errors: int = 0
+    #: Answers that were served after their time to live.
+    stale: int = 0
 
     def __new__(
         cls,
@@ -37,6 +39,7 @@ class CacheInfo(functools._CacheInfo):  # type: ignore[misc]
         expired: int = 0,
         backend_hits: int = 0,
         errors: int = 0,
+        stale: int = 0,
     ) -> CacheInfo:
         """A snapshot."""
         self = super().__new__(cls, hits, misses, maxsize, currsize)
@@ -45,6 +48,7 @@ class CacheInfo(functools._CacheInfo):  # type: ignore[misc]
         self.expired = expired
         self.backend_hits = backend_hits
         self.errors = errors
+        self.stale = stale
         return self
 
 
@@ -55,6 +59,9 @@ def lru_cache(
     policy: str = "lru",
     ttl: float | str | timedelta | None = None,
     tti: float | str | timedelta | None = None,
+    jitter: float | None = None,
+    early_refresh: float = False,
+    stale: float | str | timedelta | None = None,
     max_bytes: int | str | None = None,
     backend: Any = None,
     memory: int | None = None,
@@ -65,6 +72,7 @@ def lru_cache(
     codec: Any = None,
     sign: bytes | None = None,
     cache_if: Callable[[Any], object] | None = None,
+    tags: Callable[..., Iterable[str]] | None = None,
     on_error: Callable[[Exception], object] | None = None,
     writes: str = "through",
     wait: float | str | timedelta | None = None,
@@ -73,9 +81,12 @@ def lru_cache(
     """Keep a function's results, by its arguments.
 
     As `functools.lru_cache`, and: `policy` says who leaves when there are `maxsize` results; `ttl` and `tti` end a
-    result so long after it was made or last used; `backend` keeps results beyond the process, by a URL or what
+    result so long after it was made or last used; with a backend `jitter` ends each by up to this share of its `ttl`
+    sooner, `early_refresh` has one caller compute it anew before its end, and `stale` serves it for that much longer
+    while one computes, and where that raises an Exception; `backend` keeps results beyond the process, by a URL or what
     `memolith.open` returned; `key` makes the key from the arguments, `skip` names parameters that are no part of it;
-    `cache_if` tells of a result whether it is kept; `single_flight` lets simultaneous callers wait for one of them.
+    `cache_if` tells of a result whether it is kept; `tags` is called with a result and the arguments, and gives the
+    names by which `memolith.invalidate_tag` ends it; `single_flight` lets simultaneous callers wait for one of them.
 
     Durations are seconds, `timedelta` or text such as `"5m"`; sizes are bytes or text such as `"64MiB"`.
 
@@ -85,6 +96,9 @@ def lru_cache(
         "policy": policy,
         "ttl": seconds(ttl),
         "tti": seconds(tti),
+        "jitter": jitter,
+        "early_refresh": early_refresh,
+        "stale": seconds(stale),
         "max_bytes": size(max_bytes),
         "backend": backend,
         "memory": memory,
@@ -95,6 +109,7 @@ def lru_cache(
         "codec": codec,
         "sign": sign,
         "cache_if": cache_if,
+        "tags": tags,
         "on_error": on_error,
         "writes": writes,
         "wait": seconds(wait),

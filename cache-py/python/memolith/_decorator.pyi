@@ -30,6 +30,7 @@ class CacheInfo(_Counters):
         expired: int = 0,
         backend_hits: int = 0,
         errors: int = 0,
+        stale: int = 0,
     ) -> Self: ...
     @property
     def coalesced(self) -> int: ...
@@ -41,6 +42,8 @@ class CacheInfo(_Counters):
     def backend_hits(self) -> int: ...
     @property
     def errors(self) -> int: ...
+    @property
+    def stale(self) -> int: ...
 
 @type_check_only
 class Decorator(Protocol):
@@ -67,6 +70,9 @@ def lru_cache(
     policy: PolicyName = "lru",
     ttl: Duration | None = None,
     tti: Duration | None = None,
+    jitter: float | None = None,
+    early_refresh: float = False,
+    stale: Duration | None = None,
     max_bytes: Size | None = None,
     backend: str | Backend | None = None,
     memory: int | None = None,
@@ -77,6 +83,7 @@ def lru_cache(
     codec: CodecLike | None = None,
     sign: bytes | None = None,
     cache_if: Callable[[Any], object] | None = None,
+    tags: Callable[..., Iterable[str]] | None = None,
     on_error: Callable[[Exception], object] | None = None,
     writes: WritesName = "through",
     wait: Duration | None = None,
@@ -94,6 +101,9 @@ def cache(
     typed: bool = False,
     ttl: Duration | None = None,
     tti: Duration | None = None,
+    jitter: float | None = None,
+    early_refresh: float = False,
+    stale: Duration | None = None,
     max_bytes: Size | None = None,
     backend: str | Backend | None = None,
     memory: int | None = None,
@@ -104,6 +114,7 @@ def cache(
     codec: CodecLike | None = None,
     sign: bytes | None = None,
     cache_if: Callable[[Any], object] | None = None,
+    tags: Callable[..., Iterable[str]] | None = None,
     on_error: Callable[[Exception], object] | None = None,
     writes: WritesName = "through",
     wait: Duration | None = None,

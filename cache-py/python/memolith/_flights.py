@@ -20,6 +20,9 @@ class Miss(Protocol):
     def find(self) -> tuple[Any] | None:
         """What there is by now, as far as nobody has to wait for it."""
 
+    def old(self) -> tuple[Any] | None:
+        """What may be served while another task computes."""
+
     def compute(self) -> Coroutine[Any, Any, Any]:
         """Calls the function."""
 
@@ -47,6 +50,9 @@ async def shared(loops: Loops, key: Hashable, miss: Miss, produce: Produce, alon
     elif flight.waits_for(_around.get()):
         return await alone(miss, bool)
     else:
+        old = miss.old()
+        if old is not None:
+            return old[0]
         landed = await flight.landed()
         if landed is not None:
             miss.count_coalesced()

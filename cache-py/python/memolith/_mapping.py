@@ -8,7 +8,7 @@ from types import GenericAlias, TracebackType
 from typing import Any
 from weakref import WeakSet
 
-from memolith._memolith import _Table
+from memolith._memolith import _invalidate_tag, _Table
 from memolith._units import lifetime as _lifetime
 from memolith._units import seconds as _seconds
 from memolith._units import size as _bytes
@@ -146,8 +146,11 @@ class Cache(_Table):
         """As `incr`, downwards."""
         return self.incr(key, -delta, default)
 
-    def invalidate_tag(self, tag: str) -> int:
-        """Removes all entries that were stored under a tag, and returns how many.
+    def invalidate_tag(self, tag: str) -> int | None:
+        """Removes all entries of this cache that were stored under a tag, and returns how many.
+
+        Servers of Redis are told of the tag alone, in one step, whatever carries it: then this returns None, and `len`
+        counts these entries until they leave.
 
         A backend has the keys that take more than 128 bytes as hashes alone: entries of such keys go with every tag.
         """
@@ -188,6 +191,17 @@ class Cache(_Table):
         if self.closed:
             return f"<{type(self).__name__}, closed>"
         return f"<{type(self).__name__}, {len(self)} entries>"
+
+
+def invalidate_tag(tag: str) -> None:
+    """Ends all results and entries that carry a tag: of every function and cache, in memory and in every backend.
+
+    One write in each backend that this process uses with tags. Raises CacheError where one could not be told: other
+    processes may then see what it holds, and this one does not.
+    """
+    for cache in list(_caches):
+        cache._evict_near(tag)
+    _invalidate_tag(tag)
 
 
 def _texts(tags: Iterable[str]) -> list[str]:

@@ -4,8 +4,8 @@ use super::ready::ready;
 use super::tasks::{Coroutines, named, python};
 use super::trip::Trip;
 use crate::call::{Call, OwnedCall};
-use crate::stored::Stored;
-use memolith_core::__private::{PortableKey, count_coalesced};
+use crate::stored::{Held, Stored};
+use memolith_core::__private::{PortableKey, PortableKeyRef, count_coalesced, look_old};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyTuple};
@@ -50,13 +50,23 @@ impl Stored {
 
 /// A call that memory could not answer: `StoredMiss` of `memolith/_awaiting.py`.
 #[pyclass(frozen, module = "memolith._memolith", name = "_StoredMiss")]
-struct StoredMiss {
+pub(super) struct StoredMiss {
     /// Through it the collector sees what `stored` holds.
     owner: Py<PyAny>,
     stored: Arc<Stored>,
     function: Py<PyAny>,
     call: OwnedCall,
     key: PortableKey,
+}
+
+impl StoredMiss {
+    /// The result as it is kept.
+    ///
+    /// # Errors
+    /// As `Stored::held`.
+    pub(super) fn held(&self, value: &Bound<'_, PyAny>) -> PyResult<Held> {
+        self.call.with(|call| self.stored.held(self.key.bytes(), value, call))
+    }
 }
 
 #[pymethods]
@@ -77,6 +87,13 @@ impl StoredMiss {
     fn find<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
         let near = self.stored.tier(py).near(self.key.bytes());
         let object = near.map_or(Ok(None), |held| self.stored.object(py, self.key.bytes(), held))?;
+        object.map(|object| PyTuple::new(py, [object])).transpose()
+    }
+
+    /// What may be served while another task computes.
+    fn old<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        let old = look_old(self.stored.cache(py), &PortableKeyRef(self.key.bytes()));
+        let object = old.map_or(Ok(None), |held| self.stored.object(py, self.key.bytes(), held))?;
         object.map(|object| PyTuple::new(py, [object])).transpose()
     }
 
@@ -106,7 +123,7 @@ impl StoredMiss {
     fn insert(&self, value: Bound<'_, PyAny>) -> PyResult<()> {
         let py = value.py();
         if self.stored.is_kept(&value)? {
-            let held = self.stored.held(self.key.bytes(), &value)?;
+            let held = self.held(&value)?;
             let cache = self.stored.cache(py);
             py.detach(|| {
                 cache.insert(self.key.clone(), held.clone());

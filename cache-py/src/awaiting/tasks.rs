@@ -90,6 +90,11 @@ impl MemoryMiss {
         found.map(|value| PyTuple::new(py, [value])).transpose()
     }
 
+    /// What may be served while another task computes: nothing.
+    fn old(&self) -> Option<Py<PyTuple>> {
+        None
+    }
+
     /// Calls the function, which is counted as a miss. A coroutine.
     fn compute<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         // SAFETY: as in `find`.

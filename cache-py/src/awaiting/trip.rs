@@ -1,5 +1,6 @@
 //! A lookup of the core on its way, driven by a coroutine.
 
+use super::stored::StoredMiss;
 use super::tasks::python;
 use crate::outside;
 use crate::stored::{Held, Shelf, Stored};
@@ -38,6 +39,8 @@ enum Stop {
     Filled(Held),
     /// There is a value, which goes nowhere.
     Declined,
+    /// There is none, and an old one is asked for.
+    Failed,
     /// The value is on its way.
     Leaving,
 }
@@ -57,22 +60,23 @@ async fn course(cache: Arc<Shelf>, key: PortableKey, stop: Arc<Mutex<Stop>>) {
         Lookup::Miss(lease) => lease,
     };
     *lock(&stop) = Stop::Missed;
-    match poll_fn(|_| filled(&stop)).await {
-        Some(held) => lease.fill_async(held).await.release(),
-        None => drop(lease),
+    match poll_fn(|_| computed(&stop)).await {
+        Stop::Filled(held) => lease.fill_async(held).await.release(),
+        Stop::Failed => {
+            if let Some(old) = lease.fail() {
+                *lock(&stop) = Stop::Found(old);
+            }
+        }
+        _ => drop(lease),
     }
 }
 
-/// What was filled in, for the cache. Who fills polls next, so that nobody has to be woken.
-fn filled(stop: &Mutex<Stop>) -> Poll<Option<Held>> {
+/// What came of the computation. Who says so polls next, so that nobody has to be woken.
+fn computed(stop: &Mutex<Stop>) -> Poll<Stop> {
     let mut stop = lock(stop);
-    match std::mem::replace(&mut *stop, Stop::Leaving) {
-        Stop::Filled(held) => Poll::Ready(Some(held)),
-        Stop::Declined => Poll::Ready(None),
-        other => {
-            *stop = other;
-            Poll::Pending
-        }
+    match &*stop {
+        Stop::Missed => Poll::Pending,
+        _ => Poll::Ready(std::mem::replace(&mut *stop, Stop::Leaving)),
     }
 }
 
@@ -106,14 +110,18 @@ impl Trip {
     }
 
     /// Hands over what was computed.
-    fn fill(&self, value: Bound<'_, PyAny>) -> PyResult<()> {
+    fn fill(&self, value: Bound<'_, PyAny>, miss: PyRef<'_, StoredMiss>) -> PyResult<()> {
         let filled = match self.stored.is_kept(&value)? {
-            true => Stop::Filled(self.stored.held(self.key.bytes(), &value)?),
+            true => Stop::Filled(miss.held(&value)?),
             false => Stop::Declined,
         };
-        let before = std::mem::replace(&mut *lock(&self.stop), filled);
-        drop(before);
+        self.say(filled);
         Ok(())
+    }
+
+    /// Says that nothing was computed. What may be served instead is found when it has gone on.
+    fn fail(&self) {
+        self.say(Stop::Failed);
     }
 
     /// Lets go of the lease; no effect if it was filled.
@@ -121,6 +129,13 @@ impl Trip {
         let course = lock(&self.course).take();
         // A claim of other processes is given back in here.
         py.detach(|| drop(course));
+    }
+}
+
+impl Trip {
+    fn say(&self, computed: Stop) {
+        let before = std::mem::replace(&mut *lock(&self.stop), computed);
+        drop(before);
     }
 }
 

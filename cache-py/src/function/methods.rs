@@ -34,6 +34,7 @@ pub(super) unsafe extern "C" fn cache_info(this: *mut PyObject, _: *mut PyObject
             info.expired,
             info.backend_hits,
             info.errors,
+            info.stale,
         );
         // SAFETY: null only once the instance was collected.
         let class = unsafe { Bound::from_borrowed_ptr_or_opt(py, instance.info) };

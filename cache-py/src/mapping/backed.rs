@@ -5,7 +5,7 @@ use super::{Extra, Turns};
 use crate::errors::{exception, wrong};
 use crate::keys;
 use crate::options::Options;
-use crate::stored::{Content, Faults, Held, Label, Plan, Room, Tier, place, told};
+use crate::stored::{Content, Faults, Held, Label, Plan, Room, Tagged, Tags, Tier, invalidate, place, told, within};
 use crate::values::Codec;
 use memolith::{CacheInfo, ErrorKind, Lookup};
 use memolith_core::__private::{PortableKey, PortableKeyRef, fill_with_ttl, visit};
@@ -22,6 +22,8 @@ pub(crate) struct Backed {
     ttl: Option<Duration>,
     is_signed: bool,
     is_single_flight: bool,
+    /// Its name in the backend, where its tags are invalidated by name.
+    served: Option<String>,
     turns: Turns,
 }
 
@@ -39,7 +41,9 @@ impl Backed {
             space.push_str(version);
         }
         let faults = Arc::new(Faults(options.on_error.take()));
-        let plan = Plan { space, backend: place.backend(py), codec: &codec, content };
+        let served = place.is_served().then(|| space.clone());
+        let tagged = if served.is_some() { Tagged::Here } else { Tagged::Everywhere };
+        let plan = Plan { space, backend: place.backend(py), codec: &codec, content, tagged };
         let tier = Tier::new(py, plan, (maxsize, options), &faults);
         let is_single_flight = options.single_flight.unwrap_or(true);
         Ok(Backed {
@@ -49,6 +53,7 @@ impl Backed {
             ttl: options.ttl,
             is_signed: options.sign.is_some(),
             is_single_flight,
+            served,
             turns: Turns::new(),
         })
     }
@@ -175,13 +180,17 @@ impl Backed {
         Ok(entries)
     }
 
-    /// Removes the entries with a tag, and returns how many.
-    pub(crate) fn evict(&self, py: Python<'_>, tag: &str) -> PyResult<usize> {
+    /// Removes the entries with a tag, and returns how many; none where they are on servers, which are told of the tag
+    /// alone.
+    pub(crate) fn evict(&self, py: Python<'_>, tag: &str) -> PyResult<Option<usize>> {
         self.bare_has_no_tags()?;
+        if let Some(space) = &self.served {
+            return invalidate(py, &within(space, tag)).map(|()| None);
+        }
         let cache = self.tier.cache();
         let has_tag = |_: &PortableKey, held: &Held| held.label().tags.iter().any(|own| **own == *tag);
         let removed = self.changing(py, || self.turns.change_all(|| cache.remove_if(has_tag)));
-        removed.map_err(|error| exception(py, &error))
+        removed.map(Some).map_err(|error| exception(py, &error))
     }
 
     /// How many entries have expired. A backend takes their room back by itself.
@@ -249,7 +258,7 @@ impl Backed {
             if !extra.tags.is_empty() {
                 self.bare_has_no_tags()?;
             }
-            return self.tier.held(canonical, value);
+            return self.tier.held(canonical, value, Tags::default());
         }
         let mut key = Vec::new();
         if told(object.py(), self.tier.encode(object, None, &mut key))?.is_err() {

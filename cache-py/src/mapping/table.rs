@@ -182,10 +182,18 @@ impl Table {
         }
     }
 
-    fn _evict(&self, py: Python<'_>, tag: &str) -> PyResult<usize> {
+    fn _evict(&self, py: Python<'_>, tag: &str) -> PyResult<Option<usize>> {
         match self.kind()? {
-            Kind::Near(near) => near.evict(py, tag),
+            Kind::Near(near) => near.evict(py, tag).map(Some),
             Kind::Backed(backed) => backed.evict(py, tag),
+        }
+    }
+
+    /// The same for a cache without a backend, of which the core knows nothing.
+    fn _evict_near(&self, py: Python<'_>, tag: &str) -> PyResult<()> {
+        match &self.kind {
+            Kind::Near(near) => near.evict(py, tag).map(drop),
+            Kind::Backed(_) => Ok(()),
         }
     }
 
@@ -242,9 +250,9 @@ impl Table {
         self.is_closed.load(Relaxed)
     }
 
-    /// The counters: hits, misses, maxsize, currsize, coalesced, evictions, expired, backend_hits, errors.
+    /// The counters: hits, misses, maxsize, currsize, coalesced, evictions, expired, backend_hits, errors, stale.
     #[expect(clippy::type_complexity, reason = "a tuple for one caller")]
-    fn _info(&self, py: Python<'_>) -> PyResult<(u64, u64, Option<usize>, usize, u64, u64, u64, u64, u64)> {
+    fn _info(&self, py: Python<'_>) -> PyResult<(u64, u64, Option<usize>, usize, u64, u64, u64, u64, u64, u64)> {
         let info = match self.kind()? {
             Kind::Near(near) => near.info(),
             Kind::Backed(backed) => backed.info(py),
@@ -260,6 +268,7 @@ impl Table {
             departed.1,
             info.backend_hits,
             info.errors,
+            info.stale,
         ))
     }
 

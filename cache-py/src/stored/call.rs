@@ -1,15 +1,15 @@
 //! One call of a function with a backend.
 
-use super::{Held, Room, Shelf, Stored};
+use super::{Held, Room, Shelf, Stored, Tags};
 use crate::awaiting::Loops;
 use crate::call::Call;
 use crate::errors::exception;
 use crate::keys::{self, Fit};
-use memolith::Lookup;
+use memolith::{Lease, Lookup};
 use memolith_core::__private::{PortableKey, PortableKeyRef};
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyException, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyAnyMethods, PyBytes, PyDict};
+use pyo3::types::{PyAnyMethods, PyBytes, PyDict, PyString};
 use std::sync::Arc;
 
 impl Stored {
@@ -33,10 +33,12 @@ impl Stored {
             match tier.look_after(py, &key, glance)? {
                 Lookup::Hit(held) => Some(held),
                 Lookup::Miss(lease) => {
-                    // What is raised passes the lease on.
-                    let value = call.run(function)?;
+                    let value = match call.run(function) {
+                        Ok(value) => value,
+                        Err(raised) => return self.fail((py, &key), lease, raised),
+                    };
                     if self.is_kept(&value)? {
-                        let held = tier.held(&key, &value)?;
+                        let held = tier.held(&key, &value, self.tags(&value, call)?)?;
                         py.detach(|| lease.fill(held).release());
                     } else {
                         lease.answer(Held::bare(value.clone().unbind()));
@@ -51,13 +53,29 @@ impl Stored {
         object.map_or_else(|| self.renew(function, call, &key), Ok)
     }
 
+    /// An old result, if one may be served in place of what was raised. Else that, and the lease passes on.
+    fn fail<'py>(
+        &self,
+        (py, key): (Python<'py>, &[u8]),
+        lease: Lease<'_, PortableKey, Held>,
+        raised: PyErr,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        if !raised.is_instance_of::<PyException>(py) {
+            return Err(raised);
+        }
+        match py.detach(|| lease.fail()).map_or(Ok(None), |old| self.object(py, key, old))? {
+            Some(old) => Ok(old),
+            None => Err(raised),
+        }
+    }
+
     /// Computes, and puts the result in place of what is there.
     fn renew<'py>(&self, function: &Bound<'py, PyAny>, call: Call<'_>, key: &[u8]) -> PyResult<Bound<'py, PyAny>> {
         let py = function.py();
         let value = call.run(function)?;
         if self.is_kept(&value)? {
             let tier = self.tier(py);
-            let held = tier.held(key, &value)?;
+            let held = tier.held(key, &value, self.tags(&value, call)?)?;
             py.detach(|| {
                 tier.cache().insert(PortableKey::new(key), held.clone());
                 held.release();
@@ -138,13 +156,27 @@ impl Stored {
         }
     }
 
-    /// `value` as the cache keeps it, with its bytes, to be given to `Lease::fill` or `Cache::insert`. A value without
-    /// a form in bytes is told by the core when it wants them, and kept in memory.
+    /// `value` as the cache keeps it, with its bytes and its tags, to be given to `Lease::fill` or `Cache::insert`. A
+    /// value without a form in bytes is told by the core when it wants them, and kept in memory.
     ///
     /// # Errors
-    /// Who interrupts the codec.
-    pub(crate) fn held(&self, key: &[u8], value: &Bound<'_, PyAny>) -> PyResult<Held> {
-        self.tier(value.py()).held(key, value)
+    /// Who interrupts the codec; what `tags` raises.
+    pub(crate) fn held(&self, key: &[u8], value: &Bound<'_, PyAny>, call: Call<'_>) -> PyResult<Held> {
+        self.tier(value.py()).held(key, value, self.tags(value, call)?)
+    }
+
+    /// What `tags` says of the result of a call.
+    ///
+    /// # Errors
+    /// What it raises; `TypeError` for what are no texts.
+    fn tags(&self, value: &Bound<'_, PyAny>, call: Call<'_>) -> PyResult<Tags> {
+        let Some(tags) = &self.options.tags else { return Ok(Tags::default()) };
+        let given = call.run_after(tags.bind(value.py()), value)?;
+        if given.is_instance_of::<PyString>() {
+            return Err(PyTypeError::new_err("`tags` gives a list of texts, write `[tag]` for one"));
+        }
+        let texts = given.try_iter()?.map(|tag| Ok(tag?.extract::<String>()?.into_boxed_str()));
+        texts.collect()
     }
 
     /// The object of a value that was found. `None`, which has been reported: it does not decode, so compute it anew

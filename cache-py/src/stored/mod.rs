@@ -10,6 +10,7 @@ mod faults;
 mod held;
 mod place;
 mod room;
+mod tags;
 mod text;
 mod tier;
 mod wire;
@@ -18,7 +19,8 @@ pub(crate) use faults::{Faults, Reason};
 pub(crate) use held::{Held, Label, Tags};
 pub(crate) use place::Place;
 pub(crate) use room::Room;
-pub(crate) use tier::{Plan, Shelf, Tier, place, told};
+pub(crate) use tags::{invalidate, within};
+pub(crate) use tier::{Plan, Shelf, Tagged, Tier, place, told};
 pub(crate) use wire::Content;
 
 use crate::awaiting::Loops;
@@ -35,6 +37,7 @@ use std::sync::{Arc, OnceLock};
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<place::Opened>()?;
     module.add_function(wrap_pyfunction!(place::open, module)?)?;
+    module.add_function(wrap_pyfunction!(tags::_invalidate_tag, module)?)?;
     exit::register(module)
 }
 
@@ -117,7 +120,7 @@ impl Stored {
                 (String::new(), Err(Error::new(ErrorKind::Config, message).with_source(Reason::from(reason))))
             }
         };
-        let plan = Plan { space, backend, codec: &self.codec, content: Content::Value };
+        let plan = Plan { space, backend, codec: &self.codec, content: Content::Value, tagged: Tagged::Everywhere };
         let tier = Tier::new(py, plan, (self.maxsize, &self.options), &self.faults);
         self.tier.get_or_init(|| tier)
     }
@@ -156,9 +159,10 @@ impl Stored {
     pub(crate) fn objects(&self) -> Vec<&Py<PyAny>> {
         let options = &self.options;
         let held = [Some(&self.function), self.faults.0.as_ref(), options.key.as_ref(), options.cache_if.as_ref()];
+        let tags = options.tags.as_ref();
         let codec = [options.codec.as_ref(), self.codec.object()];
         let more = [options.backend.as_ref(), Some(self.loops.object()), Some(self.leading.as_any())];
         let defaults = self.binder.iter().flat_map(Binder::objects);
-        held.into_iter().chain(codec).chain(more).flatten().chain(defaults).collect()
+        held.into_iter().chain(codec).chain(more).flatten().chain(tags).chain(defaults).collect()
     }
 }

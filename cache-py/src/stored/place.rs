@@ -17,7 +17,7 @@ pub(crate) struct Opened {
 
 #[pymethods]
 impl Opened {
-    /// The URL that was opened.
+    /// The URL that was opened, with the password if there is one in it.
     #[getter]
     fn url(&self) -> &str {
         &self.url
@@ -29,14 +29,21 @@ impl Opened {
     }
 
     fn __repr__(&self) -> String {
-        format!("memolith.open({:?})", self.url)
+        // Of servers it may hold a password, in more than one place.
+        match self.url.split_once(':') {
+            Some((scheme @ ("sqlite" | "shm" | "memory"), place)) => {
+                format!("memolith.open({:?})", [scheme, place].join(":"))
+            }
+            Some((scheme, _)) => format!("<memolith.Backend of {scheme}:>"),
+            None => "<memolith.Backend>".to_owned(),
+        }
     }
 }
 
 /// Opens the backend that a URL names, for several functions and caches to share.
 ///
-/// `sqlite:PATH`, `shm:NAME` (Linux), `memory:`. Raises ValueError for a URL that names none, and CacheError for a
-/// place that cannot be reached.
+/// `sqlite:PATH`, `shm:NAME` (Linux), `memory:`, `redis://HOST` and others of Redis and Valkey. Raises ValueError
+/// for a URL that names none, and CacheError for a place that cannot be reached.
 #[pyfunction]
 pub(crate) fn open(py: Python<'_>, url: String) -> PyResult<Opened> {
     match py.detach(|| memolith::open(&url)) {
@@ -80,6 +87,12 @@ impl Place {
             Place::Open(url, backend) if url.contains("memory:") => format!("{url} at {:p}", Arc::as_ptr(backend)),
             Place::Open(url, _) | Place::Away(url) => url.clone(),
         }
+    }
+
+    /// Whether it is servers, of which nobody wants to see all that they hold.
+    pub(crate) fn is_served(&self) -> bool {
+        let (Place::Open(url, _) | Place::Away(url)) = self;
+        !["sqlite:", "shm:", "memory:"].iter().any(|scheme| url.starts_with(scheme))
     }
 
     /// The backend, by now.

@@ -2,7 +2,7 @@
 
 use super::away::Away;
 use super::wire::{Content, Wire};
-use super::{Faults, Held, Label, Place, Reason, exit};
+use super::{Faults, Held, Label, Place, Reason, Tags, exit, within};
 use crate::options::Options;
 use crate::values;
 use memolith::{Backend, Cache, Error, ErrorKind, Lookup, Result, Writes};
@@ -31,6 +31,16 @@ pub(crate) struct Plan<'a> {
     pub(crate) backend: Result<Arc<dyn Backend>>,
     pub(crate) codec: &'a Arc<values::Codec>,
     pub(crate) content: Content,
+    pub(crate) tagged: Tagged,
+}
+
+/// Where a tag of a value can be invalidated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tagged {
+    /// For all functions and caches at once.
+    Everywhere,
+    /// So, and for this space alone.
+    Here,
 }
 
 /// What was seen in memory besides an object.
@@ -48,7 +58,7 @@ impl Tier {
         (maxsize, options): (Option<usize>, &Options),
         faults: &Arc<Faults>,
     ) -> Self {
-        let Plan { space, backend, codec, content } = plan;
+        let Plan { space, backend, codec, content, tagged } = plan;
         let is_backed = backend.is_ok();
         let told = Arc::clone(faults);
         let mut builder = Shelf::builder()
@@ -62,6 +72,24 @@ impl Tier {
         }
         if let Some(tti) = options.tti {
             builder = builder.tti(tti);
+        }
+        if matches!(content, Content::Entry(_)) || options.tags.is_some() {
+            let space = space.clone();
+            builder = builder.tags(move |_, held| {
+                let tags = held.label().tags.iter();
+                let here = tags.clone().filter(|_| tagged == Tagged::Here).map(|tag| within(&space, tag));
+                tags.map(|tag| String::from(&**tag)).chain(here).collect::<Vec<_>>()
+            });
+        }
+        let aging = &options.aging;
+        if let Some(jitter) = aging.jitter {
+            builder = builder.jitter(jitter);
+        }
+        if let Some(beta) = aging.early_refresh {
+            builder = builder.early_refresh(beta);
+        }
+        if let Some(stale) = aging.stale {
+            builder = builder.stale(stale);
         }
         if let Some(bytes) = options.max_bytes {
             builder = builder.max_bytes(bytes);
@@ -152,18 +180,18 @@ impl Tier {
         }
     }
 
-    /// `value` with its bytes under `key`.
+    /// `value` with its bytes under `key`, and its tags.
     ///
     /// # Errors
     /// Those of [`told`].
-    pub(crate) fn held(&self, key: &[u8], value: &Bound<'_, PyAny>) -> PyResult<Held> {
+    pub(crate) fn held(&self, key: &[u8], value: &Bound<'_, PyAny>, tags: Tags) -> PyResult<Held> {
         let object = value.clone().unbind();
         if !self.is_backed {
             return Ok(Held::bare(object));
         }
         let mut bytes = Vec::new();
         let encoded = told(value.py(), self.encode(value, Some(key), &mut bytes))?;
-        Ok(Held::computed(object, encoded.map(|()| bytes.as_slice().into()), Label::default()))
+        Ok(Held::computed(object, encoded.map(|()| bytes.as_slice().into()), Label { ends: 0, tags }))
     }
 
     /// The object of a value that was found.

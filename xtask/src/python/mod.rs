@@ -9,7 +9,7 @@ mod versions;
 
 use crate::step::Step;
 use crate::tally::Tally;
-use crate::{Outcome, process, report, workspace};
+use crate::{Outcome, process, redis, report, workspace};
 pub(crate) use bench::bench;
 pub(crate) use counting::check as counting;
 use interpreter::Interpreter;
@@ -76,6 +76,7 @@ fn installed() -> Result<Venv, String> {
 
 fn pytest(venv: &Venv) -> Result<Tally, String> {
     debian::testsuite(venv)?;
+    redis::server()?;
     let mut tally = Tally::default();
     let mut command = venv.program("pytest");
     command.args(["-q", "-rsxX", "-p", "no:cacheprovider", "cache-py/tests"]);
