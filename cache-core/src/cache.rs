@@ -148,6 +148,7 @@ impl<K: Key, V: Value> Cache<K, V> {
             return Lookup::Hit(value);
         }
         let mode = self.mode();
+        self.prepare(mode).await;
         loop {
             match self.begin(hash, key, (Caller::Task, mode)) {
                 Begin::Hit(value) => return Lookup::Hit(value),
@@ -390,7 +391,7 @@ impl<K: Key, V: Value> Cache<K, V> {
         if self.settings.disabled() {
             return Begin::Miss(Lease::alone(self));
         }
-        if let Some(begin) = self.begin_limited(hash, key, mode) {
+        if let Some(begin) = self.begin_limited(hash, key, (caller, mode)) {
             return begin;
         }
         let (ages, mark) = (self.settings.aging.is_on(), self.mark_if_aging());

@@ -115,6 +115,7 @@ impl<K: Key, V: Value> Cache<K, V> {
         let stamp = stamp(self.settings.clock.now(), self.settings.remote_life(term.end), Duration::ZERO);
         let created = stamp.created;
         let carried = (!tags.is_empty()).then(|| {
+            self.report(remote.store.ask_of_tags());
             let (epoch, clock) = remote.store.tags().present();
             Arc::new(Carried { epoch, clock, tags: tags.clone() })
         });

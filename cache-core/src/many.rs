@@ -129,6 +129,7 @@ impl<K: Key, V: Value> Cache<K, V> {
         F: Future<Output = Result<Vec<V>, E>>,
     {
         let mut batch = Batch::new(self, keys);
+        self.prepare(self.mode()).await;
         while let Some(mut round) = batch.begin(Caller::Task) {
             if let Some(remote) = &self.remote {
                 let (keys, now) = round.keys(self);

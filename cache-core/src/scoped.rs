@@ -2,6 +2,7 @@
 
 use crate::cache::{Begin, Cache};
 use crate::error::{Error, Result};
+use crate::flights::Caller;
 use crate::key::{Key, KeyRef, Value};
 use crate::lease::Lease;
 use crate::scope::{self, Event, Mode, Scope};
@@ -41,7 +42,7 @@ impl<K: Key, V: Value> Cache<K, V> {
         &self,
         hash: u64,
         key: &Q,
-        mode: Mode,
+        (caller, mode): (Caller, Mode),
     ) -> Option<Begin<'_, K, V>> {
         Some(match mode {
             Mode { reads: true, writes: true, .. } => return None,
@@ -59,9 +60,22 @@ impl<K: Key, V: Value> Cache<K, V> {
                     Begin::Lead { lease, ask }
                 }
             },
-            Mode { reads: false, writes: true, .. } => Begin::Miss(Lease::replacing(self, hash, key)),
+            Mode { reads: false, writes: true, .. } => {
+                // A task has asked before.
+                if let (Some(remote), Caller::Thread) = (&self.remote, caller) {
+                    self.report(remote.store.ask_of_tags());
+                }
+                Begin::Miss(Lease::replacing(self, hash, key))
+            }
             Mode { reads: false, writes: false, .. } => Begin::Miss(Lease::alone(self)),
         })
+    }
+
+    /// What a task has to know before it begins that will not look into the backend.
+    pub(crate) async fn prepare(&self, mode: Mode) {
+        if let (Some(remote), false, true) = (&self.remote, mode.reads, mode.writes) {
+            self.report(remote.store.ask_of_tags_async().await);
+        }
     }
 
     /// A miss that must not be computed: the old value, if there is one. Others may compute.

@@ -185,6 +185,21 @@ impl Store {
         begun
     }
 
+    /// Asks how far the backend's tags have come, for a value that nobody has looked for there: entries that say less than
+    /// that may be invalid already.
+    pub(crate) fn ask_of_tags(&self) -> Result<()> {
+        if self.is_unsure() { self.tags().look() } else { Ok(()) }
+    }
+
+    /// As [`ask_of_tags`](Self::ask_of_tags), off the executor.
+    pub(crate) async fn ask_of_tags_async(self: &Arc<Self>) -> Result<()> {
+        if !self.is_unsure() {
+            return Ok(());
+        }
+        let store = Arc::clone(self);
+        offload(move || store.ask_of_tags()).await.unwrap_or_else(|| Err(panicked(BACKEND)))
+    }
+
     /// Whether a computation that begins now would not know how far the backend's tags have come.
     fn is_unsure(&self) -> bool {
         self.tags.get().is_some_and(|tags| !tags.is_ready())

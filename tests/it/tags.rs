@@ -1,5 +1,7 @@
 //! Values that say what they were made from, and the call that ends them all.
 
+#[cfg(feature = "postcard")]
+mod edges;
 #[cfg(all(feature = "sqlite", feature = "postcard"))]
 mod model;
 #[cfg(all(feature = "sqlite", feature = "postcard"))]

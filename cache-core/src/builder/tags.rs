@@ -11,6 +11,9 @@ impl<K: Key, V: Value> CacheBuilder<K, V> {
     /// A tag is text or bytes. The rule is asked once for each value that is computed or inserted, outside of all locks;
     /// it is to give the same tags for the same value, few of them, and short ones: they are stored with it.
     ///
+    /// What a backend holds from before the rule, or from another one, has the tags that it was stored with: where a rule
+    /// changes, give the space another name, or [clear](crate::Cache::clear) it.
+    ///
     /// Hits cost one look at a word more. An entry costs a copy of its key and some dozens of bytes for each tag, and in a
     /// backend 20 bytes and the tags; a value read there is compared with what this process knows of its tags, and only
     /// what it does not know is asked for. Caches whose entries carry tags drop their memory tier when another process
@@ -49,12 +52,8 @@ where
     I: IntoIterator,
     I::Item: AsRef<[u8]>,
 {
-    let mut all: Vec<Tag> = Vec::new();
-    for tag in tags {
-        let tag = tag.as_ref();
-        if !all.iter().any(|other| **other == *tag) {
-            all.push(Tag::from(tag));
-        }
-    }
+    let mut all: Vec<Tag> = tags.into_iter().map(|tag| Tag::from(tag.as_ref())).collect();
+    all.sort_unstable();
+    all.dedup();
     all
 }

@@ -45,7 +45,8 @@ impl<K: Key, V: Value> Cache<K, V> {
     #[cold]
     #[inline(never)]
     fn leave(&self, tagging: &Tagging<K, V>) {
-        tagging.leave(|hash, key| drop(self.memory.remove(hash, key, || self.now())));
+        // The listener, and what is dropped, may ask us again: when nothing is to leave any more.
+        drop(tagging.leave(|keys| self.memory.remove_each(keys, || self.now())));
     }
 
     /// Keeps what is known of tags in proportion to what is in memory.

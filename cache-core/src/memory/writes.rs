@@ -84,19 +84,35 @@ impl<K: Key, V: Value> Memory<K, V> {
         now: impl Fn() -> u64,
     ) -> (bool, Departed<'_, K, V>) {
         let mut departed = Departed::new(self, When::Now);
+        let live = self.remove_into(&mut departed, (hash, key), now);
+        (live, departed)
+    }
+
+    /// As [`remove`](Self::remove) for each of `keys`, none of which is told or dropped before all have left.
+    pub(crate) fn remove_each(&self, keys: &[(u64, K)], now: impl Fn() -> u64) -> Departed<'_, K, V> {
+        let mut departed = Departed::new(self, When::Now);
+        keys.iter().for_each(|(hash, key)| _ = self.remove_into(&mut departed, (*hash, key), &now));
+        departed
+    }
+
+    fn remove_into<Q: KeyRef<K> + ?Sized>(
+        &self,
+        departed: &mut Departed<'_, K, V>,
+        (hash, key): (u64, &Q),
+        now: impl Fn() -> u64,
+    ) -> bool {
         let mut locked = self.table.0.lock();
         let table = &mut *locked;
         let found = self
             .index
             .find(hash, |place| key.is(&self.slab.held(&table.occupied, place.slot()).0).then(|| place.slot()));
-        let Some(slot) = found else { return (false, departed) };
+        let Some(slot) = found else { return false };
         let end = self.end(slot);
         let live = end == NEVER || end > now();
-        self.remove_slot(table, slot, if live { Cause::Removed } else { Cause::Expired }, &mut departed);
+        self.remove_slot(table, slot, if live { Cause::Removed } else { Cause::Expired }, departed);
         table.expired += u64::from(!live);
-        self.drop_unread(table, &mut departed);
-        drop(locked);
-        (live, departed)
+        self.drop_unread(table, departed);
+        live
     }
 
     /// Removes the entries that `doomed` picks; it is asked outside of the lock, about entries where they lie.

@@ -70,9 +70,9 @@ impl<K: Key> Index<K> {
         self.version += 1;
         listed.version = self.version;
         for tag in tags {
-            if !listed.tags.contains(tag) {
+            // Looked for there, for it may have thousands.
+            if self.tags.entry(Tag::clone(tag)).or_default().insert(number) {
                 listed.tags.push(Tag::clone(tag));
-                self.tags.entry(Tag::clone(tag)).or_default().insert(number);
             }
         }
     }
@@ -93,7 +93,7 @@ impl<K: Key> Index<K> {
             return;
         }
         let before = std::mem::replace(&mut listed.tags, tags.to_vec());
-        before.iter().filter(|tag| !tags.contains(tag)).for_each(|tag| self.strike(tag, number));
+        before.iter().for_each(|tag| self.strike(tag, number));
         for tag in tags {
             self.tags.entry(Tag::clone(tag)).or_default().insert(number);
         }

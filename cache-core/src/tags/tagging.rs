@@ -97,13 +97,13 @@ impl<K: Key, V: Value> Tagging<K, V> {
         self.due.load(Acquire)
     }
 
-    /// Removes what is to leave by `remove`, outside of the lock.
-    pub(crate) fn leave(&self, mut remove: impl FnMut(u64, &K)) {
+    /// Removes what is to leave by `remove`, outside of the lock, and returns what that made of it.
+    pub(crate) fn leave<R>(&self, remove: impl FnOnce(&[(u64, K)]) -> R) -> R {
         let (leaving, left) = {
             let books = self.books.lock();
             (books.leaving.clone(), books.left)
         };
-        leaving.iter().for_each(|(hash, key)| remove(*hash, key));
+        let removed = remove(&leaving);
         // Dropped after the lock.
         let _gone: Vec<(u64, K)>;
         let mut books = self.books.lock();
@@ -114,6 +114,7 @@ impl<K: Key, V: Value> Tagging<K, V> {
         books.left += done as u64;
         // Pairs with the Acquire in `is_due`: who sees it sees memory without them.
         self.due.store(!books.leaving.is_empty(), Release);
+        removed
     }
 
     /// Forgets keys that have left memory by themselves, if there may be many.
@@ -122,7 +123,8 @@ impl<K: Key, V: Value> Tagging<K, V> {
         if suspects.is_empty() {
             return;
         }
-        let is_gone = |hash: u64, key: &K| !memory.contains(hash, key, &now) && !self.flights.is_posted(hash, key);
+        // First the board: an old value goes from there into memory, and is not listed anew.
+        let is_gone = |hash: u64, key: &K| !self.flights.is_posted(hash, key) && !memory.contains(hash, key, &now);
         let gone: Vec<_> = suspects.into_iter().filter(|(.., hash, key)| is_gone(*hash, key)).collect();
         self.books.lock().index.forget(&gone);
     }
