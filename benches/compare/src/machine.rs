@@ -15,6 +15,7 @@ const RIVALS: &[&str] = &[
     "moka",
     "papaya",
     "quick_cache",
+    "redis",
     "rusqlite",
     "schnellru",
 ];
