@@ -8,6 +8,7 @@ use super::node::{Node, wait};
 use super::removal::Tell;
 use super::request::{Request, Route};
 use super::target::Address;
+use memolith_core::__private::forks;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::fmt;
@@ -42,7 +43,7 @@ pub(crate) struct Subscriptions {
     pub(super) timeout: Duration,
     pub(super) how: Tell,
     keeper: Arc<Keeper>,
-    /// Where its threads are: a forked child has none.
+    /// Where its threads are, by [`forks`]: a forked child has none.
     process: AtomicU32,
     /// Whether it will be tried again to settle what has no line.
     again: AtomicBool,
@@ -73,7 +74,7 @@ pub(crate) struct Subscribed {
 
 impl Subscriptions {
     pub(crate) fn new(client: Arc<Client>, timeout: Duration, how: Tell, keeper: Arc<Keeper>) -> Arc<Self> {
-        let process = AtomicU32::new(std::process::id());
+        let process = AtomicU32::new(forks());
         Arc::new(Subscriptions {
             client,
             timeout,
@@ -106,7 +107,7 @@ impl Subscriptions {
 
     /// Listens again in a forked child: threads and connections are its parent's. To be called now and then.
     pub(crate) fn attend(self: &Arc<Self>) {
-        let (process, known) = (std::process::id(), self.process.load(Relaxed));
+        let (process, known) = (forks(), self.process.load(Relaxed));
         if known == process || self.process.compare_exchange(known, process, Relaxed, Relaxed).is_err() {
             return;
         }
