@@ -1,12 +1,13 @@
 //! Redis through the whole stack, next to the client that others use, on a server of its own.
 //!
-//! `redis [hits|puts|batches|threads|tasks]`: one part alone. It needs `redis-server`, or the program that
+//! `redis [hits|puts|batches|threads|tasks|python]`: one part alone. It needs `redis-server`, or the program that
 //! `MEMOLITH_VALKEY_SERVER` names.
 
 mod batches;
 mod crowd;
 mod hits;
 mod puts;
+mod python;
 mod server;
 
 use compare::{Options, Report};
@@ -20,12 +21,13 @@ type Rows = Cache<u64, String>;
 
 type Part = fn(&mut Report, &Options, &Server);
 
-const PARTS: [(&str, Part); 5] = [
+const PARTS: [(&str, Part); 6] = [
     ("hits", hits::races),
     ("puts", puts::race),
     ("batches", batches::race),
     ("threads", crowd::of_threads),
     ("tasks", crowd::of_tasks),
+    ("python", python::race),
 ];
 
 fn main() {

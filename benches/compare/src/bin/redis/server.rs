@@ -38,6 +38,10 @@ impl Server {
         server
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// As ours is told where it is.
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
@@ -51,22 +55,6 @@ impl Server {
     /// A connection of theirs.
     pub(crate) fn bare(&self) -> redis::Connection {
         self.client().get_connection().expect("the server answers")
-    }
-
-    /// Microseconds that the server spends on a call of each of `commands` since the last time this was asked, and on how
-    /// many.
-    pub(crate) fn spent(&self, commands: &[&str]) -> Vec<(f64, u64)> {
-        let mut connection = self.bare();
-        let info: String = redis::cmd("INFO").arg("commandstats").query(&mut connection).expect("the server answers");
-        redis::cmd("CONFIG").arg("RESETSTAT").exec(&mut connection).expect("the server answers");
-        let field = |line: &str, name: &str| -> Option<f64> {
-            line.split([',', ':']).find_map(|field| field.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
-        };
-        let of = |command: &&str| {
-            let line = info.lines().find(|line| line.starts_with(&format!("cmdstat_{command}:"))).unwrap_or_default();
-            (field(line, "usec_per_call").unwrap_or(0.0), field(line, "calls").unwrap_or(0.0) as u64)
-        };
-        commands.iter().map(of).collect()
     }
 }
 
