@@ -29,7 +29,7 @@ const FREE: usize = 16 * 1024;
 const KEPT: usize = 1 << 20;
 /// So many writes are on their way at once. What comes then waits for the first of them to be answered and goes together
 /// with the others: so a few callers never wait for each other, and of many each pays for a fraction of a system call.
-const WRITES: usize = 2;
+pub(super) const WRITES: usize = 4;
 /// So often a thread writes what others have appended meanwhile, before it looks after its own replies.
 const TURNS: u32 = 8;
 
