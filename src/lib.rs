@@ -80,6 +80,22 @@
 //! # }
 //! ```
 //!
+//! **What a result was made from**: give results tags, and end all that carry one, of every function, in memory and in every backend, with one call of [`invalidate_tag`].
+//!
+//! ```
+//! # use memolith::{invalidate_tag, lru_cache};
+//! #[lru_cache(tags = |user, _| [format!("user:{user}")])]
+//! fn greeting(user: u64) -> String {
+//!     # let user = user + 1;
+//!     format!("Hello, user {user}") // reads the user's name
+//! }
+//!
+//! greeting(5);
+//! invalidate_tag("user:5")?;
+//! assert_eq!(greeting::get(5), None);
+//! # Ok::<(), memolith::Error>(())
+//! ```
+//!
 //! **Many callers at once**: the first computes, the others wait for it, threads and tasks alike.
 //! If it fails, panics or is cancelled, one of them takes over.
 //! With `wait = "2s"` the same goes for processes that share a backend with claims, such as `backend = "shm:NAME"`: a memory-mapped file for all processes of a user on a machine (feature `shared`, Linux).

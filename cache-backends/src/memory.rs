@@ -1,13 +1,17 @@
 //! A backend in the memory of this process: for tests, and as the shortest example of what a backend is.
 
 mod claims;
+mod tags;
 
 use claims::Claims;
-use memolith_core::{Backend, Claim, End, Error, ErrorKind, OnHit, Record, Result, Space, Timestamp, Visit, Watch};
+use memolith_core::{
+    Backend, Claim, End, Error, ErrorKind, OnHit, Record, Result, Space, TagState, Timestamp, Visit, Watch,
+};
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
+use tags::Tags;
 
 /// Keeps bytes in the memory of this process, exactly by every policy's rule.
 ///
@@ -19,6 +23,7 @@ pub struct Memory {
     /// The caches of each space: of several, one hears what another has removed.
     watchers: Mutex<Vec<Watcher>>,
     claims: Claims,
+    tags: Mutex<Tags>,
 }
 
 /// A cache, and the name of its space.
@@ -149,6 +154,16 @@ impl Backend for Memory {
     /// For the caches of this process.
     fn claim(&self, space: &Space, key: &[u8], wait: Duration) -> Result<Option<Claim>> {
         Ok(self.claims.claim(space, key, wait))
+    }
+
+    fn tags(&self, tags: &[&[u8]]) -> Result<TagState> {
+        Ok(self.tags.lock().state(tags))
+    }
+
+    fn invalidate_tags(&self, tags: &[&[u8]]) -> Result<TagState> {
+        let state = self.tags.lock().invalidate(tags);
+        self.tell(&Space::of_tags());
+        Ok(state)
     }
 
     /// The news is told before the call that removes returns.

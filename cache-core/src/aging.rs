@@ -1,6 +1,7 @@
 //! How entries age: when they are computed anew although they could be served, and how long they may be served after that.
 
 use crate::sync::AtomicU64;
+use crate::tags::Carried;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
@@ -38,11 +39,13 @@ pub(crate) struct Term {
 pub(crate) struct Old<V> {
     pub(crate) value: Arc<V>,
     pub(crate) until: u64,
+    /// Those it came with from the backend; of one in memory the cache knows them.
+    pub(crate) tags: Option<Arc<Carried>>,
 }
 
 impl<V> Clone for Old<V> {
     fn clone(&self) -> Self {
-        Old { value: Arc::clone(&self.value), until: self.until }
+        Old { value: Arc::clone(&self.value), until: self.until, tags: self.tags.clone() }
     }
 }
 

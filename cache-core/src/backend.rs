@@ -44,11 +44,13 @@ impl Space {
 /// How far the tags of a backend have come: see [`Backend::tags`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TagState {
-    /// Another when the backend has lost what it knew about tags: what was tagged before is not to be believed then.
+    /// Another, at random, when the backend has lost what it knew about tags: what was tagged before is not to be believed
+    /// then. Never 0.
     pub epoch: u64,
     /// Grows with every invalidation of a tag, within an epoch.
     pub clock: u64,
-    /// For each tag asked about what the clock came to when it was invalidated last; 0: never.
+    /// For each tag asked about what the clock came to when it was invalidated last, or more; 0: never. A backend that
+    /// forgets tags says of these what the last of them came to.
     pub invalidated: Vec<u64>,
 }
 
@@ -187,6 +189,12 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
         Ok(())
     }
 
+    /// Tells whether two backends are one place, so that what concerns the place is done once. By default the address of
+    /// this value; a handle to something shared returns the address of that. It stays the same while the value lives.
+    fn identity(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
     /// Whether a [`get_with`](Self::get_with) neither waits nor calls the system, and so costs less than to ask who else
     /// is asking. A cache that keeps nothing in memory then reads before it looks for other callers of the key.
     fn is_near(&self) -> bool {
@@ -255,21 +263,26 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// What is known of `tags` in the whole backend, for all its spaces. An entry that carries tags and the clock at which
     /// its computation began is good as long as the epoch is the same and none of its tags was invalidated later.
     ///
+    /// By default the tags are in one record of [`Space::of_tags`], up to 64 KiB of it, which every question reads and
+    /// every invalidation writes; nothing that was tagged is believed once it is lost. Two processes that invalidate at
+    /// once are kept apart by a [claim](Self::claim): where claims do not exclude each other, a backend that several
+    /// processes share must bring its own, or one of two invalidations may be lost.
+    ///
     /// # Errors
-    /// When the place cannot be reached, or keeps no tags.
+    /// When the place cannot be reached; `Unsupported` when it keeps no tags: then values that carry some are kept in
+    /// memory alone.
     fn tags(&self, tags: &[&[u8]]) -> Result<TagState> {
-        let _ = tags;
-        Err(crate::Error::new(crate::ErrorKind::Unsupported, "this backend keeps no tags"))
+        crate::tags::record::tags(self, tags)
     }
 
-    /// Moves the clock, and notes it for each of `tags`, in one step and in constant time for each; whoever
+    /// Moves the clock, by one at least and also for no tags at all, and notes it for each of `tags`, in one step and in
+    /// constant time for each; whoever
     /// [watches](Self::watch) [`Space::of_tags`] is told.
     ///
     /// # Errors
     /// As for [`tags`](Self::tags). The tags may be invalid or not.
     fn invalidate_tags(&self, tags: &[&[u8]]) -> Result<TagState> {
-        let _ = tags;
-        Err(crate::Error::new(crate::ErrorKind::Unsupported, "this backend keeps no tags"))
+        crate::tags::record::invalidate_tags(self, tags)
     }
 
     /// The native asynchronous twin, if there is one. Otherwise calls are moved off the executor.

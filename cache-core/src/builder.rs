@@ -1,6 +1,9 @@
 //! How a cache is made.
 
 mod aging;
+mod tags;
+
+pub(crate) use tags::all as tags_of;
 
 use crate::aging::Aging;
 use crate::backend::{Backend, Space};
@@ -18,6 +21,7 @@ use crate::remote::Remote;
 use crate::settings::{Settings, Weigher};
 use crate::store::Store;
 use crate::studies::Studies;
+use crate::tags::{Tagging, TagsOf};
 use crate::time::{Clock, SystemClock};
 use hashbrown::DefaultHashBuilder;
 use std::fmt;
@@ -54,6 +58,7 @@ pub struct CacheBuilder<K, V> {
     clock: Option<Arc<dyn Clock>>,
     report: Option<Report>,
     remote: Option<Backed<K, V>>,
+    tags: Option<Option<TagsOf<K, V>>>,
 }
 
 /// What `backend` was told.
@@ -87,6 +92,7 @@ impl<K: Key, V: Value> CacheBuilder<K, V> {
             clock: None,
             report: None,
             remote: None,
+            tags: None,
         }
     }
 
@@ -253,6 +259,9 @@ impl<K: Key, V: Value> CacheBuilder<K, V> {
             });
             let store = Store::new(backend, space(wire.space(&name).into()), self.writes, &report);
             let _ = store.open().inspect_err(|error| fault(error));
+            if self.tags.is_some() {
+                let _ = store.keep_tags().inspect_err(|error| fault(error));
+            }
             Some(Remote::new(store, wire))
         });
         let settings = Settings {
@@ -276,7 +285,9 @@ impl<K: Key, V: Value> CacheBuilder<K, V> {
         };
         let memory = Memory::new(bounds, settings.hasher.clone(), self.listener, settings.hasher.hash_one(0));
         let (flights, studies) = (Arc::new(Flights::default()), Studies::default());
-        Cache { memory, flights, remote, counts, studies, settings }
+        let tagging = self.tags.map(|tags_of| Tagging::new(tags_of, &flights));
+        let hears = remote.is_some() || tagging.is_some();
+        Cache { memory, flights, remote, counts, studies, tagging, hears, settings }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The cache: the one path of a call, for threads and tasks side by side.
 
 mod follow;
+mod fresh;
 mod old;
 
 use crate::counts::Counts;
@@ -12,11 +13,11 @@ use crate::key::{Key, KeyRef, Value};
 use crate::lease::{Fetched, Lease};
 use crate::memory::{Hit, Memory, NEVER};
 use crate::remote::Remote;
-use crate::scope::{self, Mode};
+use crate::scope::Mode;
 use crate::settings::Settings;
 use crate::stop::{Never, Stop};
 use crate::studies::Studies;
-use crate::sync::planted;
+use crate::tags::Tagging;
 use std::fmt;
 use std::future::Future;
 use std::hash::BuildHasher;
@@ -46,6 +47,10 @@ pub struct Cache<K: Key, V: Value> {
     pub(crate) remote: Option<Remote<K, V>>,
     pub(crate) counts: Counts,
     pub(crate) studies: Studies,
+    /// Where entries carry tags.
+    pub(crate) tagging: Option<Arc<Tagging<K, V>>>,
+    /// Whether anybody else can have something leave memory: one look at it is all that other caches pay.
+    pub(crate) hears: bool,
     pub(crate) settings: Settings<K, V>,
 }
 
@@ -173,6 +178,12 @@ impl<K: Key, V: Value> Cache<K, V> {
         if let Some(hit) = self.hit(hash, key) {
             return V::clone(&hit);
         }
+        self.find_or_insert_with(hash, key, compute)
+    }
+
+    /// The rest of it, apart, so that a hit saves no registers for it.
+    #[inline(never)]
+    fn find_or_insert_with<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, compute: impl FnOnce() -> V) -> V {
         match self.lookup_cold(hash, key) {
             Lookup::Hit(value) => value,
             Lookup::Miss(lease) => lease.fill(compute()),
@@ -260,6 +271,7 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// Entries held: in the backend if there is one and it answers, else in memory. What `writes = Behind` has queued is
     /// written out first.
     pub fn len(&self) -> usize {
+        self.refresh();
         let there = self.remote.as_ref().and_then(|remote| self.report(remote.store.len()));
         match there {
             Some(there) => usize::try_from(there).unwrap_or(usize::MAX),
@@ -295,6 +307,7 @@ impl<K: Key, V: Value> Cache<K, V> {
 
     /// A snapshot of the counters. With a backend, `currsize` asks it.
     pub fn info(&self) -> CacheInfo {
+        self.refresh();
         let calls = self.counts.since_cleared(|| self.memory.calls());
         // Memory knows its bound and its size at one moment; a backend is asked later.
         let (currsize, maxsize) = match &self.remote {
@@ -325,10 +338,7 @@ impl<K: Key, V: Value> Cache<K, V> {
         // Each call begins here, once.
         self.studies.request(hash);
         self.refresh();
-        // Who is inside of a scope looks again, where that is heeded.
-        if scope::is_around() {
-            return None;
-        }
+        // It knows nothing on a thread that is inside of a scope, who looks again, where that is heeded.
         self.memory.hit(hash, key, || self.coarse_now())
     }
 
@@ -396,8 +406,9 @@ impl<K: Key, V: Value> Cache<K, V> {
                 let (late, stale) = (lead.late, lead.stale);
                 let mut lease = Lease::new(self, hash, lead, key);
                 // The leader before us may have landed between our look into memory and our joining, or have failed, so
-                // that an old value is served once more.
-                match if late || ages { self.find_again(hash, key) } else { None } {
+                // that an old value is served once more. While a tag of the key is invalidated, it is not to be.
+                let again = (late || ages) && !self.is_leaving(stale);
+                match if again { self.find_again(hash, key) } else { None } {
                     Some(value) => Begin::Hit(lease.answer(value)),
                     None => {
                         if !stale {
@@ -445,26 +456,6 @@ impl<K: Key, V: Value> Cache<K, V> {
         // We do not wait for who is at it, and what we read may be invalidated meanwhile, so it is not kept.
         let found = remote.key(&key.to_key()).and_then(|key| remote.get(&key, self.settings.clock.now()));
         self.passed(self.sift(self.report(found).flatten()))
-    }
-
-    /// Drops the memory tier if another process has invalidated something.
-    #[inline]
-    pub(crate) fn refresh(&self) {
-        if let Some(remote) = &self.remote
-            && let Some(news) = remote.store.news()
-        {
-            self.refresh_because(remote, news);
-        }
-    }
-
-    #[cold]
-    fn refresh_because(&self, remote: &Remote<K, V>, news: u64) {
-        if planted("heeded too early") {
-            remote.store.heed(news);
-        }
-        self.flights.outdate_all();
-        // Heeded before the listener hears of it, which may ask us again.
-        drop(self.memory.clear(|| remote.store.heed(news)));
     }
 
     /// The same as of the last tick of the system, which is cheap enough for a hit.

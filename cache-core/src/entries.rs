@@ -9,6 +9,7 @@ use crate::memory::Exchange;
 use crate::remote::stamp;
 use crate::storing::{Posted, Storing};
 use crate::sync::planted;
+use crate::tags::{Carried, Tag};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +33,7 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// Those of the backend, where the value may then still be: other processes may see it, and this one if it starts
     /// again. Until then this process does not serve it, and each use of the key tries again to remove it.
     pub fn remove<Q: KeyRef<K> + ?Sized>(&self, key: &Q) -> Result<bool> {
+        self.refresh();
         let hash = self.settings.hasher.hash_one(key);
         let Some(remote) = &self.remote else {
             // Until it is gone, nobody is to find an old value there, and offer it to those who come when it is gone.
@@ -62,6 +64,7 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// # Errors
     /// Those of the backend.
     pub fn remove_if(&self, mut doomed: impl FnMut(&K, &V) -> bool) -> Result<usize> {
+        self.refresh();
         let invalidation = self.flights.invalidate_all();
         let (here, departed) = self.memory.remove_if(self.now(), &mut doomed);
         let Some(remote) = &self.remote else { return Ok(here) };
@@ -100,39 +103,61 @@ impl<K: Key, V: Value> Cache<K, V> {
         if self.settings.disabled() || !self.mode().writes {
             return;
         }
+        self.refresh();
         let hash = self.settings.hasher.hash_one(&key);
+        let tags = self.tagging.as_ref().map_or_else(Vec::new, |tagging| tagging.tags_of(&key, &value));
         let term = self.settings.aging.term(own.or(self.settings.ttl), Duration::ZERO);
         let mut exchange = self.memory.exchange(self.life(term, self.settings.weigh(&key, &value)));
         let Some(remote) = &self.remote else {
-            return self.replace(hash, None, (key, value), &mut exchange);
+            return self.replace((hash, &tags), None, (key, value), &mut exchange);
         };
         let bytes = self.report(remote.key(&key));
         let stamp = stamp(self.settings.clock.now(), self.settings.remote_life(term.end), Duration::ZERO);
-        let stamp = Stamp { own_life: own.is_some(), ..stamp };
-        let record = bytes.as_ref().and_then(|bytes| self.report(remote.seal(bytes, &value, stamp)));
+        let created = stamp.created;
+        let carried = (!tags.is_empty()).then(|| {
+            let (epoch, clock) = remote.store.tags().present();
+            Arc::new(Carried { epoch, clock, tags: tags.clone() })
+        });
+        let believed = carried.as_ref().is_none_or(|carried| carried.epoch != 0);
+        let stamp = Stamp { own_life: own.is_some(), tags: carried, ..stamp };
+        let record = bytes.as_ref().filter(|_| believed);
+        let record = record.and_then(|bytes| self.report(remote.seal(bytes, &value, stamp)));
         let (bytes, record) = match (bytes, record) {
             (Some(bytes), Some(record)) => (bytes, record),
             (bytes, _) => {
                 // It cannot be stored, and what is stored belongs to the value before.
                 let _invalidation = self.flights.invalidate(hash, &key);
                 bytes.map(|bytes| self.report(remote.store.remove(&bytes.bytes)));
-                return self.replace(hash, None, (key, value), &mut exchange);
+                return self.replace((hash, &tags), None, (key, value), &mut exchange);
             }
         };
         let flight = Flight::landed(value.clone());
         let posted = Posted { flights: Arc::clone(&self.flights), hash, ticket: flight.ticket(), claim: None };
-        let storing = Storing::new(posted, Arc::clone(&remote.store), bytes.bytes, record, stamp.created).replacing();
+        let storing = Storing::new(posted, Arc::clone(&remote.store), bytes.bytes, record, created).replacing();
         // The listener hears of it when the backend has the new value too: it may panic.
-        self.replace(hash, Some(&flight), (key, value), &mut exchange);
+        self.replace((hash, &tags), Some(&flight), (key, value), &mut exchange);
         self.report(storing.run());
     }
 
     /// Puts an entry into memory, and `storing` on the board if there is one, in one step.
-    fn replace(&self, hash: u64, storing: Option<&Arc<Flight<V>>>, entry: (K, V), exchange: &mut Exchange<'_, K, V>) {
-        let (key, value) = entry;
+    fn replace(
+        &self,
+        (hash, tags): (u64, &[Tag]),
+        storing: Option<&Arc<Flight<V>>>,
+        (key, value): (K, V),
+        exchange: &mut Exchange<'_, K, V>,
+    ) {
+        // Dropped after the lock.
+        let listed = self.tagging.as_ref().map(|tagging| (tagging, key.clone()));
         self.flights.replace(hash, key, storing, |key| {
             exchange.new = Some((key, value));
-            self.memory.insert(hash, exchange);
+            match &listed {
+                None => self.memory.insert(hash, exchange),
+                Some((tagging, key)) => {
+                    tagging.place((hash, key), (tags, None), |_| self.memory.insert(hash, exchange));
+                }
+            }
         });
+        self.tidy();
     }
 }

@@ -226,6 +226,11 @@ impl<K: Key, V: Value> Flights<K, V> {
         self.board(hash).lock().of(hash, ticket).is_some_and(|posted| posted.stage == Stage::Outdated)
     }
 
+    /// Whether a value of `key` is being computed or written.
+    pub(crate) fn is_posted<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> bool {
+        self.board(hash).lock().current(hash, key).is_some()
+    }
+
     /// A copy of the key of `ticket`, if its value may still be kept.
     pub(crate) fn key(&self, hash: u64, ticket: Ticket) -> Option<K> {
         let mut board = self.board(hash).lock();

@@ -5,6 +5,7 @@ mod claim;
 mod listing;
 #[cfg(feature = "serde")]
 mod stored;
+mod tags;
 
 #[cfg(feature = "serde")]
 pub use crate::bytes::codec::PORTABLE_SHAPE;
@@ -16,9 +17,11 @@ pub use claim::claim;
 pub use listing::visit;
 #[cfg(feature = "serde")]
 pub use stored::StoredKey;
+pub use tags::{tagged, with_tags};
 
 pub use core::any::type_name;
 pub use core::cfg;
+pub use core::clone::Clone;
 pub use core::marker::PhantomData;
 pub use core::option::Option;
 pub use core::result::Result::{Err, Ok};

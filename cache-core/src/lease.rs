@@ -14,6 +14,7 @@ use crate::key::{Key, KeyRef, Value};
 use crate::memory::NEVER;
 use crate::remote::{Remote, stamp};
 use crate::storing::{Posted, Storing};
+use crate::tags::{self, Carried, Moment, Placed, Tag};
 use crate::time::Timestamp;
 use crate::waits::Ticket;
 use std::fmt;
@@ -53,6 +54,16 @@ pub struct Lease<'a, K: Key, V: Value> {
     began: u64,
     /// What is served if it fails.
     old: Option<Box<Old<V>>>,
+    /// Of a cache whose entries carry tags.
+    tagged: Option<Box<Tagged>>,
+}
+
+struct Tagged {
+    /// What is invalidated after this may be what is found or computed.
+    since: Moment,
+    /// Epoch and clock of the backend, as they were known when the computation began.
+    present: (u64, u64),
+    tags: Vec<Tag>,
 }
 
 struct Backed {
@@ -94,7 +105,12 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
     /// Of a key that no backend is asked for.
     #[inline]
     pub(crate) fn in_memory(cache: &'a Cache<K, V>, hash: u64, lead: Lead<V>) -> Self {
-        Lease { cache, hash, ticket: Some(lead.ticket), flight: lead.flight, backed: None, began: NEVER, old: None }
+        let tagged = cache.tagging.is_some().then(|| {
+            let since = tags::now();
+            Box::new(Tagged { since, present: (0, 0), tags: Vec::new() })
+        });
+        let Lead { ticket, flight, .. } = lead;
+        Lease { cache, hash, ticket: Some(ticket), flight, backed: None, began: NEVER, old: None, tagged }
     }
 
     /// The computation begins.
@@ -103,10 +119,15 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
         if self.backed.is_some() || self.cache.settings.aging.is_early() {
             self.began = self.cache.now();
         }
+        if self.backed.is_some()
+            && let (Some(tagged), Some(remote)) = (&mut self.tagged, &self.cache.remote)
+        {
+            tagged.present = remote.store.tags().present();
+        }
     }
 
     pub(crate) fn alone(cache: &'a Cache<K, V>) -> Self {
-        Lease { cache, hash: 0, ticket: None, flight: None, backed: None, began: NEVER, old: None }
+        Lease { cache, hash: 0, ticket: None, flight: None, backed: None, began: NEVER, old: None, tagged: None }
     }
 
     /// Keeps the value in both tiers, gives it to those who wait, and returns it.
@@ -136,10 +157,37 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
 
     /// Gives the value to those who wait, keeps it nowhere, and returns it.
     pub fn answer(mut self, value: V) -> V {
+        // What is not kept has no tags that could be looked at: who has come after an invalidation computes anew.
+        let is_old = self.tagged.as_ref().is_some_and(|tagged| tagged.since != tags::now());
         if let Some(ticket) = self.ended() {
-            self.cache.flights.discard(self.hash, ticket).land(&value);
+            let landing = self.cache.flights.discard(self.hash, ticket);
+            if !is_old {
+                landing.land(&value);
+            }
         }
         value
+    }
+
+    /// Gives the value that it will be filled with `tags`, in place of those that a rule of the cache gives.
+    pub(crate) fn with_tags(mut self, tags: Vec<Tag>) -> Self {
+        if let Some(tagged) = &mut self.tagged {
+            tagged.tags = tags;
+        }
+        self
+    }
+
+    /// Gives the value the tags that the rule of the cache says, if there is one.
+    fn tag(&mut self, value: &V) {
+        let (Some(tagging), Some(tagged), Some(ticket)) = (&self.cache.tagging, &mut self.tagged, self.ticket) else {
+            return;
+        };
+        if !tagging.asks_key() {
+            return;
+        }
+        // Without a key the value is kept nowhere.
+        if let Some(key) = self.cache.flights.key(self.hash, ticket) {
+            tagged.tags = tagging.tags_of(&key, value);
+        }
     }
 
     /// Awaits the computation of the value.
@@ -187,8 +235,11 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
                 return None;
             }
             let limit = settings.ttl.map_or(Timestamp::NEVER, |ttl| stamp.created.after(ttl));
-            Some(Stamp { expires: now.after(tti).min(limit), ..stamp })
+            Some(Stamp { expires: now.after(tti).min(limit), ..stamp.clone() })
         });
+        if let (Some(tagged), Some(carried)) = (&mut self.tagged, &stamp.tags) {
+            tagged.tags.clone_from(&carried.tags);
+        }
         let storing =
             renewed.filter(|renewed| renewed.expires > stamp.expires).and_then(|stamp| self.seal(&value, stamp));
         let storing = self.publish(&value, rest, storing);
@@ -202,11 +253,20 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
         let began = Some(self.began).filter(|began| *began != NEVER);
         let cost = began.map(|began| Duration::from_micros(self.cache.now().saturating_sub(began)));
         let term = settings.aging.term(own.or(settings.ttl), cost.unwrap_or_default());
+        self.tag(value);
         let storing = cost.filter(|_| self.backed.is_some()).and_then(|cost| {
             let stamp = stamp(settings.clock.now(), settings.remote_life(term.end), cost);
-            self.seal(value, Stamp { own_life: own.is_some(), ..stamp })
+            let tags = self.carried();
+            self.seal(value, Stamp { own_life: own.is_some(), tags, ..stamp })
         });
         self.publish(value, term, storing)
+    }
+
+    /// What an entry of the value is to say of its tags, if it has any.
+    fn carried(&self) -> Option<Arc<Carried>> {
+        let tagged = self.tagged.as_ref().filter(|tagged| !tagged.tags.is_empty())?;
+        let (epoch, clock) = self.cache.remote.as_ref()?.store.tags().earlier(tagged.present);
+        Some(Arc::new(Carried { epoch, clock, tags: tagged.tags.clone() }))
     }
 
     fn seal(&mut self, value: &V, stamp: Stamp) -> Option<Storing<K, V>> {
@@ -214,13 +274,16 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
         let remote = cache.remote.as_ref()?;
         let ticket = self.ticket?;
         let Backed { key, claim, replaces } = *self.backed.take()?;
-        let Some(record) = cache.report(remote.seal(&key, value, stamp)) else {
+        let created = stamp.created;
+        // Without an epoch nobody could tell when it was invalidated, so nobody would believe it.
+        let believed = stamp.tags.as_ref().is_none_or(|carried| carried.epoch != 0);
+        let Some(record) = believed.then(|| cache.report(remote.seal(&key, value, stamp))).flatten() else {
             // It cannot be stored, and what is stored belongs to the value before.
             let _removed = replaces.then(|| cache.report(remote.store.remove(&key.bytes)));
             return None;
         };
         let posted = Posted { flights: Arc::clone(&cache.flights), hash: self.hash, ticket, claim };
-        let storing = Storing::new(posted, Arc::clone(&remote.store), key.bytes, record, stamp.created);
+        let storing = Storing::new(posted, Arc::clone(&remote.store), key.bytes, record, created);
         Some(if replaces { storing.replacing() } else { storing })
     }
 
@@ -240,7 +303,7 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
         // Outside of the lock, so that all is dropped there: what leaves memory, what finds no room there, and the key
         // if a comparison of keys panics. What leaves does so when those who wait have their value: the listener may
         // take its time, or ask for the key.
-        let (mut exchange, mut unkept) = (cache.memory.exchange(life), None);
+        let (mut exchange, mut unkept, mut refused) = (cache.memory.exchange(life), None, None);
         let insert = |key| match copy {
             None => unkept = Some(key),
             Some(copy) => {
@@ -248,18 +311,47 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
                 cache.memory.insert(hash, &mut exchange);
             }
         };
+        let tagged = self.tagged.take();
+        let mut listed = None;
+        let place = |key: K| match (&cache.tagging, &tagged) {
+            (Some(tagging), Some(tagged)) => {
+                let key_of = &*listed.insert(key.clone());
+                let tags = (&*tagged.tags, Some(tagged.since));
+                tagging.place((hash, key_of), tags, |placed| match placed {
+                    Placed::Kept => insert(key),
+                    Placed::Refused => refused = Some(key),
+                })
+            }
+            _ => {
+                insert(key);
+                Placed::Kept
+            }
+        };
         // While the board is locked nobody can invalidate the key.
         let Some(storing) = storing else {
-            cache.flights.take(hash, ticket, insert).land(value);
+            let mut placed = Placed::Kept;
+            let landing = cache.flights.take(hash, ticket, |key| placed = place(key));
+            // Who has come after the invalidation of a tag may not have it: all who wait start over.
+            if placed == Placed::Kept {
+                landing.land(value);
+            }
+            cache.tidy();
             return None;
         };
-        let Some(((), flight)) = cache.flights.store(hash, ticket, |key| insert(K::clone(key))) else {
-            cache.flights.discard(hash, ticket).land(value);
-            return None;
-        };
-        flight.land(value.clone());
+        match cache.flights.store(hash, ticket, |key| place(K::clone(key))) {
+            None => {
+                cache.flights.discard(hash, ticket).land(value);
+                return None;
+            }
+            Some((Placed::Refused, _)) => {
+                drop(cache.flights.discard(hash, ticket));
+                return None;
+            }
+            Some((Placed::Kept, flight)) => flight.land(value.clone()),
+        }
         // By name: a result that is made before the listener panics would never be dropped.
         drop(exchange);
+        cache.tidy();
         Some(storing)
     }
 

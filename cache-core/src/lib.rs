@@ -48,6 +48,7 @@ mod studies;
 mod study;
 mod sync;
 mod system;
+mod tags;
 mod threads;
 mod time;
 mod timer;
@@ -80,6 +81,7 @@ pub use memory::Cause;
 pub use scope::{Miss, Scope, ScopeGuard, ScopeStats};
 pub use simulate::{Simulated, optimum, simulate};
 pub use study::Study;
+pub use tags::{invalidate_tag, invalidate_tags};
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};
 
 /// For generated code. Not covered by semantic versioning.

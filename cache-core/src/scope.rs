@@ -41,8 +41,7 @@ use std::task::Poll;
 /// `remove`, `remove_if`, `clear` and `invalidate` do their work in every mode: an invalidation is never lost.
 /// A scope is of all caches of the process, or of those that are given to [`only`](Self::only).
 ///
-/// While no scope was ever entered a hit pays for one look at a flag of the process; afterwards, outside of scopes, for
-/// a call and one look at the thread more. Within a scope a call costs some ten nanoseconds more.
+/// Outside of scopes a hit pays nothing for them. Within one a call costs some ten nanoseconds more.
 ///
 /// ```
 /// use memolith_core::{Cache, Scope};

@@ -2,18 +2,26 @@
 
 use crate::backend::Watch;
 use crate::sync::{AtomicU64, Mutex, planted};
-use std::sync::OnceLock;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::{Arc, OnceLock};
 
 /// Removals by others, counted: after each the memory tier is to be dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Stale {
-    told: AtomicU64,
+    told: Told,
+    /// What is told of the tags of the backend, where entries of the cache carry some.
+    aside: OnceLock<Arc<Told>>,
     /// How many of them the memory tier has been dropped for. Until then every caller drops it, so that nobody reads
     /// what another is about to drop.
     heeded: AtomicU64,
     /// How often news was heeded.
     heeds: AtomicU64,
+}
+
+/// What was told of one space, by calls and by words that others raise: a count that only grows.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    calls: AtomicU64,
     /// What tells without a call.
     word: OnceLock<Word>,
     /// Held to raise the word and count that as heeded: of two threads at once neither is news to the other.
@@ -76,11 +84,52 @@ impl Stale {
         Removal(Some(self))
     }
 
+    /// From now on what is told of tags is news too.
+    pub(crate) fn attend(&self, tags: &Arc<Told>) {
+        let _ = self.aside.set(Arc::clone(tags));
+    }
+
     /// All that was ever told. It only grows, so it is what was heeded only if nothing came after.
     #[inline]
     fn count(&self) -> u64 {
+        let count = self.told.count();
+        self.aside.get().map_or(count, |tags| count.wrapping_add(tags.count()))
+    }
+
+    /// Tells the others, and not oneself.
+    fn raise(&self) {
+        self.told.raise(|before| {
+            let before = before.wrapping_add(self.aside.get().map_or(0, |tags| tags.count()));
+            self.pass(before);
+        });
+    }
+
+    /// Of the tags' word, which was raised once after `before`: what was heeded until then stays heeded.
+    fn passed_aside(&self, before: u64) {
+        self.pass(before.wrapping_add(self.told.count()));
+    }
+
+    /// What was told after `before`, once, is no news, if nothing before it was.
+    fn pass(&self, before: u64) {
+        let after = before.wrapping_add(1);
+        // Only if nothing was unheeded before: what others told stays news.
+        if planted("news taken for one's own") {
+            return self.heed(after);
+        }
+        let _ = self.heeded.compare_exchange(before, after, Release, Relaxed);
+    }
+}
+
+impl Told {
+    /// Tells the others of an invalidation of tags, and of this process nobody among `knowing`, who know by themselves.
+    pub(crate) fn raise_but_for(&self, knowing: &[Arc<Stale>]) {
+        self.raise(|before| knowing.iter().for_each(|stale| stale.passed_aside(before)));
+    }
+
+    #[inline]
+    fn count(&self) -> u64 {
         // Pairs with the Release of who removed: what is read afterwards is read without what was removed.
-        let mut count = self.told.load(Acquire);
+        let mut count = self.calls.load(Acquire);
         let mut word = self.word.get();
         while let Some(this) = word {
             count = count.wrapping_add(this.count.load(Acquire));
@@ -89,23 +138,17 @@ impl Stale {
         count
     }
 
-    /// Tells the others, and not oneself.
-    fn raise(&self) {
+    /// Raises the word, if there is one. `raised` is given the count before that.
+    fn raise(&self, raised: impl FnOnce(u64)) {
         let Some(mut word) = self.word.get() else { return };
         let _alone = self.raising.lock();
-        let mut before = self.told.load(Acquire);
+        let mut before = self.calls.load(Acquire);
         while let Some(next) = word.next.get() {
             before = before.wrapping_add(word.count.load(Acquire));
             word = next;
         }
         // Pairs with the Acquire in `count`.
-        before = before.wrapping_add(word.count.fetch_add(1, Release));
-        let after = before.wrapping_add(1);
-        // Only if nothing was unheeded before: what others told stays news.
-        if planted("news taken for one's own") {
-            return self.heed(after);
-        }
-        let _ = self.heeded.compare_exchange(before, after, Release, Relaxed);
+        raised(before.wrapping_add(word.count.fetch_add(1, Release)));
     }
 }
 
@@ -126,8 +169,18 @@ impl Drop for Removal<'_> {
 
 impl Watch for Stale {
     fn invalidated(&self) {
+        self.told.invalidated();
+    }
+
+    fn follow(&self, word: &'static std::sync::atomic::AtomicU64) {
+        self.told.follow(word);
+    }
+}
+
+impl Watch for Told {
+    fn invalidated(&self) {
         // Pairs with the Acquire in `count`: who drops its copies afterwards reads what the other process left.
-        self.told.fetch_add(1, Release);
+        self.calls.fetch_add(1, Release);
     }
 
     fn follow(&self, word: &'static std::sync::atomic::AtomicU64) {

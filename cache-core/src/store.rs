@@ -9,10 +9,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::fault::{BACKEND, Report, panicked, unpanicked, unpanicked_async};
 use crate::offload::{offload, offload_wait};
 use crate::stale::{Mark, Removal, Stale};
+use crate::tags::{Carried, Hears, Ledger, Verdict};
 use crate::time::Timestamp;
 use parking_lot::RwLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 /// One space of a backend.
@@ -27,6 +28,8 @@ pub(crate) struct Store {
     behind: Option<Behind>,
     stale: Arc<Stale>,
     dooms: Arc<Dooms>,
+    /// What is known of the backend's tags, from when an entry carries one.
+    tags: OnceLock<Arc<Ledger>>,
     /// Whether the space could not be opened, and so may keep bounds of before.
     unopened: AtomicBool,
 }
@@ -57,6 +60,7 @@ impl Store {
             behind,
             stale,
             dooms,
+            tags: OnceLock::new(),
             unopened: AtomicBool::new(false),
         }
     }
@@ -146,14 +150,18 @@ impl Store {
             Some(Doom::Space) => return self.clear().map(|()| None),
             None => {}
         }
-        unpanicked(BACKEND, || self.backend.get(&self.space(), key, now))
+        let record = unpanicked(BACKEND, || self.backend.get(&self.space(), key, now))?;
+        if record.is_none() && self.is_unsure() {
+            let _ = self.tags().look();
+        }
+        Ok(record)
     }
 
     pub(crate) async fn get_async(self: &Arc<Self>, key: &[u8], now: Timestamp) -> Result<Option<Record>> {
         if let Some(record) = self.queued(key) {
             return Ok(Some(record));
         }
-        let ready = !self.unopened.load(Ordering::Acquire) && self.dooms.of(key).is_none();
+        let ready = !self.unopened.load(Ordering::Acquire) && self.dooms.of(key).is_none() && !self.is_unsure();
         match self.backend.as_async().filter(|_| ready) {
             Some(native) => unpanicked_async(async { native.get(&self.space(), key, now).await }).await,
             None => {
@@ -161,6 +169,41 @@ impl Store {
                 offload(move || store.get(&key, now)).await.unwrap_or_else(|| Err(panicked(BACKEND)))
             }
         }
+    }
+
+    /// The backend's tags. A cache that has asked for none of its own drops its memory tier when one is invalidated.
+    pub(crate) fn tags(&self) -> &Arc<Ledger> {
+        self.tags.get_or_init(|| Ledger::of(&self.backend, &self.stale, Hears::That).0)
+    }
+
+    /// From now on entries carry tags, and the cache knows which.
+    pub(crate) fn keep_tags(&self) -> Result<()> {
+        let (ledger, begun) = Ledger::of(&self.backend, &self.stale, Hears::Which);
+        let _ = self.tags.set(ledger);
+        // Nothing is in memory yet.
+        self.stale.news().into_iter().for_each(|news| self.stale.heed(news));
+        begun
+    }
+
+    /// Whether a computation that begins now would not know how far the backend's tags have come.
+    fn is_unsure(&self) -> bool {
+        self.tags.get().is_some_and(|tags| !tags.is_ready())
+    }
+
+    /// Whether none of an entry's tags was invalidated since its computation began.
+    pub(crate) fn is_good(&self, carried: &Carried) -> Result<bool> {
+        self.tags().is_good(carried)
+    }
+
+    /// As [`is_good`](Self::is_good), off the executor where the backend has to be asked.
+    pub(crate) async fn is_good_async(self: &Arc<Self>, carried: &Arc<Carried>) -> Result<bool> {
+        if let Some(known) = self.tags.get().map(|tags| tags.verdict(carried))
+            && known != Verdict::Unknown
+        {
+            return Ok(known == Verdict::Good);
+        }
+        let (store, carried) = (Arc::clone(self), Arc::clone(carried));
+        offload(move || store.is_good(&carried)).await.unwrap_or_else(|| Err(panicked(BACKEND)))
     }
 
     /// Puts. If the record only goes to the queue, it takes the claim with it.

@@ -39,7 +39,7 @@ struct Returned(usize);
 
 impl Drop for Returned {
     fn drop(&mut self) {
-        let _ = NUMBER.try_with(|number| number.set(GONE));
+        set(GONE);
         // Loom takes its globals down before what belongs to threads.
         if !cfg!(loom) {
             FREE.lock().returned.push(Reverse(self.0));
@@ -50,6 +50,9 @@ impl Drop for Returned {
 crate::sync::thread_local! {
     // Without a destructor: one load from the thread's own segment.
     static NUMBER: Cell<usize> = const { Cell::new(UNKNOWN) };
+    // The same for the common case alone: so nothing need be asked there that decides whether it is one.
+    static USUAL: Cell<usize> = const { Cell::new(UNKNOWN) };
+    static DETOURS: Cell<u64> = const { Cell::new(0) };
     static OWNED: Cell<Option<Returned>> = const { Cell::new(None) };
 }
 
@@ -60,6 +63,35 @@ pub(crate) fn number() -> usize {
     NUMBER.try_with(Cell::get).unwrap_or(GONE)
 }
 
+/// As [`number`], and none on a thread that is on a detour.
+#[inline(always)]
+pub(crate) fn usual_number() -> usize {
+    USUAL.try_with(Cell::get).unwrap_or(GONE)
+}
+
+/// This thread is on a detour from the common case of a hit until as many have ended as have begun.
+pub(crate) fn begin_detour() {
+    let _ = DETOURS.try_with(|detours| detours.set(detours.get() + 1));
+    let _ = USUAL.try_with(|usual| usual.set(GONE));
+}
+
+/// One that this thread has begun is over.
+pub(crate) fn end_detour() {
+    let _ = DETOURS.try_with(|detours| detours.set(detours.get() - 1));
+    set(number());
+}
+
+/// Whether this thread is on one.
+#[inline]
+pub(crate) fn is_on_detour() -> bool {
+    DETOURS.try_with(Cell::get).unwrap_or(0) > 0
+}
+
+fn set(mine: usize) {
+    let _ = NUMBER.try_with(|number| number.set(mine));
+    let _ = USUAL.try_with(|usual| usual.set(if is_on_detour() { GONE } else { mine }));
+}
+
 /// Runs `work` with a number that is this thread's alone meanwhile: its own, or one that is lent if it is being torn down.
 pub(crate) fn with_number<R>(work: impl FnOnce(usize) -> R) -> R {
     match number() {
@@ -68,7 +100,7 @@ pub(crate) fn with_number<R>(work: impl FnOnce(usize) -> R) -> R {
             let lent = Returned(mine);
             if let Ok(()) = OWNED.try_with(|owned| owned.set(Some(Returned(mine)))) {
                 std::mem::forget(lent);
-                let _ = NUMBER.try_with(|number| number.set(mine));
+                set(mine);
             }
             work(mine)
         }
@@ -83,7 +115,7 @@ pub(crate) fn with_number<R>(work: impl FnOnce(usize) -> R) -> R {
 
 #[cfg(all(test, not(any(shuttle, loom))))]
 mod tests {
-    use super::{number, with_number};
+    use super::{begin_detour, end_detour, number, usual_number, with_number};
     use std::collections::HashSet;
     use std::sync::{Barrier, Mutex};
 
@@ -107,6 +139,21 @@ mod tests {
         }
         // Other tests run beside this one, on some threads.
         assert!(highest < 8 * ROUNDS / 2, "numbers are not used again: {highest}");
+    }
+
+    #[test]
+    fn on_a_detour_a_thread_keeps_its_number_to_itself() {
+        let thread = std::thread::spawn(|| {
+            begin_detour();
+            begin_detour();
+            let mine = with_number(|mine| mine);
+            assert!(number() == mine && usual_number() != mine);
+            end_detour();
+            assert_ne!(usual_number(), mine, "one of two is over");
+            end_detour();
+            assert_eq!((number(), usual_number()), (mine, mine));
+        });
+        assert!(thread.join().is_ok());
     }
 
     #[test]

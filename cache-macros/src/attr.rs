@@ -40,6 +40,7 @@ pub(crate) struct Arguments {
     pub(crate) max_bytes: Option<Argument<Expr>>,
     pub(crate) weigh: Option<Argument<Expr>>,
     pub(crate) on_evict: Option<Argument<Expr>>,
+    pub(crate) tags: Option<Argument<Expr>>,
     pub(crate) backend: Option<Argument<Expr>>,
     pub(crate) memory: Option<Argument<Expr>>,
     pub(crate) writes: Option<Argument<Expr>>,
@@ -59,7 +60,7 @@ pub(crate) struct Arguments {
 }
 
 /// For the suggestion at an unknown name.
-const NAMES: [&str; 26] = [
+const NAMES: [&str; 27] = [
     "maxsize",
     "policy",
     "ttl",
@@ -70,6 +71,7 @@ const NAMES: [&str; 26] = [
     "max_bytes",
     "weigh",
     "on_evict",
+    "tags",
     "backend",
     "memory",
     "writes",
@@ -121,6 +123,7 @@ impl Arguments {
             "max_bytes" => set(&mut self.max_bytes, name, after_equals(input)?),
             "weigh" => set(&mut self.weigh, name, after_equals(input)?),
             "on_evict" => set(&mut self.on_evict, name, after_equals(input)?),
+            "tags" => set(&mut self.tags, name, after_equals(input)?),
             "backend" => set(&mut self.backend, name, after_equals(input)?),
             "memory" => set(&mut self.memory, name, after_equals(input)?),
             "writes" => set(&mut self.writes, name, after_equals(input)?),

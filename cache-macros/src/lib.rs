@@ -103,6 +103,12 @@ use proc_macro::TokenStream;
 ///   `&(String, usize)` of a `&str` and a `usize`; or what `key: T = ..` gives. The value is what is kept, so of a
 ///   `Result` what is in `Ok`. `CacheBuilder::on_evict` says what it hears of, and when.
 ///
+/// - `tags = |a, b, value| [..]`: what the result was made from. Called once for each result that is kept, with each
+///   argument of the function in turn, `self` among them, and the value, all by reference; gives anything that iterates
+///   over text or bytes. `memolith::invalidate_tag("..")` ends every result that carries the tag, of every function, in
+///   memory and in the backends, for everybody. An argument that is taken by value is cloned before the function runs,
+///   unless the closure calls it `_`. The path of a function does as well.
+///
 /// Of the key:
 ///
 /// - `skip(a, b)`: arguments, `self` among them, that do not decide the result.

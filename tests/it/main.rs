@@ -32,5 +32,6 @@ mod readme;
 mod remote;
 mod scopes;
 mod study;
+mod tags;
 mod watchdog;
 mod weights;

@@ -38,6 +38,11 @@ pub(super) fn answer(reply: &Reply, asked: &Address) -> Answer {
     }
 }
 
+/// Whether some of the keys have gone to another node, and others not yet.
+pub(super) fn is_split(reply: &Reply) -> bool {
+    matches!(reply, Reply::Error(error) if error.code == "TRYAGAIN")
+}
+
 /// Before version 7 the refusal of a command in a script is told in the middle of the script's.
 fn refused_in_script(error: &ServerError) -> bool {
     error.message.starts_with("Error running script") && error.message.contains(" -READONLY ")

@@ -3,7 +3,7 @@
 use super::fault::Fault;
 use super::link::Link;
 use super::node::Server;
-use super::wait::{Drive, by_thread_for};
+use super::wait::{Drive, by_thread_for, wake};
 use parking_lot::{Condvar, Mutex};
 use std::future::Future;
 use std::pin::Pin;
@@ -63,7 +63,7 @@ impl Attempt {
         let wakers = std::mem::take(&mut state.wakers);
         drop(state);
         self.over.notify_all();
-        wakers.into_iter().for_each(Waker::wake);
+        wakers.into_iter().for_each(wake);
     }
 }
 

@@ -18,8 +18,10 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
-/// How much of a batch goes to the servers at once: each part has the time of a call.
+/// How many entries of a batch go to the servers at once: each part has the time of a call.
 const AT_ONCE: usize = 1_000;
+/// After so many bytes a part of a batch ends: more might take longer than a call may.
+const ENOUGH: usize = 4 << 20;
 
 /// Keeps bytes on servers of Redis (5 or later) or Valkey, for the processes of many machines.
 ///
@@ -79,13 +81,14 @@ const AT_ONCE: usize = 1_000;
 /// | get | `GET` | `HGET`, and `ZADD XX` in the same go where a use counts; a script for `Lfu`, `scores=sequence` and `sliding=yes` |
 /// | put | `SET PX` | a script that evicts as well |
 /// | remove | a script that tells other processes | the same |
-/// | `get_many`, `put_many` | `MGET`, many `SET` at once | `HMGET`, scripts of 100 entries |
+/// | `get_many`, `put_many` | `MGET`, on a cluster many `GET` at once; many `SET` at once | `HMGET`, scripts of 100 entries |
 /// | len | looks at every key of the servers | constant time |
 /// | clear | looks at every key of the servers | constant time |
 /// | scan | looks at every key of the servers | looks at the entries |
 ///
 /// Each but the last three is one round trip. With `scope=shared`, len and clear look at every entry of the pair.
-/// The first put of a space that is given a `max_bytes` weighs all that is there.
+/// The first put of a space that is given a `max_bytes` weighs all that is there. What processes put that were given none
+/// counts as much as the others on average.
 ///
 /// # What holds
 ///
@@ -96,7 +99,9 @@ const AT_ONCE: usize = 1_000;
 /// - A clear removes what was there when it began. Of a plain space what is put meanwhile may stay.
 /// - What the server evicts, loses or refuses is a miss. Under `maxmemory` scores and values leave apart from each other;
 ///   then nothing wrong is served, and the next puts mend what is left. Tags leave all at once, and then whatever was tagged
-///   is not believed any more.
+///   is not believed any more; so it is when a server starts, or another takes its place: the last invalidations may not
+///   have reached its disk or the other, and what was tagged before is computed anew. A server that others still take for
+///   the primary after it was replaced does not know of invalidations elsewhere, and serves what it has until it is heard of.
 /// - Expiry is kept beside the value on every server. It is also told to the server, as its own to reclaim: for plain
 ///   entries, and for tracked ones where fields of hashes can expire (Redis 7.4, Valkey 9) and there is no `max_bytes`.
 /// - A function that is given its first bound begins anew; one that loses its last bound, too.
@@ -227,9 +232,17 @@ impl Redis {
     }
 
     async fn put_batch(&self, space: &Space, entries: &[(Vec<u8>, Record)], now: Timestamp) -> Result<()> {
-        for entries in entries.chunks(AT_ONCE) {
-            let entries: Vec<(&[u8], &Record)> = entries.iter().map(|(key, record)| (&key[..], record)).collect();
-            self.put_records(space, &entries, now).await?;
+        let mut rest = entries;
+        while !rest.is_empty() {
+            let mut bytes = 0;
+            let part = rest.iter().take(AT_ONCE).take_while(|(key, record)| {
+                let is_room = bytes < ENOUGH;
+                bytes += key.len() + record.value.len();
+                is_room
+            });
+            let part: Vec<(&[u8], &Record)> = part.map(|(key, record)| (&key[..], record)).collect();
+            self.put_records(space, &part, now).await?;
+            rest = &rest[part.len()..];
         }
         Ok(())
     }
@@ -272,7 +285,10 @@ impl fmt::Debug for Redis {
 
 impl Backend for Redis {
     fn open(&self, space: &Space) -> Result<()> {
-        wait(self.open_space(space))
+        wait(async {
+            self.beside.heard(space).await;
+            self.open_space(space).await
+        })
     }
 
     fn get(&self, space: &Space, key: &[u8], now: Timestamp) -> Result<Option<Record>> {
@@ -313,6 +329,10 @@ impl Backend for Redis {
 
     fn invalidate_tags(&self, tags: &[&[u8]]) -> Result<TagState> {
         wait(self.invalidate(tags))
+    }
+
+    fn identity(&self) -> usize {
+        Arc::as_ptr(&self.client).addr()
     }
 
     fn claim(&self, space: &Space, key: &[u8], time: Duration) -> Result<Option<Claim>> {

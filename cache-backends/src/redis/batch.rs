@@ -1,10 +1,11 @@
 //! Many commands, and those of them that go to the same server.
 
+use super::answer::is_split;
 use super::item::{Item, Verdict};
 use super::map::Map;
 use super::node::Node;
 use super::reply::{Reply, unexpected};
-use super::request::{Request, Route};
+use super::request::{Keys, Request, Route};
 use super::servers::Servers;
 use memolith_core::{Error, Result};
 use std::collections::HashMap;
@@ -72,7 +73,12 @@ impl Group {
                 Err(error) => Err(same(error)),
             };
             let item = item?;
-            Some((item.index, request, item.judge(servers, &node, outcome)))
+            let index = item.index;
+            let verdict = match outcome {
+                Ok(reply) if request.keys == Keys::Apart && is_split(&reply) => Verdict::Done(Ok(reply)),
+                outcome => item.judge(servers, &node, outcome),
+            };
+            Some((index, request, verdict))
         })
     }
 }

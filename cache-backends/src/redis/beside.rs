@@ -13,7 +13,7 @@ use super::removal::Tell;
 use super::subscription::Subscriptions;
 use memolith_core::{Claim, Result, Space, Watch};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use xxhash_rust::xxh3::xxh3_128;
 
 /// Its threads begin when there is something to hear or to let go of, and end when it is dropped.
@@ -24,6 +24,7 @@ pub(crate) struct Beside {
     pub(crate) holds: Arc<Holds>,
     news: News,
     claim_ttl: Duration,
+    timeout: Duration,
 }
 
 impl Beside {
@@ -31,7 +32,14 @@ impl Beside {
         let (id, keeper) = (Id::new()?, Arc::new(Keeper::new()));
         let subscriptions = Subscriptions::new(client, options.timeout, tell, Arc::clone(&keeper));
         let holds = Holds::new(id, Arc::clone(&subscriptions), keeper);
-        Ok(Beside { id, layout, holds, news: News::new(id, subscriptions), claim_ttl: options.claim_ttl })
+        Ok(Beside {
+            id,
+            layout,
+            holds,
+            news: News::new(id, subscriptions),
+            claim_ttl: options.claim_ttl,
+            timeout: options.timeout,
+        })
     }
 
     /// To be called with every operation: a child of a fork learns here that it has to listen by itself.
@@ -43,6 +51,11 @@ impl Beside {
     pub(crate) fn watch(&self, space: &Space, watch: Weak<dyn Watch>) {
         self.attend();
         self.news.watch(&self.layout.channels(space), watch);
+    }
+
+    /// Waits until the removals of others from `space` are heard, no longer than the time-out.
+    pub(crate) async fn heard(&self, space: &Space) {
+        self.news.heard(&self.layout.channels(space), Instant::now() + self.timeout).await;
     }
 
     /// See [`Backend::claim`](memolith_core::Backend::claim).

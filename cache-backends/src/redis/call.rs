@@ -3,7 +3,7 @@
 use super::fault::Fault;
 use super::link::Link;
 use super::reply::Reply;
-use super::wait::{Drive, by_thread_for};
+use super::wait::{Drive, by_thread_for, wake};
 use parking_lot::Mutex;
 use std::future::Future;
 use std::pin::Pin;
@@ -85,7 +85,7 @@ impl Alarm {
         match self {
             Alarm::Nobody => {}
             Alarm::Thread(thread) => thread.unpark(),
-            Alarm::Task(waker) => waker.wake(),
+            Alarm::Task(waker) => wake(waker),
         }
     }
 }

@@ -113,6 +113,11 @@ impl Client {
         self.servers.lose(node);
     }
 
+    /// How often a command was executed elsewhere than where its slot is, because the slot moves.
+    pub(crate) fn asks(&self) -> usize {
+        self.servers.asks()
+    }
+
     /// Sends each again, elsewhere or later, as often as the time allows.
     async fn settle(&self, mut pending: Vec<Pending>, deadline: Instant, results: &mut [Option<Result<Reply>>]) {
         while !pending.is_empty() {

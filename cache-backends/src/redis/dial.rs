@@ -1,6 +1,7 @@
 //! From an address to a connection on which commands are understood.
 
 use super::fault::Fault;
+use super::ghosts::Trace;
 use super::login::log_in;
 use super::parse::Parser;
 use super::reply::Reply;
@@ -32,6 +33,8 @@ pub(crate) struct Dialled {
     parser: Parser,
     /// How long a command may take to be taken.
     timeout: Duration,
+    /// How the server knows it, if it tells.
+    trace: Option<Trace>,
 }
 
 /// Sends on a connection whose replies another thread reads.
@@ -63,8 +66,8 @@ impl Dialler {
             Address::Tcp(host, port) => self.secured(self.first(host, *port, deadline)?, host, deadline)?,
             Address::Unix(path) => unix(path, deadline)?,
         };
-        let mut dialled = Dialled { stream: Arc::new(stream), parser: Parser::new(), timeout };
-        log_in(&mut dialled, &self.login, deadline)?;
+        let mut dialled = Dialled { stream: Arc::new(stream), parser: Parser::new(), timeout, trace: None };
+        dialled.trace = log_in(&mut dialled, &self.login, deadline)?;
         Ok(dialled)
     }
 
@@ -161,8 +164,12 @@ impl Dialled {
         }
     }
 
-    pub(super) fn into_parts(self) -> (Arc<Stream>, Parser, Duration) {
-        (self.stream, self.parser, self.timeout)
+    pub(super) fn trace(&self) -> Option<&Trace> {
+        self.trace.as_ref()
+    }
+
+    pub(super) fn into_parts(self) -> (Arc<Stream>, Parser, Duration, Option<Trace>) {
+        (self.stream, self.parser, self.timeout, self.trace)
     }
 
     /// Sends all, and gives the answers, without what nobody asked for.

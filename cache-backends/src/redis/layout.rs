@@ -185,6 +185,11 @@ impl Area {
         &self.field
     }
 
+    /// Its channels and where they are.
+    pub(super) fn channels(&self) -> Vec<(&[u8], Route)> {
+        self.stripes.iter().map(|stripe| (&stripe.channel[..], stripe.route)).collect()
+    }
+
     /// How the keys of a batch lie, as places in the batch for each stripe that has any.
     pub(crate) fn split<'a>(&self, keys: impl Iterator<Item = &'a [u8]>) -> Vec<(&Stripe, Vec<usize>)> {
         let mut places: Vec<(&Stripe, Vec<usize>)> = self.stripes.iter().map(|stripe| (stripe, vec![])).collect();

@@ -72,7 +72,7 @@ impl Line {
             let ended = self.node.dial().and_then(|connection| self.listen(connection, subscriptions));
             self.state.lock().sender = None;
             let Some(this) = subscriptions.upgrade() else { return };
-            this.lose(self.node.address());
+            this.lose(self.node.address(), ended.as_ref().err().map(Error::kind));
             if let Err(error) = ended {
                 // Nobody else may ask anything, and notice that another server has taken its place.
                 this.client.doubt(&self.node);

@@ -9,6 +9,7 @@
 use super::call::{Alarm, Answer, Call};
 use super::dial::Dialled;
 use super::fault::Fault;
+use super::ghosts::{self, Trace};
 use super::hand::Hand;
 use super::parse::{Garbled, Parser};
 use super::reply::Reply;
@@ -37,6 +38,7 @@ const TURNS: u32 = 8;
 pub(super) struct Link {
     stream: Arc<Stream>,
     timeout: Duration,
+    trace: Option<Trace>,
     opened: Instant,
     /// Where it was opened.
     forks: u32,
@@ -93,10 +95,11 @@ struct Reader {
 
 impl Link {
     pub(super) fn new(dialled: Dialled) -> Arc<Self> {
-        let (stream, parser, timeout) = dialled.into_parts();
+        let (stream, parser, timeout, trace) = dialled.into_parts();
         Arc::new(Link {
             stream,
             timeout,
+            trace,
             opened: Instant::now(),
             forks: forks(),
             state: Mutex::default(),
@@ -243,9 +246,10 @@ impl Link {
         // It stays when all tasks are served, because more are likely to come, until a thread has had to wait for it or
         // nothing has come for the whole of the time-out.
         self.read(|after| after.tasks == 0 && (after.served_threads || after.is_silent));
+        self.pass_on(self.state.lock());
     }
 
-    /// Reads for all, as long as the connection holds and until `is_done`; then somebody else does.
+    /// Reads for all, as long as the connection holds and until `is_done`. Then the caller has to [`pass_on`](Self::pass_on).
     fn read(self: &Arc<Self>, is_done: impl Fn(After) -> bool) {
         let mut reader = self.reader.lock();
         let Reader { parser, batch } = &mut *reader;
@@ -286,8 +290,7 @@ impl Link {
             let after = After { tasks: state.tasks, served_threads, is_silent: come.is_err() };
             if is_done(after) {
                 state.reading = false;
-                drop(reader);
-                self.pass_on(state);
+                drop((reader, state));
                 return alarms.into_iter().for_each(Alarm::ring);
             }
             drop(state);
@@ -340,6 +343,12 @@ impl Link {
     fn fail(&self, mut state: MutexGuard<'_, State>, fault: Fault) {
         if state.fault.is_some() {
             return;
+        }
+        // What is on its way must not arrive after what is sent once the fault is known. A child leaves that to its parent.
+        if let Some(trace) = &self.trace
+            && self.forks == forks()
+        {
+            ghosts::remember(trace);
         }
         state.out = Vec::new();
         state.tasks = 0;

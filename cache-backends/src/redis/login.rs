@@ -2,6 +2,7 @@
 
 use super::dial::Dialled;
 use super::fault::Fault;
+use super::ghosts::{self, Trace};
 use super::reply::{Reply, ServerError};
 use super::request::{Request, Route};
 use super::target::Login;
@@ -10,24 +11,28 @@ use std::time::Instant;
 /// How connections are called in the server's list of clients.
 const NAME: &str = "memolith";
 
-/// Asks for RESP3, which servers know since Redis 6, and all Valkeys; without it speaks RESP2.
-pub(super) fn log_in(dialled: &mut Dialled, login: &Login, deadline: Instant) -> Result<(), Fault> {
+/// Asks for RESP3, which servers know since Redis 6, and all Valkeys; without it speaks RESP2. Gives how the server knows the
+/// connection, which it is asked in the same go.
+pub(super) fn log_in(dialled: &mut Dialled, login: &Login, deadline: Instant) -> Result<Option<Trace>, Fault> {
     let mut hello = request("HELLO").arg("3");
     if let Some(password) = &login.password {
         hello = hello.arg("AUTH").arg(login.username.as_deref().unwrap_or("default")).arg(password);
     }
     let hello = hello.arg("SETNAME").arg(NAME);
     let select = (login.database > 0).then(|| request("SELECT").int(login.database.into()));
-    let answers = dialled.ask([hello].into_iter().chain(select.clone()), deadline)?;
+    let requests = [hello].into_iter().chain(select.clone()).chain(ghosts::questions());
+    let mut answers = dialled.ask(requests, deadline)?;
+    let told = answers.split_off(1 + usize::from(select.is_some()));
     match answers.into_iter().find_map(refusal) {
-        None => Ok(()),
+        None => ghosts::trace(told),
         Some(error) if is_old(&error) => {
             let name = request("CLIENT").arg("SETNAME").arg(NAME);
             let requests = auth(login).into_iter().chain(select);
             let refused = dialled.ask(requests, deadline)?.into_iter().find_map(refusal);
             refused.map_or(Ok(()), |error| Err(refused_login(&error)))?;
             // Servers that refuse a name are served without one.
-            dialled.ask([name], deadline).map(drop)
+            let told = dialled.ask([name].into_iter().chain(ghosts::questions()), deadline)?;
+            ghosts::trace(told.into_iter().skip(1))
         }
         Some(error) => Err(refused_login(&error)),
     }
@@ -49,10 +54,19 @@ fn is_old(error: &ServerError) -> bool {
     error.code == "NOPROTO" || (error.code == "ERR" && (message.contains("unknown") || message.contains("unsupported")))
 }
 
+/// Why the server cannot do now what it may do later.
+pub(super) fn unready(error: &ServerError) -> Option<Fault> {
+    let ServerError { code, message } = error;
+    let is_unready = matches!(code.as_str(), "LOADING" | "MASTERDOWN" | "BUSY");
+    is_unready.then(|| Fault::unavailable(format!("the server is not ready: {code} {message}")))
+}
+
 fn refused_login(error: &ServerError) -> Fault {
+    if let Some(fault) = unready(error) {
+        return fault;
+    }
     let ServerError { code, message } = error;
     match code.as_str() {
-        "LOADING" | "MASTERDOWN" | "BUSY" => Fault::unavailable(format!("the server is not ready: {code} {message}")),
         _ if message.contains("max number of clients") => {
             Fault::unavailable("the server has as many clients as it allows, raise its `maxclients`")
         }

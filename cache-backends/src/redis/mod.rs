@@ -10,12 +10,29 @@
 //! | always but for what follows | as long as a message takes: 0.2 ms on one machine |
 //! | a server stops, or the network swallows everything | 200 ms and the time-out (250 ms), then memory is dropped |
 //! | the connection was lost | memory is dropped at once, and again when there is a new one, within a second after a server can be reached |
+//! | the server does not let the user listen | memory is dropped every 5 s |
 //! | a replica or another node takes over | the same; its first message is not missed |
 //!
 //! So while there is no connection for news, what is read from a server that does answer may be stale until there is one
 //! again. A replica that takes over may not have heard of the last removals: what it still has is served until it expires.
+//! A cache that is made waits until it is told of news, which takes two or three round trips, so that its first value is
+//! kept. What is computed or put while a connection is lost is returned, and not kept: others may have removed it unheard.
+//! Users need the channels of the prefix for that, which servers since version 7 give to none unless told:
+//! `ACL SETUSER name .. &memolith:*`; a removal by one who may not tell of it is done, and is an error.
 //! Replacing a value is no removal: others see it when theirs expires. A forked child hears nothing before it asks a
 //! server for the first time.
+//!
+//! # What arrives late
+//!
+//! A command that was not answered in time may still be on its way. Before a process uses a new connection to a server it has
+//! the server end those that it gave up (`CLIENT KILL ID`), so that nothing of them follows what it sends from then on: a
+//! value that it removes does not come back by a put of its own. The user needs `+client|id +client|kill +info`; without
+//! them, or behind a proxy that knows no such commands, all works but for this. Where a replica or another node has taken
+//! over, the old server refuses what comes late, or loses it when it follows the new one.
+//!
+//! What is left: between a put that was given up and the next connection of its process, or after that process has died,
+//! its bytes may arrive after a removal by another process; and so may those for a server that lost its place and has it
+//! again before it is next connected to. Such a value stays until it expires or is removed again.
 //!
 //! # Who computes
 //!
@@ -43,6 +60,7 @@ mod clock;
 mod cluster;
 mod dial;
 mod fault;
+mod ghosts;
 mod hand;
 mod holds;
 mod id;

@@ -3,9 +3,11 @@
 //! Whoever removes from a space says so in its channel, in the script that removes. The caches of one process that share a
 //! [`Redis`](super::Redis) also share a word, which they raise themselves: to them it is news before the removal returns.
 
+use super::bell::Bell;
 use super::id::Id;
 use super::layout::Channel;
 use super::subscription::{Event, Listener, Subscribed, Subscriptions};
+use super::timer::within;
 use memolith_core::Watch;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -13,6 +15,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Weak};
+use std::time::Instant;
 
 /// Words that nobody raises any more, to be used again: what they counted is of no interest.
 static WORDS: Mutex<Vec<&'static AtomicU64>> = Mutex::new(vec![]);
@@ -57,6 +60,23 @@ impl News {
         watch.upgrade().into_iter().for_each(|watch| watch.follow(word));
     }
 
+    /// Waits until what is said in `channels` is heard, if anybody watches them; or until it is known not to be, or `end`.
+    ///
+    /// What a cache looks for after that is kept when it has been found or computed; what it looked for before is not, as
+    /// it may have been removed unheard.
+    pub(crate) async fn heard(&self, channels: &[Channel], end: Instant) {
+        let is_watched = |channel: &Channel| self.spaces.lock().contains_key(&channel.name);
+        if !channels.first().is_some_and(is_watched) {
+            return;
+        }
+        for channel in channels {
+            let bell = Arc::new(Bell::default());
+            let listener: Weak<Bell> = Arc::downgrade(&bell);
+            let _subscribed = self.subscriptions.subscribe(channel, listener);
+            within(end, bell.rung()).await;
+        }
+    }
+
     /// To be called now and then: see [`Subscriptions::attend`].
     pub(crate) fn attend(&self) {
         self.subscriptions.attend();
@@ -90,8 +110,9 @@ impl Listener for Watchers {
             Event::Message(sender) if sender == self.id.bytes() => return,
             // Nobody has relied on it.
             Event::Failed => return,
-            // What is in memory may be what others have removed while nothing was heard.
-            Event::Standing | Event::Lost | Event::Message(_) => {}
+            // What is in memory may be what others have removed while nothing was heard. Who may not listen is told now
+            // and then, so that nothing stays for ever.
+            Event::Standing | Event::Refused | Event::Lost | Event::Message(_) => {}
         }
         let watching: Vec<_> = self.list.lock().iter().filter_map(Weak::upgrade).collect();
         for watch in watching {

@@ -4,6 +4,7 @@ use super::attempt::{Attempt, Connecting};
 use super::breaker::{Breaker, Change};
 use super::dial::{Dialled, Dialler};
 use super::fault::Fault;
+use super::ghosts;
 use super::link::Link;
 use super::reply::Reply;
 use super::request::{Request, Route};
@@ -143,14 +144,31 @@ impl Server {
 
     /// Connects for all who wait for `attempt`.
     pub(super) fn connect(self: &Arc<Self>, attempt: &Arc<Attempt>) -> Result<Arc<Link>, Fault> {
-        let dialled = self.dialler.dial(self.timeout).map(Link::new);
+        let deadline = Instant::now() + self.timeout;
+        let found = self.dialler.dial(self.timeout).and_then(|dialled| self.join(dialled, deadline));
         let mut state = self.state.lock();
         state.give_up(attempt);
-        match &dialled {
-            Ok(link) => state.link = Some(Arc::clone(link)),
-            Err(fault) => self.failed(&mut state, fault),
+        if let Err(fault) = &found {
+            self.failed(&mut state, fault);
         }
-        dialled
+        found
+    }
+
+    /// Makes a connection the one that all share, once the server has ended those that were given up before.
+    fn join(&self, mut dialled: Dialled, deadline: Instant) -> Result<Arc<Link>, Fault> {
+        loop {
+            ghosts::end(&mut dialled, deadline)?;
+            let mut state = self.state.lock();
+            // Somebody may have been faster; and what that one has sent since, and given up, comes first as well.
+            if let Some(link) = state.link.as_ref().filter(|link| link.fault().is_none()) {
+                return Ok(Arc::clone(link));
+            }
+            if !ghosts::haunt(dialled.trace()) {
+                let link = Link::new(dialled);
+                state.link = Some(Arc::clone(&link));
+                return Ok(link);
+            }
+        }
     }
 
     /// Nobody could be found to make the attempt.
@@ -197,17 +215,18 @@ impl Server {
     fn is_back(self: &Arc<Self>) -> bool {
         let found = self.dialler.dial(self.timeout).and_then(|mut dialled| {
             let ping = Request::new("PING", Route::Any);
-            match dialled.ask([ping], Instant::now() + self.timeout)?.pop() {
+            let deadline = Instant::now() + self.timeout;
+            match dialled.ask([ping], deadline)?.pop() {
                 Some(Reply::Error(error)) if error.code == "LOADING" => {
                     Err(Fault::unavailable("the server is loading its data"))
                 }
-                _ => Ok(Link::new(dialled)),
+                _ => self.join(dialled, deadline),
             }
         });
         let mut state = self.state.lock();
         match found {
-            Ok(link) => {
-                *state = State { forks: state.forks, link: Some(link), ..State::default() };
+            Ok(_) => {
+                *state = State { forks: state.forks, link: state.link.take(), ..State::default() };
                 true
             }
             Err(fault) => {

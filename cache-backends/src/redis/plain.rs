@@ -1,9 +1,11 @@
 //! Spaces without bounds: one key for each entry.
 
+use super::answer::is_split;
 use super::backend::Redis;
 use super::layout::{Area, Stripe};
 use super::pages;
 use super::record::{life, packed};
+use super::removal::Tell;
 use super::reply::Reply;
 use super::request::Request;
 use memolith_core::{Record, Result, Timestamp};
@@ -14,6 +16,15 @@ use xxhash_rust::xxh3::xxh3_128;
 const TOGETHER: usize = 256;
 
 impl Redis {
+    /// How many keys one command names. On a cluster none names two: while their slot moves they may be apart, and no
+    /// node takes it then.
+    pub(super) fn together(&self) -> usize {
+        match self.tell {
+            Tell::Slot => 1,
+            Tell::All => TOGETHER,
+        }
+    }
+
     pub(super) async fn plain_get(&self, area: &Area, key: &[u8]) -> Result<Option<Vec<u8>>> {
         let stripe = area.stripe(key);
         let request = Request::new("GET", stripe.route).arg(stripe.entry(key));
@@ -23,18 +34,45 @@ impl Redis {
     /// What is there for each of `keys`, stripe by stripe in one go.
     pub(super) async fn plain_get_many(&self, area: &Area, keys: &[&[u8]]) -> Vec<Result<Option<Vec<u8>>>> {
         let split = area.split(keys.iter().copied());
-        let parts: Vec<(&Stripe, &[usize])> =
-            split.iter().flat_map(|(stripe, numbers)| numbers.chunks(TOGETHER).map(|part| (*stripe, part))).collect();
+        let parts: Vec<(&Stripe, &[usize])> = split
+            .iter()
+            .flat_map(|(stripe, numbers)| numbers.chunks(self.together()).map(|part| (*stripe, part)))
+            .collect();
         let request = |(stripe, part): &(&Stripe, &[usize])| {
-            let request = Request::new("MGET", stripe.route);
+            let request = Request::new("MGET", stripe.route).apart();
             part.iter().fold(request, |request, number| request.arg(stripe.entry(keys[*number])))
         };
         let replies = self.client.call_all(parts.iter().map(request).collect()).await;
         let mut found: Vec<Result<Option<Vec<u8>>>> = keys.iter().map(|_| Ok(None)).collect();
+        let mut split = Vec::new();
         for ((_, part), reply) in parts.iter().zip(replies) {
-            pages::hand_out(reply.and_then(Reply::into_array), part, &mut found);
+            match reply {
+                Ok(reply) if is_split(&reply) => split.extend_from_slice(part),
+                reply => pages::hand_out(reply.and_then(Reply::into_array), part, &mut found),
+            }
+        }
+        if !split.is_empty() {
+            self.plain_get_each(area, keys, &split, &mut found).await;
         }
         found
+    }
+
+    /// As many commands as keys, for those of a slot on the move: a key is at one node or the other.
+    async fn plain_get_each(
+        &self,
+        area: &Area,
+        keys: &[&[u8]],
+        places: &[usize],
+        found: &mut [Result<Option<Vec<u8>>>],
+    ) {
+        let request = |place: &usize| {
+            let stripe = area.stripe(keys[*place]);
+            Request::new("GET", stripe.route).arg(stripe.entry(keys[*place]))
+        };
+        let replies = self.client.call_all(places.iter().map(request).collect()).await;
+        for (place, reply) in places.iter().zip(replies) {
+            found[*place] = reply.and_then(Reply::into_bytes);
+        }
     }
 
     /// Stores all in one go, and gives the first error.
@@ -82,11 +120,16 @@ impl Redis {
 
     /// Removes what was there when this began; what is put meanwhile may stay.
     pub(super) async fn plain_clear(&self, area: &Area) -> Result<()> {
-        self.plain_pages(area, async |stripe, keys| {
-            let unlink = Request::new("UNLINK", stripe.route);
-            self.client.call(keys.iter().fold(unlink, Request::arg)).await?.checked().map(drop)
-        })
-        .await
+        // What moves from a node that is looked at later to one that was looked at is found by looking again.
+        for _ in 0..if self.tell == Tell::Slot { 2 } else { 1 } {
+            self.plain_pages(area, async |stripe, keys| {
+                let unlink = |keys: &[Vec<u8>]| keys.iter().fold(Request::new("UNLINK", stripe.route), Request::arg);
+                let replies = self.client.call_all(keys.chunks(self.together()).map(unlink).collect()).await;
+                replies.into_iter().try_for_each(|reply| reply?.checked().map(drop))
+            })
+            .await?;
+        }
+        Ok(())
     }
 
     /// Shows the keys of a space page by page, some more than once.
@@ -99,7 +142,9 @@ impl Redis {
             for stripe in &area.stripes {
                 let mut cursor = pages::start();
                 loop {
-                    let (next, keys) = pages::of_keys(&node, &stripe.pattern(), &cursor).await?;
+                    let page = pages::of_keys(&node, &stripe.pattern(), &cursor).await;
+                    // It was asked without the client, which would notice by itself.
+                    let (next, keys) = page.inspect_err(|_| self.client.doubt(&node))?;
                     if !keys.is_empty() {
                         show(stripe, keys).await?;
                     }

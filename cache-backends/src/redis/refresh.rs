@@ -6,6 +6,7 @@ use super::node::{Node, wait};
 use super::request::{Request, Route};
 use super::servers::Servers;
 use super::timer::within;
+use super::wait::wake;
 use memolith_core::{Error, ErrorKind, Result};
 use parking_lot::Mutex;
 use std::future::poll_fn;
@@ -160,7 +161,7 @@ impl Servers {
             state.fault = outcome.err().map(|error| (error.kind(), error.to_string()));
             std::mem::take(&mut state.waiters)
         };
-        waiters.into_iter().for_each(Waker::wake);
+        waiters.into_iter().for_each(wake);
         let answers = join::all(lost.iter().map(|node| self.is_settled(node))).await;
         let settled: Vec<_> = lost.into_iter().zip(answers).filter(|&(_, settled)| settled).collect();
         let mut state = self.refresh.state.lock();

@@ -3,9 +3,10 @@
 use super::backend::{Form, Redis};
 use super::layout::{Area, Stripe};
 use super::pages;
-use super::request::Route;
+use super::reply::Reply;
+use super::request::{Request, Route};
 use super::script::{CLEAR, Call, DISCARD, REMOVE, TELL};
-use memolith_core::Result;
+use memolith_core::{ErrorKind, Result};
 
 /// The id of a [`Redis`], which its messages carry.
 pub(crate) type Sender = [u8; 16];
@@ -40,13 +41,59 @@ impl Tell {
 impl Redis {
     /// Removes an entry in whatever form it is.
     pub(super) async fn remove_entry(&self, area: &Area, key: &[u8]) -> Result<bool> {
-        let reply = self.removal(area, key, Told::Everybody).run(&self.client).await?;
-        Ok(reply.into_int()? > 0)
+        let (asks, stripe) = (self.client.asks(), area.stripe(key));
+        let removed = self.removal(area, key, Told::Everybody).run(&self.client).await.and_then(Reply::into_int);
+        if !self.is_on_the_move(&removed) {
+            self.tell_owners(asks, &[(&stripe.channel, stripe.route)]).await?;
+            return Ok(removed? > 0);
+        }
+        let field = |command: &str, of: &[u8]| Request::new(command, stripe.route).arg(of).arg(area.field(key));
+        let unlink = Request::new("UNLINK", stripe.route).arg(stripe.entry(key));
+        let removed = self.apart(stripe, vec![unlink, field("HDEL", &stripe.values), field("ZREM", &stripe.scores)]);
+        Ok(removed.await?[..2] != [0, 0])
+    }
+
+    /// Whether no node takes a script that names several keys: the slot of them moves, and some of them are not there.
+    fn is_on_the_move(&self, outcome: &Result<i64>) -> bool {
+        self.tell == Tell::Slot && outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::Busy)
+    }
+
+    /// Removes by commands that name one key each, then tells. What is left of an entry if one of them fails is mended by
+    /// later puts.
+    async fn apart(&self, stripe: &Stripe, removals: Vec<Request>) -> Result<Vec<i64>> {
+        let asks = self.client.asks();
+        let replies = self.client.call_all(removals).await;
+        let counts = replies.into_iter().map(|reply| reply?.into_int()).collect::<Result<Vec<i64>>>()?;
+        told(self.tell, stripe.route, (&stripe.channel, self.id())).run(&self.client).await?.checked()?;
+        self.tell_owners(asks, &[(&stripe.channel, stripe.route)]).await?;
+        Ok(counts)
+    }
+
+    /// Tells of what was removed since `asks`. While a slot moves a script may run at the node that the slot goes to,
+    /// and those who listen are still at the one that has it.
+    pub(super) async fn tell_owners(&self, asks: usize, channels: &[(&[u8], Route)]) -> Result<()> {
+        if self.tell == Tell::All || self.client.asks() == asks {
+            return Ok(());
+        }
+        let tell = |(channel, route): &(&[u8], Route)| Request::new("SPUBLISH", *route).arg(channel).arg(self.id());
+        for reply in self.client.call_all(channels.iter().map(tell).collect()).await {
+            match reply? {
+                // Before version 7 the script has told all nodes.
+                Reply::Error(error) if error.message.starts_with("unknown command") => {}
+                reply => drop(reply.checked()?),
+            }
+        }
+        Ok(())
     }
 
     /// Removes an entry if it is still what it was, all its bytes; who is told may be nobody.
     pub(super) async fn remove_exactly(&self, area: &Area, (key, bytes): (&[u8], Vec<u8>), told: Told) -> Result<()> {
-        self.removal(area, key, told).arg(bytes).run(&self.client).await?.checked().map(drop)
+        let (asks, stripe) = (self.client.asks(), area.stripe(key));
+        self.removal(area, key, told).arg(bytes).run(&self.client).await?.checked()?;
+        match told {
+            Told::Everybody => self.tell_owners(asks, &[(&stripe.channel, stripe.route)]).await,
+            Told::Nobody => Ok(()),
+        }
     }
 
     /// The script that removes an entry.
@@ -77,10 +124,18 @@ impl Redis {
             call.arg(self.id().to_vec()).text(self.tell.letter())
         };
         let calls: Vec<Call<'_>> = area.stripes.iter().map(call).collect();
-        let mut was_plain = false;
-        for reply in Call::run_all(&calls, &self.client).await {
-            was_plain |= reply?.into_int()? > 0;
+        let (mut was_plain, asks) = (false, self.client.asks());
+        for (stripe, reply) in area.stripes.iter().zip(Call::run_all(&calls, &self.client).await) {
+            let mut plain = reply.and_then(Reply::into_int);
+            if self.is_on_the_move(&plain) {
+                let unlink = |key: &[u8]| Request::new("UNLINK", stripe.route).arg(key);
+                let exists = Request::new("EXISTS", stripe.route).arg(&stripe.was_plain);
+                let counts = self.apart(stripe, vec![unlink(&stripe.scores), unlink(&stripe.values), exists]);
+                plain = counts.await.map(|counts| counts[2]);
+            }
+            was_plain |= plain? > 0;
         }
+        self.tell_owners(asks, &area.channels()).await?;
         Ok(was_plain)
     }
 
@@ -103,11 +158,12 @@ impl Redis {
                 }
             }
         }
+        let asks = self.client.asks();
         let tell = |stripe: &Stripe| told(self.tell, stripe.route, (&stripe.channel, self.id()));
         for reply in Call::run_all(&area.stripes.iter().map(tell).collect::<Vec<_>>(), &self.client).await {
             reply?.checked()?;
         }
-        Ok(())
+        self.tell_owners(asks, &area.channels()).await
     }
 }
 

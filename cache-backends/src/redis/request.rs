@@ -7,6 +7,16 @@ pub(crate) struct Request {
     packed: Vec<u8>,
     arguments: usize,
     pub(crate) route: Route,
+    pub(crate) keys: Keys,
+}
+
+/// What becomes of a command some of whose keys have gone to another node, and others not yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keys {
+    /// It is sent again until they are together.
+    Together,
+    /// Whoever asks is told at once, and asks for each by itself.
+    Apart,
 }
 
 /// Which node of a cluster a command goes to; elsewhere all go to the one there is.
@@ -20,7 +30,7 @@ pub(crate) enum Route {
 
 impl Request {
     pub(crate) fn new(command: &str, route: Route) -> Self {
-        Request { packed: Vec::with_capacity(128), arguments: 0, route }.arg(command)
+        Request { packed: Vec::with_capacity(128), arguments: 0, route, keys: Keys::Together }.arg(command)
     }
 
     pub(crate) fn arg(mut self, bytes: impl AsRef<[u8]>) -> Self {
@@ -29,6 +39,12 @@ impl Request {
         self.packed.extend_from_slice(bytes);
         self.packed.extend_from_slice(b"\r\n");
         self.arguments += 1;
+        self
+    }
+
+    /// For commands that could be one for each key.
+    pub(crate) fn apart(mut self) -> Self {
+        self.keys = Keys::Apart;
         self
     }
 

@@ -88,8 +88,11 @@ impl Redis {
                 if keys.is_empty() {
                     return Ok((next, vec![]));
                 }
-                let request = keys.iter().fold(Request::new("MGET", stripe.route), Request::arg);
-                let values = self.client.call(request).await?.into_array()?;
+                let request = |keys: &[Vec<u8>]| keys.iter().fold(Request::new("MGET", stripe.route), Request::arg);
+                let mut values = Vec::with_capacity(keys.len());
+                for reply in self.client.call_all(keys.chunks(self.together()).map(request).collect()).await {
+                    values.extend(reply?.into_array()?);
+                }
                 if values.len() != keys.len() {
                     return Err(unexpected());
                 }

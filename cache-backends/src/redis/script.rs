@@ -38,8 +38,8 @@ script!(GET, "Entries of a tracked space, and notes their use.", "lua/get.lua");
 script!(REMOVE, "Removes an entry in whatever form, and tells.", "lua/tell.lua", "lua/remove.lua");
 script!(CLEAR, "Removes a tracked space, and tells.", "lua/tell.lua", "lua/clear.lua");
 script!(DISCARD, "Removes fields from a space that several functions share.", "lua/discard.lua");
-script!(TAGS, "What is known of tags, and that nothing is known if so.", "lua/tags.lua");
-script!(INVALIDATE, "Invalidates tags, and tells.", "lua/tell.lua", "lua/invalidate.lua");
+script!(TAGS, "What is known of tags, and that nothing is known if so.", "lua/epoch.lua", "lua/tags.lua");
+script!(INVALIDATE, "Invalidates tags, and tells.", "lua/tell.lua", "lua/epoch.lua", "lua/invalidate.lua");
 script!(TELL, "Tells of a removal.", "lua/tell.lua", "lua/told.lua");
 
 script!(TAKE, "Takes what one at a time may hold.", "lua/take.lua");

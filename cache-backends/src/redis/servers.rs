@@ -11,6 +11,7 @@ use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// All servers of a target. Making one does no I/O.
@@ -23,6 +24,7 @@ pub(super) struct Servers {
     /// Empty until somebody was asked.
     map: RwLock<Arc<Map>>,
     pub(super) refresh: Refresh,
+    asks: AtomicUsize,
     /// Until when waiting for what passes is vain: it did not pass within the time-out of another call.
     vain: Mutex<Option<Instant>>,
 }
@@ -63,6 +65,7 @@ impl Servers {
             timeout,
             map: RwLock::new(Arc::new(map)),
             refresh: Refresh::every(interval),
+            asks: AtomicUsize::new(0),
             vain: Mutex::new(None),
         }
     }
@@ -116,7 +119,13 @@ impl Servers {
 
     /// The server at `address`, which another one named. The next refresh forgets it unless it has slots.
     pub(super) fn meet(&self, address: Address) -> Arc<Node> {
+        self.asks.fetch_add(1, Relaxed);
         self.learn(address, |map, node| map.replicas.push(Arc::clone(node)), |_, _| true)
+    }
+
+    /// How often one was met.
+    pub(super) fn asks(&self) -> usize {
+        self.asks.load(Relaxed)
     }
 
     /// As [`meet`](Self::meet), and the server has the slot from now on.

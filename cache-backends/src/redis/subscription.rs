@@ -9,6 +9,7 @@ use super::removal::Tell;
 use super::request::{Request, Route};
 use super::target::Address;
 use memolith_core::__private::forks;
+use memolith_core::ErrorKind;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::fmt;
@@ -34,6 +35,8 @@ pub(crate) enum Event<'a> {
     Lost,
     /// It did not stand, and was tried in vain.
     Failed,
+    /// The same, because the server does not let us listen, and will not before somebody allows it.
+    Refused,
     Message(&'a [u8]),
 }
 
@@ -43,8 +46,8 @@ pub(crate) struct Subscriptions {
     pub(super) timeout: Duration,
     pub(super) how: Tell,
     keeper: Arc<Keeper>,
-    /// Where its threads are, by [`forks`]: a forked child has none.
-    process: AtomicU32,
+    /// How often the process was forked when its threads began: a child has none of them.
+    forks: AtomicU32,
     /// Whether it will be tried again to settle what has no line.
     again: AtomicBool,
     table: Mutex<Table>,
@@ -74,13 +77,13 @@ pub(crate) struct Subscribed {
 
 impl Subscriptions {
     pub(crate) fn new(client: Arc<Client>, timeout: Duration, how: Tell, keeper: Arc<Keeper>) -> Arc<Self> {
-        let process = AtomicU32::new(forks());
+        let forks = AtomicU32::new(forks());
         Arc::new(Subscriptions {
             client,
             timeout,
             how,
             keeper,
-            process,
+            forks,
             again: AtomicBool::new(false),
             table: Mutex::default(),
         })
@@ -107,8 +110,8 @@ impl Subscriptions {
 
     /// Listens again in a forked child: threads and connections are its parent's. To be called now and then.
     pub(crate) fn attend(self: &Arc<Self>) {
-        let (process, known) = (forks(), self.process.load(Relaxed));
-        if known == process || self.process.compare_exchange(known, process, Relaxed, Relaxed).is_err() {
+        let (forks, known) = (forks(), self.forks.load(Relaxed));
+        if known == forks || self.forks.compare_exchange(known, forks, Relaxed, Relaxed).is_err() {
             return;
         }
         self.again.store(false, Relaxed);
@@ -241,12 +244,16 @@ impl Subscriptions {
         uprooted.into_iter().for_each(|event| self.tell(&[name], event));
     }
 
-    /// The line to `address` is cut.
-    pub(super) fn lose(&self, address: &Address) {
+    /// The line to `address` is cut, because of a fault if there was one.
+    pub(super) fn lose(&self, address: &Address, fault: Option<ErrorKind>) {
         let mut lost = vec![];
         for (name, channel) in &mut self.table.lock().channels {
             if channel.home.as_ref() == Some(address) {
-                lost.push((Arc::clone(name), channel.uproot()));
+                let event = match channel.uproot() {
+                    Event::Failed if fault == Some(ErrorKind::Config) => Event::Refused,
+                    event => event,
+                };
+                lost.push((Arc::clone(name), event));
             }
         }
         lost.iter().for_each(|(name, event)| self.tell(&[name], *event));

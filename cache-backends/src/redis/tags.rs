@@ -26,7 +26,9 @@ impl Redis {
 
     pub(super) async fn invalidate(&self, tags: &[&[u8]]) -> Result<TagState> {
         let tell = |call: Call<'static>| call.arg(self.id().to_vec()).text(self.tell.letter());
+        let (asks, key) = (self.client.asks(), self.layout.tags());
         let reply = self.tag_call(&INVALIDATE, tell, tags).run(&self.client).await?;
+        self.tell_owners(asks, &[(&key, Route::Slot(slot_of(&key)))]).await?;
         let [epoch, clock] = <[Reply; 2]>::try_from(reply.into_array()?).map_err(|_| unexpected())?;
         let (epoch, clock) = (number(epoch)?, number(clock)?);
         Ok(TagState { epoch, clock, invalidated: vec![clock; tags.len()] })

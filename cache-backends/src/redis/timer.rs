@@ -1,5 +1,6 @@
 //! Waiting for a moment, for threads and tasks alike.
 
+use super::wait::wake;
 use parking_lot::{Condvar, Mutex};
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
@@ -95,7 +96,7 @@ fn ring() {
     loop {
         let due = alarms.due();
         if !due.is_empty() {
-            parking_lot::MutexGuard::unlocked(&mut alarms, || due.into_iter().for_each(Waker::wake));
+            parking_lot::MutexGuard::unlocked(&mut alarms, || due.into_iter().for_each(wake));
             continue;
         }
         match alarms.pending.keys().next().copied() {

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -127,6 +128,11 @@ impl Drop for Polling {
         // Dropped when the frame is free again.
         drop(rest);
     }
+}
+
+/// Wakers are foreign code, and one that panics is not to stop whoever works for others.
+pub(super) fn wake(waker: Waker) {
+    let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
 }
 
 fn sleeper() -> Waker {

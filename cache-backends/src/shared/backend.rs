@@ -5,7 +5,7 @@ use super::info::SharedInfo;
 use super::layout::Layout;
 use super::place;
 use super::region::Region;
-use memolith_core::{Backend, Claim, Error, ErrorKind, Record, Result, Space, Timestamp, Visit, Watch};
+use memolith_core::{Backend, Claim, Error, ErrorKind, Record, Result, Space, TagState, Timestamp, Visit, Watch};
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Weak};
@@ -71,7 +71,7 @@ impl Shared {
     }
 
     /// As [`open`](Self::open); a region that is made takes `max_bytes` at most for entries and their index, and up to
-    /// 2.2 MB beside them for its tables. It has a place for one entry in each 160 bytes, and keeps values of up to an
+    /// 2.7 MB beside them for its tables. It has a place for one entry in each 160 bytes, and keeps values of up to an
     /// eighth of its [`capacity`](SharedInfo::capacity). One that is there keeps its size.
     ///
     /// # Errors
@@ -152,6 +152,19 @@ impl Backend for Shared {
     /// Claims are of processes and their threads. That a claimant has died is noticed within some milliseconds.
     fn claim(&self, space: &Space, key: &[u8], wait: Duration) -> Result<Option<Claim>> {
         Ok(self.handle.region(now())?.claim(space, key, wait))
+    }
+
+    /// Tags are kept in 65,536 places of the region, two for each: those of others that fall on both are invalidated too.
+    fn tags(&self, tags: &[&[u8]]) -> Result<TagState> {
+        self.handle.region(now())?.tags(tags)
+    }
+
+    fn invalidate_tags(&self, tags: &[&[u8]]) -> Result<TagState> {
+        self.handle.region_for_sure(now())?.invalidate_tags(tags)
+    }
+
+    fn identity(&self) -> usize {
+        Arc::as_ptr(&self.handle).addr()
     }
 
     /// What a cache removes is news to the others before its call returns, in whatever process. What is removed by this

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use xxhash_rust::xxh3::xxh3_64;
 
 const MAGIC: u64 = u64::from_le_bytes(*b"memolith");
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 // Words of the header: the magic, written last; the version, the four numbers, their checksum; the boot id.
 const CHECKSUM: usize = 6;
 const BOOT: usize = 7;
@@ -118,6 +118,8 @@ fn distrust(map: &Map) {
     let dead = |word: usize| map.half(word * 2).store(Owner::DEAD.bits(), Ordering::Relaxed);
     dead(SPACES_LOCK);
     (0..map.layout.stripes).for_each(|stripe| dead(map.layout.stripe(stripe)));
+    // What was invalidated may not have reached the disk.
+    super::tags::lose(map);
     map.publish(BOOT, boot());
 }
 
@@ -141,10 +143,10 @@ fn fill(file: File, layout: Layout) -> io::Result<Map> {
     file.set_len(layout.words as u64 * 8)?;
     let map = Map::new(file, layout)?;
     // The index now, the log as it is used, the counters of a session when it joins.
-    let (lanes, stripes) = (layout.lane(0, 0), layout.stripe(0));
-    debug_assert_eq!(stripes - lanes, SESSIONS * LANES * LANE);
+    let (lanes, tags) = (layout.lane(0, 0), layout.tag_state());
+    debug_assert_eq!(tags - lanes, SESSIONS * LANES * LANE);
     map.allocate(0, lanes)?;
-    map.allocate(stripes, layout.data - stripes)?;
+    map.allocate(tags, layout.data - tags)?;
     for stripe in 0..layout.stripes {
         // Odd: it is free.
         (0..layout.segments).for_each(|segment| map.store(layout.generation(stripe, segment), 1));

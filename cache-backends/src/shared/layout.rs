@@ -8,6 +8,7 @@
 //! | sessions | 256 × 8 | the generation of each process that uses the region |
 //! | claims | 4,096 | who computes what |
 //! | lanes | 256 × 4 × 256 | hits and misses: by process, by thread, by space |
+//! | tags | 512 + 65,536 | epoch and clock; the clock of the last invalidation, in two places for each tag |
 //! | stripes | | lock, totals, books, index: see [`Stripe`] |
 //! | data | stripes × segments × their length | the log |
 //!
@@ -23,6 +24,8 @@ pub(super) const SPACES: usize = 128;
 pub(super) const CLAIMS: usize = 4096;
 /// Threads of a process that count apart; those after them share the last lane.
 pub(super) const LANES: usize = 4;
+/// Places of the clocks of tags; a power of two.
+pub(super) const TAGS: usize = 1 << 16;
 /// Words of a row in the table of spaces.
 pub(super) const SPACE: usize = 32;
 /// Words of a session: a line of its own.
@@ -45,7 +48,8 @@ const SPACES_AT: usize = BOARD + PAGE;
 const SESSIONS_AT: usize = SPACES_AT + SPACES * SPACE;
 const CLAIMS_AT: usize = SESSIONS_AT + SESSIONS * SESSION;
 const LANES_AT: usize = CLAIMS_AT + CLAIMS;
-const STRIPES_AT: usize = LANES_AT + SESSIONS * LANES * LANE;
+const TAGS_AT: usize = LANES_AT + SESSIONS * LANES * LANE;
+const STRIPES_AT: usize = TAGS_AT + PAGE + TAGS;
 
 /// Words of a stripe before its table of spaces: the lock in the first line, totals in the second.
 const STRIPE_HEAD: usize = 16;
@@ -171,6 +175,16 @@ impl Layout {
         LANES_AT + (session * LANES + lane) * LANE
     }
 
+    /// The epoch of the tags; the word after it is their clock.
+    pub(super) fn tag_state(&self) -> usize {
+        TAGS_AT
+    }
+
+    /// A place of the clocks of tags.
+    pub(super) fn tag(&self, place: usize) -> usize {
+        TAGS_AT + PAGE + place
+    }
+
     /// The lock of a stripe; its totals are in the words that follow a line later.
     pub(super) fn stripe(&self, stripe: usize) -> usize {
         STRIPES_AT + stripe * self.stripe.words
@@ -248,7 +262,8 @@ mod tests {
     fn the_parts_do_not_overlap() {
         let layout = Layout::of_bytes(64 << 20).unwrap();
         assert_eq!(layout.buckets(0) % 8, 0);
-        assert!(layout.lane(SESSIONS - 1, LANES - 1) + LANE <= layout.stripe(0));
+        assert!(layout.lane(SESSIONS - 1, LANES - 1) + LANE <= layout.tag_state());
+        assert!(layout.tag_state() + PAGE <= layout.tag(0) && layout.tag(TAGS - 1) < layout.stripe(0));
         assert!(layout.segment_book(0, layout.segments - 1) + SEGMENT_BOOK <= layout.buckets(0));
         assert_eq!(layout.scores(0), layout.buckets(0) + layout.buckets * BUCKET);
         assert!(layout.scores(0) + layout.buckets * SLOTS / 2 <= layout.links(0));

@@ -54,6 +54,8 @@ mod stores;
 mod stripe;
 #[cfg(not(loom))]
 mod sys;
+#[cfg(not(loom))]
+mod tags;
 #[cfg(all(test, not(loom)))]
 mod trial;
 mod vain;

@@ -12,8 +12,9 @@ use super::read::{self, Verify};
 use super::session::{Region as Ground, Session};
 use super::spaces::{self, Bounds, Former, Space, Spaces};
 use super::stripe::{Sound, Stripe, Total};
+use super::tags;
 use super::write::{New, Put};
-use memolith_core::{Claim, Error, ErrorKind, Record, Result, Timestamp};
+use memolith_core::{Claim, Error, ErrorKind, Record, Result, TagState, Timestamp};
 use parking_lot::Mutex;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -60,6 +61,24 @@ impl Region {
     pub(super) fn claim(&self, space: &memolith_core::Space, key: &[u8], wait: Duration) -> Option<Claim> {
         let Some(space) = self.find(space) else { return Some(Claim::default()) };
         claims::claim(&self.ground, Name::new(&self.map().layout, &space, key).hash, wait).map(Claim::new)
+    }
+
+    /// How far the tags have come.
+    pub(super) fn tags(&self, tags: &[&[u8]]) -> Result<TagState> {
+        self.uncut(tags::state(self.map(), tags))
+    }
+
+    /// Invalidates tags.
+    pub(super) fn invalidate_tags(&self, tags: &[&[u8]]) -> Result<TagState> {
+        self.uncut(tags::invalidate(self.map(), tags))
+    }
+
+    /// What was done in a file that was cut meanwhile was done nowhere.
+    fn uncut<T>(&self, done: T) -> Result<T> {
+        match self.map().is_cut() {
+            true => Err(Error::new(ErrorKind::Unavailable, "the file of the shared region was cut short, delete it")),
+            false => Ok(done),
+        }
     }
 
     /// The space as the region knows it.
@@ -348,9 +367,7 @@ impl Region {
         let orphans = RefCell::default();
         let guard = lock(&self.ground.session, self.map(), self.map().layout.stripe(stripe), patience)
             .map_err(|_| self.busy())?;
-        if self.map().is_cut() {
-            return Err(Error::new(ErrorKind::Unavailable, "the file of the shared region was cut short, delete it"));
-        }
+        self.uncut(())?;
         let stripe = Stripe::new((self.map(), stripe), now, &orphans);
         if guard.repair {
             stripe.repair();

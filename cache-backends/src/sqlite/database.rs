@@ -10,8 +10,8 @@ use super::readers::{Readers, thread_number};
 use super::recency::{Hit, Hits};
 use super::words::Words;
 use super::writer::{Made, Put, Writer, row_id};
-use super::{schema, scores};
-use memolith_core::{Record, Space, Timestamp};
+use super::{schema, scores, tags};
+use memolith_core::{Record, Space, TagState, Timestamp};
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, ffi};
 use std::collections::HashMap;
@@ -184,6 +184,11 @@ impl Database {
 
     pub(super) fn len(&self, space: &Space) -> rusqlite::Result<u64> {
         self.writer()?.len(&space.name)
+    }
+
+    /// How far the tags have come.
+    pub(super) fn tags(&self, tags: &[&[u8]]) -> rusqlite::Result<TagState> {
+        self.read(Instant::now(), |connection| tags::state(connection, tags))
     }
 
     /// The rows of `space` that are there now.

@@ -2,7 +2,7 @@
 //!
 //! From the outside in: [`Store`](store) opens the file and opens it again, [`Database`](database) is an open one,
 //! [`readers`] answer gets from transactions they keep, [`queue`] and [`writer`] commit puts and evict in the same step,
-//! [`ledger`] knows how full each space is, [`log`] keeps the log short, [`scores`] is the order, [`recency`] what hits do to it, [`evict`] who leaves.
+//! [`ledger`] knows how full each space is, [`tags`] is what was invalidated by tag, [`log`] keeps the log short, [`scores`] is the order, [`recency`] what hits do to it, [`evict`] who leaves.
 //! [`tick`] keeps house, [`words`] and [`watch`] tell of other processes, [`quarantine`] sets damaged files aside,
 //! [`schema`] is the tables, [`path`] where the file lies and whose it is.
 
@@ -20,6 +20,7 @@ mod recency;
 mod schema;
 mod scores;
 mod store;
+mod tags;
 #[cfg(test)]
 mod testing;
 mod tick;
@@ -27,7 +28,7 @@ mod watch;
 mod words;
 mod writer;
 
-use memolith_core::{Backend, Record, Result, Space, Timestamp, Visit, Watch};
+use memolith_core::{Backend, Record, Result, Space, TagState, Timestamp, Visit, Watch};
 use parking_lot::Mutex;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -214,6 +215,18 @@ impl Backend for Sqlite {
             database.write_hits(&database.hits().take(usize::MAX))?;
             database.sync()
         })
+    }
+
+    fn tags(&self, tags: &[&[u8]]) -> Result<TagState> {
+        self.read(|database, _| database.tags(tags))
+    }
+
+    fn invalidate_tags(&self, tags: &[&[u8]]) -> Result<TagState> {
+        self.invalidate(&Space::of_tags(), |writer| writer.invalidate_tags(tags))
+    }
+
+    fn identity(&self) -> usize {
+        Arc::as_ptr(&self.handle).addr()
     }
 
     /// The word tells before a removal returns; what it does not tell is told at most a tenth of a second late.

@@ -9,8 +9,9 @@ const APPLICATION: i64 = 0x6d6c_7468;
 /// Each step takes a file from the version that is its index to the next. Steps are only ever added.
 ///
 /// `entries.id` is a hash of key and space, so that a lookup is one descent by integer and a large value stays in its leaf.
+/// `tags` holds tags that were invalidated, `tag_state` their clock; the epoch is lost with the file.
 /// `by_score` carries the size, so that counting and choosing who leaves never touch the table.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     "CREATE TABLE spaces(
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         name TEXT NOT NULL UNIQUE,
@@ -32,6 +33,14 @@ const STEPS: [&str; 2] = [
     ALTER TABLE spaces ADD COLUMN used INTEGER NOT NULL DEFAULT 0;
     UPDATE spaces SET used = unixepoch();
     CREATE INDEX by_expiry ON entries(expires) WHERE expires < 9223372036854775807;",
+    "CREATE TABLE tags(tag BLOB PRIMARY KEY, clock INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE INDEX tags_by_clock ON tags(clock);
+    CREATE TABLE tag_state(
+        epoch INTEGER NOT NULL,
+        clock INTEGER NOT NULL,
+        floor INTEGER NOT NULL,
+        listed INTEGER NOT NULL);
+    INSERT INTO tag_state VALUES (random() | 1, 0, 0, 0);",
 ];
 
 /// The version this program reads and writes.
@@ -85,7 +94,9 @@ fn prepared(connection: &Connection) -> rusqlite::Result<()> {
     let spaces = "SELECT id, name, entries, bytes, counted, scale, generation, used FROM spaces";
     let entries = "SELECT id, space, score, expires, size, key, value FROM entries INDEXED BY by_score WHERE space = 0";
     let expiring = "SELECT id FROM entries INDEXED BY by_expiry WHERE expires < 9223372036854775807";
-    for sql in [spaces, entries, expiring] {
+    let (tags, state) =
+        ("SELECT tag, clock FROM tags INDEXED BY tags_by_clock", "SELECT epoch, clock, floor, listed FROM tag_state");
+    for sql in [spaces, entries, expiring, tags, state] {
         if let Err(error) = connection.prepare(sql) {
             // Anything but a plain "no such table" has a cause of its own.
             let plain = error.sqlite_error().is_some_and(|error| error.extended_code == ffi::SQLITE_ERROR);

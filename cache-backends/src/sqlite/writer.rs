@@ -2,8 +2,8 @@
 
 use super::ledger::{Ledger, data_version};
 use super::recency::Hits;
-use super::scores;
-use memolith_core::{Record, Space, Timestamp};
+use super::{scores, tags};
+use memolith_core::{Record, Space, TagState, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -183,6 +183,14 @@ impl Writer {
         account.add(-account.entries, -account.bytes);
         self.connection.prepare_cached("DELETE FROM entries WHERE space = ?1")?.execute([id])?;
         self.announce(id)
+    }
+
+    /// Invalidates tags, and tells other processes.
+    pub(super) fn invalidate_tags(&mut self, tags: &[&[u8]]) -> rusqlite::Result<TagState> {
+        tags::invalidate(&self.connection, tags)?;
+        let id = self.ledger.account(&self.connection, &Space::of_tags().name)?.id;
+        self.announce(id)?;
+        tags::state(&self.connection, tags)
     }
 
     /// Other processes look at this number to learn that something was invalidated.

@@ -78,6 +78,7 @@ fn on_a_cluster() {
         conformance::batches(&*redis());
         conformance::scan(&*redis());
         conformance::hammer(&*redis());
+        conformance::tags(&*redis());
         let (one, other) = (redis(), redis());
         assert_eq!(one.invalidate_tags(&[b"tag"]).unwrap().epoch, other.tags(&[b"tag"]).unwrap().epoch);
     }

@@ -1,6 +1,7 @@
 //! Servers that take over for others, and slots that move, under load.
 
 use crate::load::{Load, Memory, fresh, patient};
+use crate::news::Ear;
 use crate::servers::{Cluster, Sentinels, Server, eventually, slot_tag};
 use memolith_backends::Redis;
 use memolith_core::{Backend, ErrorKind, Policy, Record, Space, Timestamp, Visit};
@@ -133,6 +134,86 @@ fn a_space_moves_key_by_key() {
     let texts = load.end().texts();
     let late = |text: &String| text.contains("TRYAGAIN") || text.contains("time-out");
     assert!(texts.iter().all(late), "{texts:#?}");
+}
+
+#[test]
+fn many_are_asked_for_while_they_move() {
+    let cluster = Cluster::start();
+    let redis = Redis::open(&patient(&cluster.url())).unwrap();
+    let space = Space::new(fresh("many"));
+    for key in 0..10_u8 {
+        Backend::put(&redis, &space, &[key], &record(&[key]), now()).unwrap();
+    }
+    // The last five are at neither node.
+    let keys: Vec<Vec<u8>> = (0..15).map(|key| vec![key]).collect();
+    let keys: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
+    let owner = |node: &&Server| !node.cli(&["KEYS", "*"]).is_empty();
+    let from = cluster.masters().into_iter().find(owner).expect("the keys are somewhere");
+    let any = from.connect().unwrap().items(&["KEYS", "*"]).unwrap().remove(0);
+    let slot = from.cli(&[b"CLUSTER", &b"KEYSLOT"[..], &any]).parse().unwrap();
+    let to = cluster.masters().into_iter().find(|master| master.port() != from.port()).expect("there are three");
+    let mut turns = 0;
+    cluster.move_slot(slot, to, || {
+        turns += 1;
+        let start = Instant::now();
+        let found = Backend::get_many(&redis, &space, &keys, now()).unwrap();
+        for (key, found) in keys.iter().zip(found) {
+            let there = (key[0] < 10).then(|| record(key));
+            assert_eq!(found, there, "key {key:?} after {turns} moves");
+        }
+        // Much less than the time-out of ten seconds.
+        assert!(start.elapsed() < LATE, "it was waited for the end of the move");
+    });
+    assert_eq!(turns, 10);
+}
+
+#[test]
+fn a_plain_space_is_whole_while_it_moves() {
+    let cluster = Cluster::start();
+    let [redis, other] = [(), ()].map(|()| Redis::open(&cluster.url()).unwrap());
+    let space = Space::new("moves");
+    let ear = Ear::at(&redis, &space);
+    let entries: Vec<_> = (0..60_u8).map(|key| (vec![key], record(&[key]))).collect();
+    let keys: Vec<&[u8]> = entries.iter().map(|(key, _)| &key[..]).collect();
+    let slot = cluster.nodes()[0].cli(&["CLUSTER", "KEYSLOT", "memolith:{moves}:k:0"]).parse().unwrap();
+    let elsewhere = || {
+        let owner = cluster.owner(slot).port();
+        cluster.masters().into_iter().find(|master| master.port() != owner).expect("there are three")
+    };
+    redis.put_many(&space, &entries, now()).unwrap();
+    let mut moved = 0;
+    cluster.move_slot(slot, elsewhere(), || {
+        moved += 1;
+        if moved % 20 == 0 {
+            let found = redis.get_many(&space, &keys, now()).unwrap();
+            assert!(found.into_iter().eq(entries.iter().map(|(_, record)| Some(record.clone()))), "after {moved} keys");
+            let mut shown = 0;
+            redis
+                .scan(&space, now(), &mut |_, _| {
+                    shown += 1;
+                    Visit::Keep
+                })
+                .unwrap();
+            assert_eq!(shown, entries.len(), "after {moved} keys");
+        }
+    });
+    assert!(moved >= entries.len());
+    let mut moved = 0;
+    cluster.move_slot(slot, elsewhere(), || {
+        moved += 1;
+        if moved == 20 {
+            let there = |key: &[u8]| redis.get(&space, key, now()).unwrap().is_some();
+            // Some have moved, some have not.
+            for key in &keys[..10] {
+                assert!(there(key) && redis.remove(&space, key).unwrap() && !there(key));
+                assert!(!redis.remove(&space, key).unwrap());
+            }
+            let stood = ear.after(0, "the subscription stands");
+            other.clear(&space).unwrap();
+            ear.after(stood, "others hear of it");
+            assert_eq!(redis.get_many(&space, &keys, now()).unwrap(), vec![None; keys.len()]);
+        }
+    });
 }
 
 #[test]

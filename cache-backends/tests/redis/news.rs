@@ -12,7 +12,7 @@ const LONG: Duration = Duration::from_secs(20);
 
 /// Somebody who counts what they are told.
 #[derive(Default)]
-struct Ear(AtomicU64);
+pub(crate) struct Ear(AtomicU64);
 
 impl Watch for Ear {
     fn invalidated(&self) {
@@ -23,7 +23,7 @@ impl Watch for Ear {
 }
 
 impl Ear {
-    fn at(redis: &Redis, space: &Space) -> Arc<Ear> {
+    pub(crate) fn at(redis: &Redis, space: &Space) -> Arc<Ear> {
         let ear = Arc::new(Ear::default());
         let watch: Weak<Ear> = Arc::downgrade(&ear);
         redis.watch(space, watch);
@@ -36,7 +36,7 @@ impl Ear {
 
     /// Waits until it was told more often than `before`, and how often that is.
     #[track_caller]
-    fn after(&self, before: u64, what: &str) -> u64 {
+    pub(crate) fn after(&self, before: u64, what: &str) -> u64 {
         eventually(what, || self.told() > before);
         self.told()
     }
@@ -94,6 +94,24 @@ fn a_second_watcher_and_one_that_has_gone_are_no_trouble() {
     let again = Ear::at(&theirs, &space);
     remove(&ours, &space);
     again.after(0, "a later one hears");
+}
+
+/// A program that is called for one value and ends has kept it.
+#[test]
+fn the_first_value_is_kept() {
+    let url = Server::shared().url();
+    for _ in 0..20 {
+        let name = fresh("news");
+        let cache = || -> Cache<u64, u64> {
+            Cache::builder().maxsize(None).memory(100).backend(open(&url), name.clone(), Postcard).build()
+        };
+        let compute = || {
+            std::thread::sleep(Duration::from_millis(20));
+            7
+        };
+        assert_eq!(cache().get_or_insert_with(&1, compute), 7);
+        assert_eq!(cache().get(&1), Some(7), "the server has it");
+    }
 }
 
 #[test]
@@ -170,7 +188,7 @@ fn a_user_who_may_not_listen_hears_nothing() {
     std::thread::sleep(Duration::from_secs(1));
     let tried = server.info("total_connections_received") - before;
     assert!(tried < 5, "{tried} connections in a second, one or two of which are ours");
-    assert_eq!(ear.told(), 0);
+    assert!(ear.told() <= 2, "memory is dropped now and then, and not all the time");
 }
 
 #[test]
@@ -232,8 +250,11 @@ fn no_removal_is_missed_while_connections_are_cut() {
     let mut rounds = 0;
     while Instant::now() < end {
         rounds += 1;
-        one.insert(1, rounds);
-        eventually("it is there", || other.get(&1) == Some(rounds));
+        eventually("it is there", || {
+            // What is written while a connection is lost is not kept, as others may have removed it unheard.
+            one.insert(1, rounds);
+            other.get(&1) == Some(rounds)
+        });
         if rounds % 3 == 0 {
             server.cli(&["CLIENT", "KILL", "TYPE", if rounds % 2 == 0 { "pubsub" } else { "normal" }]);
         }
@@ -310,4 +331,18 @@ fn a_primary_that_sentinels_choose_tells() {
     ear.after(before, "the connection was lost");
     heard(&ours, &space, &ear);
     heard(&ours, &space, &ear);
+}
+
+#[test]
+fn who_may_not_listen_forgets_now_and_then() {
+    let server = Server::start();
+    assert_eq!(server.cli(&["ACL", "SETUSER", "deaf", "on", ">word", "~*", "+@all", "resetchannels"]), "OK");
+    let [deaf, other] = [format!("redis://deaf:word@{}", server.address()), server.url()].map(|url| {
+        let redis = Arc::new(Redis::open(&format!("{url}?timeout=5s")).unwrap());
+        Cache::<u64, u64>::builder().maxsize(None).memory(100).backend(redis, "heard", Postcard).build()
+    });
+    other.insert(1, 1);
+    eventually("it is in memory", || deaf.get(&1) == Some(1));
+    assert!(other.remove(&1).unwrap());
+    eventually("it is gone", || deaf.get(&1).is_none());
 }

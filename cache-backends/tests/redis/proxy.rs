@@ -1,10 +1,10 @@
 //! What stands between a client and a server, and does what networks do on bad days.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What becomes of the bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,11 +33,27 @@ pub(crate) struct Proxy {
     sky: Arc<Sky>,
 }
 
+#[derive(Default)]
 struct Sky {
     weather: Mutex<(Weather, Vec<TcpStream>)>,
     changed: Condvar,
     /// How often it was not clear when something passed.
     struck: AtomicU64,
+    jam: Mutex<Jam>,
+    moved: Condvar,
+}
+
+/// Connections whose bytes for the server neither pass nor are lost. Others are not held up.
+#[derive(Default)]
+struct Jam {
+    /// How many connections there were so far; those below `held` are in it.
+    count: u64,
+    held: u64,
+    /// Directions that have not ended, of connections that are in it.
+    waiting: u64,
+    /// What they were given meanwhile.
+    bytes: usize,
+    is_over: bool,
 }
 
 impl Proxy {
@@ -45,7 +61,7 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let weather = Mutex::new((Weather::Clear, Vec::new()));
-        let sky = Arc::new(Sky { weather, changed: Condvar::new(), struck: AtomicU64::new(0) });
+        let sky = Arc::new(Sky { weather, ..Sky::default() });
         let above = Arc::downgrade(&sky);
         std::thread::spawn(move || {
             for client in listener.incoming() {
@@ -75,6 +91,25 @@ impl Proxy {
         self.sky.changed.notify_all();
     }
 
+    /// Holds back what is sent on the connections that there are, whatever becomes of the clients, and of new connections.
+    pub(crate) fn hold(&self) {
+        let mut jam = self.sky.jam.lock().unwrap();
+        (jam.held, jam.is_over, jam.bytes) = (jam.count, false, 0);
+    }
+
+    /// Lets it pass now, in so far as the server still takes it, and waits for the server's answers. How many bytes they were.
+    pub(crate) fn deliver(&self) -> usize {
+        let end = Instant::now() + Duration::from_secs(30);
+        let mut jam = self.sky.jam.lock().unwrap();
+        jam.is_over = true;
+        self.sky.moved.notify_all();
+        while jam.waiting > 0 {
+            assert!(Instant::now() < end, "what was held back has not arrived within 30 s");
+            jam = self.sky.moved.wait_timeout(jam, Duration::from_secs(1)).unwrap().0;
+        }
+        jam.bytes
+    }
+
     /// How often the weather had its way, so that a test can tell that it tested something.
     pub(crate) fn struck(&self) -> u64 {
         self.sky.struck.load(SeqCst)
@@ -86,7 +121,7 @@ impl Drop for Proxy {
         self.set(Weather::HangUp);
         // The listener notices when it is asked.
         let port = self.port;
-        self.sky = Arc::new(Sky { weather: Mutex::default(), changed: Condvar::new(), struck: AtomicU64::new(0) });
+        self.sky = Arc::default();
         let _ = TcpStream::connect(("127.0.0.1", port));
     }
 }
@@ -110,11 +145,16 @@ impl Sky {
             now.1.push(stream.try_clone().unwrap());
         }
         drop(now);
+        let number = {
+            let mut jam = self.jam.lock().unwrap();
+            jam.count += 1;
+            jam.count - 1
+        };
         for bound in [Bound::ForServer, Bound::ForClient] {
             let (sky, client, server) = (Arc::clone(&self), Arc::clone(&client), Arc::clone(&server));
             std::thread::spawn(move || {
                 let (from, to) = if bound == Bound::ForServer { (&client, &server) } else { (&server, &client) };
-                sky.pass(bound, from, to);
+                sky.pass(number, bound, from, to);
                 // Both directions end together; a socket that is closed before it was read sends a reset.
                 let _ = server.shutdown(Shutdown::Both);
                 if sky.now() != Weather::Reset {
@@ -130,10 +170,16 @@ impl Sky {
         self.weather.lock().unwrap().0
     }
 
-    fn pass(&self, bound: Bound, mut from: &TcpStream, mut to: &TcpStream) {
+    fn pass(&self, number: u64, bound: Bound, mut from: &TcpStream, mut to: &TcpStream) {
         let mut bytes = vec![0; 1 << 16];
         loop {
             let Ok(1..) = from.peek(&mut bytes[..1]) else { return };
+            if number < self.jam.lock().unwrap().held {
+                return match bound {
+                    Bound::ForServer => self.hold_back(from, to),
+                    Bound::ForClient => self.wait_for_the_held(),
+                };
+            }
             let weather = self.now();
             if weather != Weather::Clear {
                 self.struck.fetch_add(1, SeqCst);
@@ -164,6 +210,40 @@ impl Sky {
             if passed.is_err() {
                 return;
             }
+        }
+    }
+
+    /// Takes what a client sends until it has gone, and gives it to the server when the jam is over. Who is still there then
+    /// has to connect anew.
+    fn hold_back(&self, mut from: &TcpStream, mut to: &TcpStream) {
+        from.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
+        self.jam.lock().unwrap().waiting += 1;
+        let (mut bytes, mut is_gone) = (Vec::new(), false);
+        while !is_gone && !self.jam.lock().unwrap().is_over {
+            let silent = |kind| matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut);
+            is_gone = from.read_to_end(&mut bytes).map_or_else(|error| !silent(error.kind()), |_| true);
+        }
+        let mut jam = self.jam.lock().unwrap();
+        while !jam.is_over {
+            jam = self.moved.wait(jam).unwrap();
+        }
+        drop(jam);
+        let is_sent = is_gone && !bytes.is_empty() && to.write_all(&bytes).is_ok();
+        if is_sent {
+            // Until it has answered, or hung up.
+            let _ = to.peek(&mut [0]);
+        }
+        let mut jam = self.jam.lock().unwrap();
+        jam.bytes += if is_gone { bytes.len() } else { 0 };
+        jam.waiting -= 1;
+        self.moved.notify_all();
+    }
+
+    /// Leaves what the server has sent to who waits for it.
+    fn wait_for_the_held(&self) {
+        let mut jam = self.jam.lock().unwrap();
+        while !jam.is_over || jam.waiting > 0 {
+            jam = self.moved.wait(jam).unwrap();
         }
     }
 

@@ -310,3 +310,39 @@ fn what_expires_is_left_to_the_server_as_well() {
     assert_eq!(redis.get(&space, b"1", expiring.expires).unwrap(), None);
     assert_eq!(redis.len(&space).unwrap(), 0);
 }
+
+/// A program of before, which knows no bound of bytes, may go on while the next one is rolled out.
+#[test]
+fn entries_that_nobody_weighed_cost_the_server_no_look_at_all_others() {
+    let server = Server::start();
+    let redis = redis(&server, "timeout=20s");
+    let counted = bounded("weighed", 1_000_000);
+    let mut weighed = counted.clone();
+    weighed.max_bytes = Some(1 << 30);
+    let entries: Vec<_> = (0..100_000).map(|number| (key(number), record([7; 100]))).collect();
+    redis.put_many(&counted, &entries, NOW).unwrap();
+    let put = |space: &Space, number| {
+        redis.put(space, &key(number), &record("value"), NOW).unwrap();
+        let calls = server.cli(&["INFO", "commandstats"]);
+        let looks = calls.lines().find(|line| line.starts_with("cmdstat_hscan:")).unwrap_or("calls=0,");
+        looks.split(['=', ',']).nth(1).and_then(|calls| calls.parse::<u64>().ok()).unwrap()
+    };
+    let all = put(&weighed, 1_000_000);
+    assert!(all > 0, "the first one weighs all");
+    for number in 0..10 {
+        put(&counted, 2_000_000 + number);
+        assert_eq!(put(&weighed, 3_000_000 + number), all);
+    }
+}
+
+#[test]
+fn a_batch_of_large_values_is_put_in_parts_that_a_call_has_time_for() {
+    let server = Server::start();
+    let redis = redis(&server, "timeout=500ms");
+    for space in [Space::new("large"), bounded("large", 1_000)] {
+        let entries: Vec<_> = (0..60).map(|number| (key(number), record(vec![7; 4 << 20]))).collect();
+        redis.put_many(&space, &entries, NOW).unwrap();
+        assert!((0..60).all(|number| value(&redis, &space, number).is_some_and(|value| value.len() == 4 << 20)));
+        redis.clear(&space).unwrap();
+    }
+}

@@ -23,7 +23,7 @@ fn an_older_file_is_migrated() {
     put(&backend, &space, 100).unwrap();
     assert_eq!(backend.len(&space).unwrap(), 50, "the bound holds");
     assert!(backend.remove(&space, &100u64.to_le_bytes()).unwrap(), "what only the second version knows works");
-    assert_eq!(number(&dir.file(), "PRAGMA user_version"), 2);
+    assert_eq!(number(&dir.file(), "PRAGMA user_version"), 3);
 }
 
 /// Several processes may find the older file at once.

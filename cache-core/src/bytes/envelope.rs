@@ -3,13 +3,14 @@
 //! ```text
 //!  0  4  magic: "mlt" and the version of this format
 //!  4  1  codec
-//!  5  1  flags; bit 0: the key is stored as a length and a hash; bit 1: the value has a time to live of its own
+//!  5  1  flags; bit 0: the key is stored as a length and a hash; bit 1: the value has a time to live of its own;
+//!        bit 2: tags stand behind the value
 //!  6  2  zero
 //!  8  8  shape of the value's type
 //! 16  8  created, microseconds since 1970
 //! 24  8  expires, microseconds since 1970; all ones: never
 //! 32  4  what the value cost to compute, in microseconds, at most about 71 minutes
-//! 36  4  length of the value
+//! 36  4  length of the value, with its tags
 //! 40 16  XXH3-128 over the space, the key, bytes 0..40 and the value
 //! 56     value
 //! ```
@@ -22,7 +23,9 @@ mod tests;
 
 use super::Stamp;
 use crate::error::{Error, ErrorKind, Result};
+use crate::tags::Carried;
 use crate::time::Timestamp;
+use std::sync::Arc;
 use std::time::Duration;
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
 
@@ -34,6 +37,7 @@ const MAGIC: [u8; 3] = *b"mlt";
 const VERSION: u8 = 1;
 const HASHED_KEY: u8 = 1;
 const OWN_LIFE: u8 = 2;
+const TAGGED: u8 = 4;
 /// How far the clocks of machines that share a store may differ.
 const SKEW: Duration = Duration::from_secs(3600);
 
@@ -50,11 +54,14 @@ pub(crate) struct Label<'k> {
     pub(crate) shape: u64,
 }
 
-/// Writes the header of `record`, whose value stands behind [`HEADER`] bytes of any content.
+/// Writes the header of `record`, whose value stands behind [`HEADER`] bytes of any content, and its tags behind that.
 ///
 /// # Errors
 /// [`ErrorKind::Codec`] when the value is longer than its length field can say.
-pub(crate) fn seal(label: &Label<'_>, stamp: Stamp, record: &mut [u8]) -> Result<()> {
+pub(crate) fn seal(label: &Label<'_>, stamp: &Stamp, record: &mut Vec<u8>) -> Result<()> {
+    if let Some(tags) = &stamp.tags {
+        tags.append(record);
+    }
     let (head, value) = record.split_first_chunk_mut::<HEADER>().expect("the caller has left room for the header");
     let Ok(length) = u32::try_from(value.len()) else {
         return Err(Error::new(ErrorKind::Codec, "the encoded value is longer than 4 GiB, cache something smaller"));
@@ -62,7 +69,8 @@ pub(crate) fn seal(label: &Label<'_>, stamp: Stamp, record: &mut [u8]) -> Result
     let cost = u32::try_from(stamp.cost.as_micros()).unwrap_or(u32::MAX);
     head[..3].copy_from_slice(&MAGIC);
     let own_life = if stamp.own_life { OWN_LIFE } else { 0 };
-    head[3..8].copy_from_slice(&[VERSION, label.codec, form(label) | own_life, 0, 0]);
+    let tagged = if stamp.tags.is_some() { TAGGED } else { 0 };
+    head[3..8].copy_from_slice(&[VERSION, label.codec, form(label) | own_life | tagged, 0, 0]);
     head[8..16].copy_from_slice(&label.shape.to_le_bytes());
     head[16..24].copy_from_slice(&stamp.created.as_micros().to_le_bytes());
     head[24..32].copy_from_slice(&stamp.expires.as_micros().to_le_bytes());
@@ -97,7 +105,7 @@ pub(crate) fn open<'r>(label: &Label<'_>, record: &'r [u8], now: Timestamp) -> R
     if head[4] != label.codec {
         return Err(foreign_codec(head[4], label.codec));
     }
-    if [head[5] & !OWN_LIFE, head[6], head[7]] != [form(label), 0, 0] {
+    if [head[5] & !(OWN_LIFE | TAGGED), head[6], head[7]] != [form(label), 0, 0] {
         return Err(damaged("the record is of a key stored in another form, it will be replaced"));
     }
     if u64::from_le_bytes(field(head, 8)) != label.shape {
@@ -113,7 +121,15 @@ pub(crate) fn open<'r>(label: &Label<'_>, record: &'r [u8], now: Timestamp) -> R
     }
     let cost = Duration::from_micros(u32::from_le_bytes(field(head, 32)).into());
     let own_life = head[5] & OWN_LIFE != 0;
-    Ok(Some((value, Stamp { created, expires, cost, own_life })))
+    let (value, tags) = match head[5] & TAGGED {
+        0 => (value, None),
+        _ => {
+            let unread = || damaged("the record's tags cannot be read, it will be replaced");
+            let (value, carried) = Carried::split(value).ok_or_else(unread)?;
+            (value, Some(Arc::new(carried)))
+        }
+    };
+    Ok(Some((value, Stamp { created, expires, cost, own_life, tags })))
 }
 
 /// Whether `record` says that its key is a hash. Only a guess until [`open`] has verified it.

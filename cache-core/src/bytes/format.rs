@@ -103,7 +103,7 @@ where
             return Err(Error::new(ErrorKind::Codec, message));
         }
         let label = Label { hashed: key.hashed, ..self.labelled(space, &key.bytes) };
-        envelope::seal(&label, stamp, &mut record)?;
+        envelope::seal(&label, &stamp, &mut record)?;
         Ok(record)
     }
 

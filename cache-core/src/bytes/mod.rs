@@ -12,7 +12,9 @@ pub(crate) mod keys;
 mod shape;
 
 use crate::Result;
+use crate::tags::Carried;
 use crate::time::Timestamp;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The bytes that name a key within its space.
@@ -24,13 +26,15 @@ pub(crate) struct KeyBytes {
 }
 
 /// When a value was made, how long it is good for, and what it cost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp {
     pub(crate) created: Timestamp,
     pub(crate) expires: Timestamp,
     pub(crate) cost: Duration,
     /// Whether it was given a time to live of its own, that the cache's does not change.
     pub(crate) own_life: bool,
+    /// Its tags, if it has any.
+    pub(crate) tags: Option<Arc<Carried>>,
 }
 
 /// The only place that knows both types and bytes; [`Remote`](crate::remote) knows neither serde nor the envelope.

@@ -53,7 +53,7 @@ impl<K: Key, V: Value> Cache<K, V> {
             return Fetched::Fresh(value, stamp, rest);
         }
         let until = rest.end.map_or(NEVER, |end| later(self.now(), end));
-        Fetched::Old(Old { value: value.into(), until })
+        Fetched::Old(Old { value: value.into(), until, tags: stamp.tags })
     }
 
     /// What the backend has for somebody who keeps nothing.
@@ -94,10 +94,12 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// Gives `lease` the old value that memory has, to offer it to others, unless others have removed something since
     /// `before`, when the lease was not yet on the board: it may be this, and nobody would take it back.
     pub(crate) fn recall<Q: KeyRef<K> + ?Sized>(&self, lease: &mut Lease<'_, K, V>, key: &Q, before: Option<Mark>) {
+        // What leaves by a tag after this takes the lease off the board.
+        self.leave_if_due();
         let Some((value, until)) = self.recalled(lease.hash(), key, self.now_if_aging()) else { return };
         let unheard = |remote: &Remote<K, V>| remote.store.news().is_none() && Some(remote.store.mark()) == before;
         if self.remote.as_ref().is_none_or(unheard) || planted("offered before the news") {
-            lease.recall(Old { value: value.into(), until });
+            lease.recall(Old { value: value.into(), until, tags: None });
         }
     }
 

@@ -18,6 +18,8 @@
 //! - **Threads.** Every method from any of them, with [`ErrorKind::Busy`] as the only error.
 //! - **Claims** exclude each other: of one key one is held, and who waits for it goes on as soon as it ends.
 //!   Other keys may wait with it, but not beyond their own time.
+//! - **Tags.** Each invalidation moves the clock and is noted for its tags; none is lost, and no entry of a space with
+//!   it. A tag may be said to have been invalidated that was not, once there are thousands.
 //! - **Leave.** A backend without claims gives every one.
 //!   `open` may answer [`ErrorKind::Unsupported`] to bounds or a policy it
 //!   cannot keep, and `scan` may answer it always; then nothing more is demanded of them.
@@ -28,12 +30,14 @@ mod bounds;
 mod bytes;
 mod claims;
 mod model;
+mod tags;
 mod threads;
 
 pub use bounds::{max_bytes, maxsize, shrink};
 pub use bytes::{batches, expiry, hostile_keys, reopened, replace_and_remove, round_trip, scan, spaces_apart};
 pub use claims::claims;
 pub use model::policy;
+pub use tags::tags;
 pub use threads::hammer;
 
 use crate::{Backend, Error, ErrorKind, Policy, Record, Result, Space, Timestamp};
@@ -61,6 +65,7 @@ pub fn run(make: impl Fn() -> Arc<dyn Backend>) {
     }
     hammer(&*make());
     claims(&*make());
+    tags(&*make());
 }
 
 /// A space that no run has used before.

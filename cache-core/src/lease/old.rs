@@ -61,11 +61,23 @@ impl<K: Key, V: Value> Lease<'_, K, V> {
         if self.old.as_ref().is_some_and(|held| held.until >= old.until) {
             return;
         }
+        if !self.is_to_offer(&old) {
+            return;
+        }
         let posted = || self.cache.flights.flight(self.hash, self.ticket?);
         if let Some(flight) = self.flight.clone().or_else(posted) {
             flight.offer(old.clone());
         }
         self.old = Some(Box::new(old));
+    }
+
+    /// Whether no tag of an old value was invalidated since the lease was given; if one is later, nobody is offered it.
+    fn is_to_offer(&self, old: &Old<V>) -> bool {
+        let (Some(tagging), Some(tagged), Some(carried)) = (&self.cache.tagging, &self.tagged, &old.tags) else {
+            return true;
+        };
+        let key = self.ticket.and_then(|ticket| self.cache.flights.key(self.hash, ticket));
+        key.is_some_and(|key| tagging.list(self.hash, &key, (&carried.tags, tagged.since)))
     }
 
     /// The old value, if it may still be served, and until when.

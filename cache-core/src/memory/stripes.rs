@@ -165,10 +165,10 @@ impl Stripes {
         self.all().all(|stripe| Some(std::ptr::from_ref(stripe)) == mine)
     }
 
-    /// As [`mine`](Self::mine), for a thread with a small number.
+    /// As [`mine`](Self::mine), for a thread with a small number in the common case.
     #[inline(always)]
     pub(super) fn mine_near(&self) -> Option<&Stripe> {
-        let stripe = self.near.get(threads::number())?.load(Acquire);
+        let stripe = self.near.get(threads::usual_number())?.load(Acquire);
         // SAFETY: as in `of`.
         unsafe { stripe.as_ref() }
     }

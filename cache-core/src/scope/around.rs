@@ -2,11 +2,10 @@
 
 use super::stats::Event;
 use super::{Level, Scope};
+use crate::threads;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::Relaxed;
 
 /// What a call may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,13 +55,7 @@ struct Entered {
     catches: Catches,
 }
 
-/// Whether any thread was ever inside of a scope. It stays so: to count those who are inside would have all threads
-/// that hit read what each request writes.
-static USED: AtomicBool = AtomicBool::new(false);
-
 crate::sync::thread_local! {
-    /// How many scopes this thread is inside of. Without a destructor, so that a hit pays for a plain access alone.
-    static DEPTH: Cell<u64> = const { Cell::new(0) };
     /// They, the innermost last.
     static ENTERED: RefCell<Vec<Entered>> = const { RefCell::new(Vec::new()) };
     static NUMBERS: Cell<u64> = const { Cell::new(0) };
@@ -76,9 +69,6 @@ pub(super) struct Around {
 
 impl Around {
     pub(super) fn enter(scope: Scope, catches: Catches) -> Self {
-        if !USED.load(Relaxed) {
-            USED.store(true, Relaxed);
-        }
         let number = NUMBERS.try_with(|numbers| {
             numbers.set(numbers.get() + 1);
             numbers.get()
@@ -89,7 +79,9 @@ impl Around {
             entered.borrow_mut().extend(scope.take().map(|scope| Entered { number, scope, catches }));
         });
         let number = entered.ok().map(|()| number);
-        let _ = DEPTH.try_with(|depth| depth.set(depth.get() + u64::from(number.is_some())));
+        if number.is_some() {
+            threads::begin_detour();
+        }
         Around { number }
     }
 }
@@ -102,22 +94,16 @@ impl Drop for Around {
             let at = entered.iter().rposition(|entered| entered.number == number);
             at.map(|at| entered.remove(at))
         });
-        let _ = DEPTH.try_with(|depth| depth.set(depth.get() - 1));
+        threads::end_detour();
         // It may be the last of its scope, and hold the last of a cache.
         drop(left);
     }
 }
 
-/// Whether this thread is inside of a scope. Part of every hit.
-#[inline(always)]
+/// Whether this thread is inside of a scope. A hit need not ask: memory knows nothing of detours in the common case.
+#[inline]
 pub(crate) fn is_around() -> bool {
-    USED.load(Relaxed) && is_around_here()
-}
-
-#[cold]
-#[inline(never)]
-fn is_around_here() -> bool {
-    DEPTH.try_with(Cell::get).unwrap_or(0) > 0
+    threads::is_on_detour()
 }
 
 /// What a call of the cache that `mark` is of may do here.

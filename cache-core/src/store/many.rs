@@ -5,6 +5,7 @@ use crate::backend::{AsyncBackend, Record};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fault::{BACKEND, panicked, unpanicked, unpanicked_async};
 use crate::offload::offload;
+use crate::tags::Carried;
 use crate::time::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -30,6 +31,9 @@ impl Store {
         if asked.is_empty() {
             return Ok(records);
         }
+        if self.is_unsure() {
+            let _ = self.tags().look();
+        }
         let rest: Vec<&[u8]> = asked.iter().map(|at| keys[*at]).collect();
         let found = unpanicked(BACKEND, || self.backend.get_many(&self.space(), &rest, now))?;
         for (at, record) in asked.into_iter().zip(complete(found, rest.len())?) {
@@ -44,7 +48,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Vec<Option<Record>>> {
         let ready = self.behind().is_none() && !self.unopened.load(Ordering::Acquire);
-        let ready = ready && keys.iter().all(|key| self.dooms.of(key).is_none());
+        let ready = ready && !self.is_unsure() && keys.iter().all(|key| self.dooms.of(key).is_none());
         match self.backend.as_async().filter(|_| ready) {
             _ if keys.is_empty() => Ok(Vec::new()),
             Some(native) => {
@@ -59,6 +63,23 @@ impl Store {
                 offload(get).await.unwrap_or_else(|| Err(panicked(BACKEND)))
             }
         }
+    }
+
+    /// For each of `all`, whether none of its tags was invalidated since its computation began.
+    pub(crate) fn are_good(&self, all: &[Arc<Carried>]) -> Result<Vec<bool>> {
+        if all.is_empty() { Ok(Vec::new()) } else { self.tags().are_good(all) }
+    }
+
+    /// As [`are_good`](Self::are_good), off the executor where the backend has to be asked.
+    pub(crate) async fn are_good_async(self: &Arc<Self>, all: Vec<Arc<Carried>>) -> Result<Vec<bool>> {
+        if all.is_empty() {
+            return Ok(Vec::new());
+        }
+        if let Some(known) = self.tags.get().and_then(|tags| tags.known(&all)) {
+            return Ok(known);
+        }
+        let store = Arc::clone(self);
+        offload(move || store.are_good(&all)).await.unwrap_or_else(|| Err(panicked(BACKEND)))
     }
 
     /// As [`put`](Self::put) for each of `entries`, where they do not go to the queue.

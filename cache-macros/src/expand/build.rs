@@ -44,6 +44,7 @@ pub(super) fn build(model: &Model) -> TokenStream {
         calls.extend(persistent(model, store));
     }
     let builder = quote!(#root::Cache::<#key, #value>::builder() #(#calls)*);
+    let builder = if model.tags.is_some() { quote!(#root::tagged(#builder)) } else { builder };
     match &settings.store {
         None => quote!(#builder.build()),
         Some(store) => {

@@ -3,6 +3,7 @@
 use super::companions::quiet;
 use super::generics::{all_bounds, turbofish};
 use super::key::{Query, bounds, declarations, query};
+use super::tags::{kept_for, tagged};
 use crate::model::{Keep, Model, Outcome};
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::quote;
@@ -96,6 +97,7 @@ fn look(model: &Model) -> TokenStream {
         }
     });
     let finish = finish(model, &locals);
+    let kept = kept_for(model);
     quote! {
         #prepare
         #at_once
@@ -103,6 +105,7 @@ fn look(model: &Model) -> TokenStream {
             #root::Lookup::Hit(#value) => return #found,
             #root::Lookup::Miss(#lease) => #lease,
         };
+        #kept
         let #value = #compute;
         #finish
     }
@@ -125,6 +128,7 @@ fn finish(model: &Model, locals: &Locals) -> TokenStream {
         Some(_) => quote!(#lease.fill_async(#value).await),
         None => quote!(#lease.fill(#value)),
     };
+    let fill = tagged(model, (lease, value), fill);
     let serves_old = model.settings.aging.serves_old();
     let ok = is_ok(model, value);
     let (failed, ok) = if serves_old { (ok, None) } else { (None, ok) };

@@ -8,6 +8,7 @@ mod call;
 mod companions;
 mod generics;
 mod key;
+mod tags;
 
 use crate::model::{Model, Outcome, Place};
 use proc_macro2::TokenStream;

@@ -9,6 +9,7 @@ mod literal;
 mod parameter;
 mod settings;
 mod signature;
+mod tags;
 mod value;
 
 pub(crate) use aging::Aging;
@@ -18,6 +19,7 @@ pub(crate) use key::{Form, Key, Part};
 pub(crate) use literal::{Bytes, Time};
 pub(crate) use parameter::{Parameter, parameters, plain};
 pub(crate) use settings::{Bound, Codec, Settings, Store, Version};
+pub(crate) use tags::Tags;
 pub(crate) use value::{Keep, Outcome};
 
 use crate::attr::Arguments;
@@ -41,6 +43,7 @@ pub(crate) struct Model {
     pub(crate) outcome: Outcome,
     pub(crate) keep: Keep,
     pub(crate) settings: Settings,
+    pub(crate) tags: Option<Tags>,
 }
 
 /// Where the companions stand.
@@ -95,12 +98,24 @@ impl Model {
         let root = root(arguments.krate.as_ref().map(|krate| &krate.value));
         let attributes = Attributes::new(attrs, &mut errors);
         let key = Key::new(&arguments, &parameters, &mut errors);
+        let tags = arguments.tags.as_ref().and_then(|given| Tags::new(given, &parameters, &mut errors));
         let settings = Settings::new(arguments, fingerprint, &mut errors);
         match errors.into_iter().reduce(combined) {
             Some(error) => Err(error),
-            None => {
-                Ok(Model { root, place, attributes, vis, signature, body, parameters, key, outcome, keep, settings })
-            }
+            None => Ok(Model {
+                root,
+                place,
+                attributes,
+                vis,
+                signature,
+                body,
+                parameters,
+                key,
+                outcome,
+                keep,
+                settings,
+                tags,
+            }),
         }
     }
 }

@@ -8,8 +8,11 @@ use std::path::Path;
 /// A submodule stands with its parent.
 const LAYERS: &[&[&str]] = &[
     &["error", "time", "key", "sync", "lock", "system", "threads", "info", "instances", "offload", "orders", "stop"],
-    &["aging", "eviction", "counts", "fault", "metrics", "timer", "waits", "scope"],
-    &["backend", "bytes", "memory", "simulate", "studies", "flight", "flights", "dooms", "stale", "store", "behind"],
+    &["eviction", "counts", "fault", "metrics", "timer", "waits", "scope"],
+    &[
+        "aging", "backend", "bytes", "memory", "simulate", "studies", "flight", "flights", "dooms", "stale", "store",
+        "behind", "tags",
+    ],
     &["remote", "settings", "storing", "conformance"],
     &["cache", "entries", "lease", "many", "scoped", "study"],
     &["builder"],

@@ -106,7 +106,7 @@ impl Shared {
             let command = [asking, &command(&mut reader)?].concat();
             asking = "";
             let say = match command.split(' ').next() {
-                Some("HELLO") => Say::Bytes("-ERR unknown command\r\n".to_owned()),
+                Some("HELLO" | "INFO") => Say::Bytes("-ERR unknown command\r\n".to_owned()),
                 Some("CLIENT" | "SELECT" | "AUTH") => ok(),
                 Some("ASKING") if command == "ASKING" => {
                     asking = "ASKING ";

@@ -24,7 +24,8 @@ if type(ranked) == 'table' or type(entries) == 'table' then
 end
 
 -- Where bytes are bounded, their sum is in the field `b`, with the number of entries that it was made of. Whoever does not
--- keep it leaves that number wrong, and it is made anew. `size` gives the bytes of an entry.
+-- keep it leaves that number wrong. Then entries that nobody weighed count as the others do on average; only if they are
+-- more than an eighth all are weighed, which keeps the server for as long as that takes. `size` gives the bytes of an entry.
 local held, size, account
 if weight >= 0 then
   -- What a field and a value have beside the entry.
@@ -43,8 +44,11 @@ if weight >= 0 then
   local known = call('HGET', values, 'b')
   if known then entries = entries - 1 end
   local sum, number = string.match(known or '', '^(%d+):(%d+)$')
-  if sum and tonumber(number) == entries then
+  number = tonumber(number)
+  if number == entries then
     held = tonumber(sum)
+  elseif number and math.abs(entries - number) * 8 < math.min(entries, number) then
+    held = math.floor(tonumber(sum) * entries / number)
   else
     held = 0
     local cursor = '0'

@@ -1,14 +1,10 @@
 -- What is known of the tags whose fields are in ARGV from 2 on: the epoch, the clock, and a number for each. If nothing is
--- known of any, the epoch begins that ARGV[1] is the name of.
+-- known of any, or may have been lost, the epoch begins that ARGV[1] is the name of.
 local key = KEYS[1]
-local known = redis.pcall('HGET', key, 'e')
-if type(known) == 'table' then
-  if not string.find(known.err, 'WRONGTYPE', 1, true) then return known end
-  redis.call('UNLINK', key)
-  known = false
-end
+local known = epoch(key)
+if type(known) == 'table' then return known end
 if not known then
-  redis.call('HSET', key, 'e', ARGV[1])
+  redis.call('HSET', key, 'e', ARGV[1], 'r', run())
 end
 local fields = { 'e', 'c' }
 local found = {}

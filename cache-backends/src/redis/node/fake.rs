@@ -88,6 +88,7 @@ fn serve(stream: TcpStream, answer: &Answer) -> io::Result<()> {
         let command = (0..count(&mut input)?).map(|_| argument(&mut input)).collect::<io::Result<Vec<_>>>()?;
         match &command[0][..] {
             b"HELLO" => out.write_all(b"%1\r\n+proto\r\n:3\r\n")?,
+            b"CLIENT" | b"INFO" => out.write_all(b"-ERR unknown command\r\n")?,
             b"PING" => out.write_all(b"+PONG\r\n")?,
             _ => answer(&command, &mut out)?,
         }

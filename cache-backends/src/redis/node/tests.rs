@@ -4,6 +4,7 @@ use super::fake::{Fake, both, comes_back, echo, node, numbered, run};
 use super::{Node, wait};
 use crate::redis::link::WRITES;
 use crate::redis::request::{Request, Route};
+use crate::redis::timer::{until, within};
 use memolith_core::ErrorKind;
 use parking_lot::Mutex;
 use std::future::Future;
@@ -79,6 +80,7 @@ fn many_callers_write_few_times() {
 fn everybody_gets_the_own_replies() {
     let fake = erratic();
     let node = fake.node(LONG);
+    let begun = Instant::now();
     thread::scope(|scope| {
         for id in 0..8_i64 {
             let node = &node;
@@ -103,6 +105,46 @@ fn everybody_gets_the_own_replies() {
         }
     });
     assert_eq!(fake.connections(), 1, "one connection serves all");
+    // Who is not told that nobody reads any more looks when its time is up.
+    assert!(begun.elapsed() < LONG, "somebody was forgotten");
+}
+
+#[test]
+fn who_reads_for_tasks_leaves_it_to_a_thread() {
+    // The first and the third answer are held back until they are asked for.
+    let ((come, came), (go, gone)) = (channel(), channel::<()>());
+    let (count, gone) = (AtomicU64::new(0), Mutex::new(gone));
+    let fake = Fake::start(move |command, out| {
+        let number = count.fetch_add(1, Ordering::Relaxed);
+        if number == 0 {
+            come.send(()).map_err(std::io::Error::other)?;
+        }
+        if number != 1 {
+            gone.lock().recv().map_err(std::io::Error::other)?;
+        }
+        out.write_all(&echo(command))
+    });
+    let node = &fake.node(LONG);
+    let begun = Instant::now();
+    thread::scope(|scope| {
+        scope.spawn(|| assert_eq!(run([comes_back(node, &[1])]).remove(0).ok(), Some(true)));
+        came.recv().expect("it is asked");
+        let (done, is_done) = channel();
+        for number in [2, 3] {
+            let done = done.clone();
+            scope.spawn(move || {
+                assert!(wait(comes_back(node, &[number])).expect("it answers"));
+                // Only the first is waited for.
+                let _ = done.send(());
+            });
+        }
+        // Time to fall asleep.
+        thread::sleep(SHORT);
+        go.send(()).expect("the server listens");
+        is_done.recv().expect("one of them is answered");
+        go.send(()).expect("the server listens");
+    });
+    assert!(begun.elapsed() < LONG / 2, "nobody read for the last one");
 }
 
 #[test]
@@ -113,6 +155,33 @@ fn tasks_alone_are_served() {
     for round in 0..20 {
         let came = run((0..100).map(|n| async move { comes_back(node, &[round, n]).await }));
         assert!(came.into_iter().all(|came| came.expect("the server answers")));
+    }
+}
+
+/// Wakers are the executor's, and may fail as all code may.
+#[test]
+fn a_waker_that_panics_stops_nobody_else() {
+    struct Bomb;
+    impl std::task::Wake for Bomb {
+        fn wake(self: Arc<Self>) {
+            panic!("planned");
+        }
+    }
+    let waker = Waker::from(Arc::new(Bomb));
+    let fake = Fake::start(|command, out| out.write_all(&echo(command)));
+    let node = fake.node(LONG);
+    // Before there is a connection, and when there is one.
+    for round in 0..3 {
+        let numbers = [round];
+        let mut bad = Box::pin(comes_back(&node, &numbers));
+        let mut moment = Box::pin(until(Instant::now() + Duration::from_millis(20)));
+        assert!(bad.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        assert!(moment.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        let asked = within(Instant::now() + SHORT * 10, comes_back(&node, &[7]));
+        assert_eq!(run([asked]).remove(0).and_then(Result::ok), Some(true), "tasks are served in round {round}");
+        let begun = Instant::now();
+        run([until(begun + Duration::from_millis(30))]);
+        assert!(begun.elapsed() < LONG, "moments come in round {round}");
     }
 }
 

@@ -42,7 +42,8 @@ fn server() -> u16 {
                 while let Ok(count @ 1..) = stream.read(&mut bytes) {
                     let greeting = std::mem::take(&mut first);
                     let answer = match greeting {
-                        true => b"%0\r\n".to_vec(),
+                        // It knows HELLO, and not what comes with it.
+                        true => b"%0\r\n-ERR unknown\r\n-ERR unknown\r\n".to_vec(),
                         false => [format!("${count}\r\n").as_bytes(), &bytes[..count], b"\r\n"].concat(),
                     };
                     if stream.write_all(&answer).and_then(|()| stream.flush()).is_err() {

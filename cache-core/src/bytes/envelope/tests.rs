@@ -3,9 +3,11 @@
 use super::{HEADER, Label, hashed, open, seal};
 use crate::bytes::Stamp;
 use crate::error::ErrorKind;
+use crate::tags::Carried;
 use crate::time::Timestamp;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 const NOW: Timestamp = Timestamp::from_micros(1_000_000_000);
@@ -20,13 +22,14 @@ fn stamp() -> Stamp {
         expires: Timestamp::NEVER,
         cost: Duration::from_micros(5),
         own_life: false,
+        tags: None,
     }
 }
 
 fn sealed(label: &Label<'_>, stamp: Stamp, value: &[u8]) -> Vec<u8> {
     let mut record = vec![0xee; HEADER];
     record.extend_from_slice(value);
-    seal(label, stamp, &mut record).unwrap();
+    seal(label, &stamp, &mut record).unwrap();
     record
 }
 
@@ -185,9 +188,22 @@ fn a_record_from_the_future_is_refused() {
 fn a_time_of_its_own_is_told_whatever_the_form_of_the_key() {
     for (hashed, own_life) in [(false, false), (false, true), (true, false), (true, true)] {
         let (label, stamp) = (Label { hashed, ..label(b"a") }, Stamp { own_life, ..stamp() });
-        let record = sealed(&label, stamp, b"v");
+        let record = sealed(&label, stamp.clone(), b"v");
         assert_eq!(open(&label, &record, NOW).unwrap(), Some((&b"v"[..], stamp)));
         assert_eq!(super::hashed(&record), hashed);
+    }
+}
+
+#[test]
+fn tags_come_back_and_are_under_the_sum() {
+    let carried = Carried { epoch: 9, clock: 8, tags: vec![(&b"one"[..]).into(), (&b""[..]).into()] };
+    let stamp = Stamp { tags: Some(Arc::new(carried)), ..stamp() };
+    let record = sealed(&label(b"a"), stamp.clone(), b"value");
+    assert_eq!(open(&label(b"a"), &record, NOW).unwrap(), Some((&b"value"[..], stamp)));
+    for at in 0..record.len() {
+        let mut damaged = record.clone();
+        damaged[at] ^= 4;
+        assert!(refused(&label(b"a"), &damaged), "byte {at}");
     }
 }
 
@@ -204,7 +220,7 @@ fn the_cost_is_bounded_by_its_field() {
 fn a_value_that_its_length_field_cannot_hold_is_an_error() {
     // Zeroed memory that nobody touches costs nothing.
     let mut record = vec![0; HEADER + (1 << 32)];
-    assert_eq!(seal(&label(b"a"), stamp(), &mut record).unwrap_err().kind(), ErrorKind::Codec);
+    assert_eq!(seal(&label(b"a"), &stamp(), &mut record).unwrap_err().kind(), ErrorKind::Codec);
 }
 
 proptest! {
@@ -212,7 +228,7 @@ proptest! {
     fn what_was_sealed_opens(key: Vec<u8>, value: Vec<u8>, seed: u64, codec: u8, shape: u64, hashed: bool, cost: u32) {
         let label = Label { seed, key: &key, hashed, codec, shape };
         let stamp = Stamp { cost: Duration::from_micros(cost.into()), ..stamp() };
-        let record = sealed(&label, stamp, &value);
+        let record = sealed(&label, stamp.clone(), &value);
         prop_assert_eq!(open(&label, &record, NOW).unwrap(), Some((&value[..], stamp)));
     }
 

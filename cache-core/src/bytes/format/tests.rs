@@ -24,7 +24,13 @@ where
 }
 
 fn stamp() -> Stamp {
-    Stamp { created: NOW, expires: NOW.after(Duration::from_secs(60)), cost: Duration::from_millis(3), own_life: false }
+    Stamp {
+        created: NOW,
+        expires: NOW.after(Duration::from_secs(60)),
+        cost: Duration::from_millis(3),
+        own_life: false,
+        tags: None,
+    }
 }
 
 type Args = (u64, String);
