@@ -21,7 +21,7 @@ pub use beside::{Beside, serve};
 pub use chart::{Bar, Chart};
 pub use clock::{cpu_time, pin};
 pub use keys::{Fresh, Stream, Uniform, shuffled, text_key, text_value, uniform, zipf};
-pub use machine::cores;
+pub use machine::{cores, workspace};
 pub use options::Options;
 pub use pair::{Entrant, Pair};
 pub use patterns::patterns;

@@ -15,6 +15,7 @@ const RIVALS: &[&str] = &[
     "moka",
     "papaya",
     "quick_cache",
+    "redis",
     "rusqlite",
     "schnellru",
 ];
@@ -48,7 +49,7 @@ pub(crate) fn described() -> String {
 /// # Panics
 ///
 /// If the program was not started by cargo, whose files it belongs to.
-pub(crate) fn workspace() -> PathBuf {
+pub fn workspace() -> PathBuf {
     let manifest = env::var_os("CARGO_MANIFEST_DIR").expect("cargo says where the package is: use `cargo run`");
     PathBuf::from(manifest).join("../..")
 }

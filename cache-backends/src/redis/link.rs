@@ -28,6 +28,9 @@ use std::time::{Duration, Instant};
 const FREE: usize = 16 * 1024;
 /// A buffer that a large value has made larger is given back.
 const KEPT: usize = 1 << 20;
+/// So many writes are on their way at once. What comes then waits for the first of them to be answered and goes together
+/// with the others: so a few callers never wait for each other, and of many each pays for a fraction of a system call.
+pub(super) const WRITES: usize = 4;
 /// So often a thread writes what others have appended meanwhile, before it looks after its own replies.
 const TURNS: u32 = 8;
 
@@ -54,7 +57,7 @@ struct State {
     out: Vec<u8>,
     /// In the order of their commands.
     line: VecDeque<Place>,
-    /// Somebody writes, and does not stop before `out` is empty or the hand was called.
+    /// Somebody writes, and does not stop before `out` is empty, the hand was called, or enough is on its way.
     writing: bool,
     /// Somebody reads, and wakes a successor.
     reading: bool,
@@ -62,6 +65,8 @@ struct State {
     tasks: usize,
     /// Bytes that were written, or are being, and not answered.
     unanswered: usize,
+    /// Of how many writes that holds.
+    writes: usize,
     /// Why the connection has ended. Nothing is appended from then on.
     fault: Option<Fault>,
 }
@@ -72,6 +77,8 @@ struct Place {
     replies: Vec<Reply>,
     wanted: usize,
     bytes: usize,
+    /// Whether it was the last of those that were written with it.
+    ends_write: bool,
     by: By,
 }
 
@@ -122,15 +129,17 @@ impl Link {
         requests.iter().for_each(|request| request.write(&mut state.out));
         let bytes = state.out.len() - before;
         let replies = Vec::with_capacity(requests.len());
-        state.line.push_back(Place { call: Arc::clone(&call), deadline, replies, wanted: requests.len(), bytes, by });
+        let (call_too, wanted) = (Arc::clone(&call), requests.len());
+        state.line.push_back(Place { call: call_too, deadline, replies, wanted, bytes, ends_write: false, by });
         state.tasks += usize::from(by == By::Task);
         if by == By::Task && !state.reading {
             state = self.ask_hand(state, &self.reading_hand, Link::read_for_tasks);
         }
         match by {
-            _ if state.writing => {}
+            // Whoever writes, or else whoever reads the next answer, writes that too.
+            _ if state.writing || !state.is_to_write() => {}
             By::Thread => self.write(state, Some(&call)),
-            By::Task => self.write_little(state),
+            By::Task => drop(self.write_little(state)),
         }
         Answer(call)
     }
@@ -168,12 +177,12 @@ impl Link {
         }
     }
 
-    /// Writes until nothing is left to write; then, or when `call` has its replies or others have had their turns, somebody
+    /// Writes until nothing is to be written; then, or when `call` has its replies or others have had their turns, somebody
     /// else does.
     fn write<'a>(self: &'a Arc<Self>, mut state: MutexGuard<'a, State>, call: Option<&Call>) {
         state.writing = true;
         let mut turns = 0;
-        while !state.out.is_empty() {
+        while state.is_to_write() {
             if call.is_some_and(|call| turns == TURNS || (turns > 0 && call.is_settled())) {
                 state.writing = false;
                 drop(self.ask_hand(state, &self.writing_hand, Link::write_for_tasks));
@@ -186,14 +195,15 @@ impl Link {
     }
 
     /// Writes while that cannot block; the rest is left to the hand.
-    fn write_little<'a>(self: &'a Arc<Self>, mut state: MutexGuard<'a, State>) {
+    fn write_little<'a>(self: &'a Arc<Self>, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         state.writing = true;
-        while !state.out.is_empty() && state.unanswered + state.out.len() <= FREE {
+        while state.is_to_write() && state.unanswered + state.out.len() <= FREE {
             state = self.write_once(state);
         }
         state.writing = false;
-        if !state.out.is_empty() {
-            drop(self.ask_hand(state, &self.writing_hand, Link::write_for_tasks));
+        match state.is_to_write() {
+            true => self.ask_hand(state, &self.writing_hand, Link::write_for_tasks),
+            false => state,
         }
     }
 
@@ -202,6 +212,11 @@ impl Link {
         let mut sent = self.sent.lock();
         std::mem::swap(&mut state.out, &mut sent);
         state.unanswered += sent.len();
+        // All that stand in the line are written by now.
+        if let Some(last) = state.line.back_mut().filter(|last| !last.ends_write) {
+            last.ends_write = true;
+            state.writes += 1;
+        }
         let deadline = state.line.front().map_or_else(|| Instant::now() + self.timeout, |place| place.deadline);
         drop(state);
         let outcome = self.stream.write_all(&sent, deadline);
@@ -269,6 +284,9 @@ impl Link {
                 drop(reader);
                 return alarms.into_iter().for_each(Alarm::ring);
             }
+            if !state.writing && state.is_to_write() {
+                state = self.write_little(state);
+            }
             let after = After { tasks: state.tasks, served_threads, is_silent: come.is_err() };
             if is_done(after) {
                 state.reading = false;
@@ -295,6 +313,7 @@ impl Link {
             }
             let Some(place) = state.line.pop_front() else { continue };
             state.unanswered = state.unanswered.saturating_sub(place.bytes);
+            state.writes -= usize::from(place.ends_write);
             state.tasks -= usize::from(place.by == By::Task);
             match place.call.settle(Ok(place.replies)) {
                 Alarm::Nobody => {}
@@ -366,6 +385,13 @@ impl Link {
     /// What replies that are late may take when it may not be the server that is.
     fn grace(&self) -> Duration {
         self.timeout / 8
+    }
+}
+
+impl State {
+    /// Whether somebody should write.
+    fn is_to_write(&self) -> bool {
+        !self.out.is_empty() && self.writes < WRITES
     }
 }
 

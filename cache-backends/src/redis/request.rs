@@ -35,9 +35,7 @@ impl Request {
 
     pub(crate) fn arg(mut self, bytes: impl AsRef<[u8]>) -> Self {
         let bytes = bytes.as_ref();
-        self.packed.push(b'$');
-        self.packed.extend_from_slice(bytes.len().to_string().as_bytes());
-        self.packed.extend_from_slice(b"\r\n");
+        head(&mut self.packed, b'$', bytes.len());
         self.packed.extend_from_slice(bytes);
         self.packed.extend_from_slice(b"\r\n");
         self.arguments += 1;
@@ -56,9 +54,38 @@ impl Request {
 
     /// Appends what goes over the wire.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        out.push(b'*');
-        out.extend_from_slice(self.arguments.to_string().as_bytes());
-        out.extend_from_slice(b"\r\n");
+        head(out, b'*', self.arguments);
         out.extend_from_slice(&self.packed);
+    }
+}
+
+/// A line that tells how many bytes or arguments follow. There is one for each argument of each command, so no string is
+/// made for it.
+fn head(out: &mut Vec<u8>, kind: u8, mut number: usize) {
+    let (mut digits, mut first) = ([b'0'; 20], 20);
+    while number > 0 || first == 20 {
+        first -= 1;
+        digits[first] = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+    out.push(kind);
+    out.extend_from_slice(&digits[first..]);
+    out.extend_from_slice(b"\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_written_in_full() {
+        for number in [0, 1, 9, 10, 101, 65_536, usize::MAX] {
+            let mut out = Vec::new();
+            head(&mut out, b'$', number);
+            assert_eq!(String::from_utf8_lossy(&out), format!("${number}\r\n"));
+        }
+        let mut out = Vec::new();
+        Request::new("GET", Route::Any).arg("").write(&mut out);
+        assert_eq!(out, b"*2\r\n$3\r\nGET\r\n$0\r\n\r\n");
     }
 }

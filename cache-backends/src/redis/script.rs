@@ -26,7 +26,13 @@ macro_rules! script {
     };
 }
 
-script!(PUT, "Stores entries of a tracked space, and makes room for them.", "lua/room.lua", "lua/put.lua");
+script!(
+    PUT,
+    "Stores entries of a tracked space, and makes room for them.",
+    "lua/one.lua",
+    "lua/room.lua",
+    "lua/put.lua"
+);
 script!(FIT, "Evicts until the bounds of a tracked space hold.", "lua/room.lua", "lua/fit.lua");
 script!(GET, "Entries of a tracked space, and notes their use.", "lua/get.lua");
 script!(REMOVE, "Removes an entry in whatever form, and tells.", "lua/tell.lua", "lua/remove.lua");

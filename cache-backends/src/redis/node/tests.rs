@@ -2,6 +2,7 @@
 
 use super::fake::{Fake, both, comes_back, echo, node, numbered, run};
 use super::{Node, wait};
+use crate::redis::link::WRITES;
 use crate::redis::request::{Request, Route};
 use crate::redis::timer::{until, within};
 use memolith_core::ErrorKind;
@@ -44,6 +45,35 @@ fn erratic() -> Fake {
         }
         Ok(())
     })
+}
+
+/// What comes while some writes are on their way waits for the first of them, and goes together.
+#[test]
+fn many_callers_write_few_times() {
+    const TASKS: i64 = 40;
+    let ahead = Arc::new(AtomicU64::new(0));
+    let seen = Arc::clone(&ahead);
+    let fake = Fake::start(move |command, out| {
+        if seen.load(Ordering::Relaxed) == 0 {
+            // Time for all of them to write what they may.
+            thread::sleep(SHORT);
+            out.set_nonblocking(true)?;
+            let come = out.peek(&mut [0; 16 * 1024]).unwrap_or(0);
+            out.set_nonblocking(false)?;
+            seen.store(1 + come as u64, Ordering::Relaxed);
+        }
+        out.write_all(&echo(command))
+    });
+    let node = fake.node(LONG);
+    let connected = run([comes_back(&node, &[1])]).into_iter().all(|back| back.expect("the server answers"));
+    ahead.store(0, Ordering::Relaxed);
+    let numbers: Vec<i64> = (0..TASKS).collect();
+    let back = run(numbers.chunks(1).map(|number| comes_back(&node, number)));
+    assert!(connected && back.into_iter().all(|back| back.expect("the server answers")));
+    let mut one = Vec::new();
+    numbered(TASKS).write(&mut one);
+    let come = ahead.load(Ordering::Relaxed) - 1;
+    assert!(come <= (WRITES * one.len()) as u64, "{come} bytes were sent without an answer to what came before");
 }
 
 #[test]
