@@ -128,9 +128,15 @@ impl Link {
         let before = state.out.len();
         requests.iter().for_each(|request| request.write(&mut state.out));
         let bytes = state.out.len() - before;
-        let replies = Vec::with_capacity(requests.len());
-        let (call_too, wanted) = (Arc::clone(&call), requests.len());
-        state.line.push_back(Place { call: call_too, deadline, replies, wanted, bytes, ends_write: false, by });
+        state.line.push_back(Place {
+            call: Arc::clone(&call),
+            deadline,
+            replies: Vec::with_capacity(requests.len()),
+            wanted: requests.len(),
+            bytes,
+            ends_write: false,
+            by,
+        });
         state.tasks += usize::from(by == By::Task);
         if by == By::Task && !state.reading {
             state = self.ask_hand(state, &self.reading_hand, Link::read_for_tasks);

@@ -175,8 +175,9 @@ fn a_waker_that_panics_stops_nobody_else() {
         let numbers = [round];
         let mut bad = Box::pin(comes_back(&node, &numbers));
         let mut moment = Box::pin(until(Instant::now() + Duration::from_millis(20)));
-        // The answer may be there already.
-        let _ = bad.as_mut().poll(&mut Context::from_waker(&waker));
+        // Where there is a connection the answer may be here already.
+        let is_pending = bad.as_mut().poll(&mut Context::from_waker(&waker)).is_pending();
+        assert!(is_pending || round > 0);
         assert!(moment.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
         let asked = within(Instant::now() + SHORT * 10, comes_back(&node, &[7]));
         assert_eq!(run([asked]).remove(0).and_then(Result::ok), Some(true), "tasks are served in round {round}");
