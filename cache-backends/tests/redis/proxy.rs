@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -172,6 +173,8 @@ impl Sky {
 
     fn pass(&self, number: u64, bound: Bound, mut from: &TcpStream, mut to: &TcpStream) {
         let mut bytes = vec![0; 1 << 16];
+        // What comes later does so side by side, as on a long way. What follows it must not overtake it.
+        let mut later: Option<Sender<(Instant, Vec<u8>)>> = None;
         loop {
             let Ok(1..) = from.peek(&mut bytes[..1]) else { return };
             if number < self.jam.lock().unwrap().held {
@@ -201,9 +204,10 @@ impl Sky {
                     }
                     to.write_all(&[*byte])
                 }),
-                (Weather::Delay(time), Bound::ForClient) => {
-                    std::thread::sleep(time);
-                    to.write_all(&bytes[..read])
+                (_, Bound::ForClient) if later.is_some() || matches!(weather, Weather::Delay(_)) => {
+                    let time = if let Weather::Delay(time) = weather { time } else { Duration::ZERO };
+                    let later = later.get_or_insert_with(|| deliver_later(to));
+                    later.send((Instant::now() + time, bytes[..read].to_vec())).map_err(std::io::Error::other)
                 }
                 _ => to.write_all(&bytes[..read]),
             };
@@ -253,4 +257,19 @@ impl Sky {
             now = self.changed.wait(now).unwrap();
         }
     }
+}
+
+/// Writes to `to` what is due, in the order in which it came.
+fn deliver_later(to: &TcpStream) -> Sender<(Instant, Vec<u8>)> {
+    let (later, due) = channel::<(Instant, Vec<u8>)>();
+    let mut to = to.try_clone().unwrap();
+    std::thread::spawn(move || {
+        for (moment, bytes) in due {
+            std::thread::sleep(moment.saturating_duration_since(Instant::now()));
+            if to.write_all(&bytes).is_err() {
+                return;
+            }
+        }
+    });
+    later
 }
