@@ -1,27 +1,30 @@
 //! The backend: each operation written once, for threads and tasks.
 
-use super::beside::Beside;
-use super::client::Client;
-use super::layout::{Area, Layout};
-use super::node::wait;
-use super::options::{Options, Scope};
-use super::record::{packed, unpacked};
-use super::removal::{Sender, Tell, Told};
-use super::reply::Reply;
-use super::request::{Request, Route};
-use super::target::{Target, Topology};
-use memolith_core::{
-    AsyncBackend, Backend, BoxFuture, Claim, Record, Result, Space, TagState, Timestamp, Visit, Watch,
-};
+use crate::redis::beside::Beside;
+use crate::redis::fleet::client::Client;
+use crate::redis::keys::layout::Layout;
+use crate::redis::keys::tell::Tell;
+use crate::redis::server::node::wait;
+use crate::redis::settings::options::Options;
+use crate::redis::settings::target::Target;
+use crate::redis::settings::target::Topology;
+use crate::redis::spaces::store::Store;
+use memolith_core::AsyncBackend;
+use memolith_core::Backend;
+use memolith_core::BoxFuture;
+use memolith_core::Claim;
+use memolith_core::Record;
+use memolith_core::Result;
+use memolith_core::Space;
+use memolith_core::TagState;
+use memolith_core::Timestamp;
+use memolith_core::Visit;
+use memolith_core::Watch;
 use std::fmt;
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::Weak;
 use std::time::Duration;
-
-/// How many entries of a batch go to the servers at once: each part has the time of a call.
-const AT_ONCE: usize = 1_000;
-/// After so many bytes a part of a batch ends: more might take longer than a call may.
-const ENOUGH: usize = 4 << 20;
 
 /// Keeps bytes on servers of Redis (5 or later) or Valkey, for the processes of many machines.
 ///
@@ -110,22 +113,8 @@ const ENOUGH: usize = 4 << 20;
 /// - A function that is given its first bound begins anew; one that loses its last bound, too.
 /// - A server that lets us run no scripts keeps plain spaces, from which nothing can be removed.
 pub struct Redis {
-    pub(super) client: Arc<Client>,
-    pub(super) options: Options,
-    pub(super) layout: Arc<Layout>,
-    pub(super) tell: Tell,
+    pub(crate) store: Store,
     beside: Beside,
-    /// Whether the server forgets fields of hashes by itself, once that was asked.
-    pub(super) forgets: OnceLock<bool>,
-}
-
-/// How the entries of a space are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
-    /// A key for each.
-    Plain,
-    /// Two keys for all.
-    Tracked,
 }
 
 impl Redis {
@@ -143,146 +132,24 @@ impl Redis {
         let tell = if matches!(target.topology, Topology::Cluster(_)) { Tell::Slot } else { Tell::All };
         let (client, layout) = (Arc::new(Client::new(target, &options)), Arc::new(Layout::new(&options)));
         let beside = Beside::new((Arc::clone(&client), Arc::clone(&layout)), tell, &options)?;
-        Ok(Redis { client, options, layout, tell, beside, forgets: OnceLock::new() })
+        let store = Store { id: beside.id, client, options, layout, tell, forgets: OnceLock::new() };
+        Ok(Redis { store, beside })
     }
 
-    pub(super) fn beside(&self) -> &Beside {
+    pub(crate) fn beside(&self) -> &Beside {
         &self.beside
     }
 
-    /// Where `space` is: the first thing that every operation asks.
-    fn area(&self, space: &Space) -> Arc<Area> {
+    /// What every operation asks first: a child of a fork learns here that it is one.
+    fn store(&self) -> &Store {
         self.beside.attend();
-        self.layout.area(space)
-    }
-
-    /// By which others know whose messages are ours.
-    pub(super) fn id(&self) -> Sender {
-        self.beside.id.bytes()
-    }
-
-    /// In which form the entries of `space` are kept.
-    fn form(&self, space: &Space) -> Form {
-        match space.maxsize.is_some() || space.max_bytes.is_some() || self.options.has_pairs() {
-            true => Form::Tracked,
-            false => Form::Plain,
-        }
-    }
-
-    async fn open_space(&self, space: &Space) -> Result<()> {
-        let area = self.area(space);
-        if self.form(space) == Form::Plain {
-            // What it kept while it had bounds would come back when it has some again.
-            let commands = area.stripes.iter().flat_map(|stripe| {
-                let mark =
-                    Request::new("SET", stripe.route).arg(&stripe.was_plain).arg("each entry has a key of its own");
-                [mark, Request::new("UNLINK", stripe.route).arg(&stripe.scores).arg(&stripe.values)]
-            });
-            area.stripes.iter().for_each(|stripe| stripe.is_pure.store(false, Relaxed));
-            let replies = self.client.call_all(commands.collect()).await;
-            return replies.into_iter().try_for_each(|reply| reply?.checked().map(drop));
-        }
-        if self.forgets.get().is_none() {
-            // An array of one description, or of nothing.
-            let about = Request::new("COMMAND", Route::Any).arg("INFO").arg("HPEXPIRE");
-            let known = self.client.call(about).await?.into_array().unwrap_or_default();
-            let _ = self.forgets.set(known.iter().any(|about| matches!(about, Reply::Array(_))));
-        }
-        self.tracked_open(&area, space).await
-    }
-
-    async fn get_record(&self, space: &Space, key: &[u8], now: Timestamp) -> Result<Option<Record>> {
-        let area = self.area(space);
-        if self.form(space) == Form::Plain {
-            let record = self.plain_get(&area, key).await?.map(unpacked).transpose()?;
-            return Ok(record.filter(|record| record.expires > now));
-        }
-        let found = self.tracked_get(&area, space, (&[key], now)).await.pop().unwrap_or(Ok(None));
-        let Some(bytes) = found? else { return Ok(None) };
-        let record = unpacked(bytes)?;
-        if record.expires > now {
-            return Ok(Some(record));
-        }
-        // It has no place among the living, and was just noted as used. If it cannot leave now, it leaves later.
-        let _ = self.remove_exactly(&area, (key, packed(&record)), Told::Nobody).await;
-        Ok(None)
-    }
-
-    /// What could be got; an error only if there is nothing but errors.
-    async fn get_records(&self, space: &Space, keys: &[&[u8]], now: Timestamp) -> Result<Vec<Option<Record>>> {
-        let area = self.area(space);
-        let found = match self.form(space) {
-            Form::Plain => self.plain_get_many(&area, keys).await,
-            Form::Tracked => self.tracked_get(&area, space, (keys, now)).await,
-        };
-        if !found.is_empty() && found.iter().all(Result::is_err) {
-            return found.into_iter().collect::<Result<Vec<_>>>().map(|_| vec![]);
-        }
-        let record = |bytes: Option<Vec<u8>>| unpacked(bytes?).ok().filter(|record| record.expires > now);
-        Ok(found.into_iter().map(|bytes| record(bytes.unwrap_or(None))).collect())
-    }
-
-    async fn put_records(&self, space: &Space, entries: &[(&[u8], &Record)], now: Timestamp) -> Result<()> {
-        let area = self.area(space);
-        match self.form(space) {
-            Form::Plain => self.plain_put(&area, entries, now).await,
-            Form::Tracked => self.tracked_put((&area, space), entries, now).await,
-        }
-    }
-
-    async fn put_record(&self, space: &Space, key: &[u8], record: &Record, now: Timestamp) -> Result<()> {
-        self.put_records(space, &[(key, record)], now).await
-    }
-
-    async fn put_batch(&self, space: &Space, entries: &[(Vec<u8>, Record)], now: Timestamp) -> Result<()> {
-        let mut rest = entries;
-        while !rest.is_empty() {
-            let mut bytes = 0;
-            let part = rest.iter().take(AT_ONCE).take_while(|(key, record)| {
-                let is_room = bytes < ENOUGH;
-                bytes += key.len() + record.value.len();
-                is_room
-            });
-            let part: Vec<(&[u8], &Record)> = part.map(|(key, record)| (&key[..], record)).collect();
-            self.put_records(space, &part, now).await?;
-            rest = &rest[part.len()..];
-        }
-        Ok(())
-    }
-
-    async fn get_batch(&self, space: &Space, keys: &[&[u8]], now: Timestamp) -> Result<Vec<Option<Record>>> {
-        let mut records = Vec::with_capacity(keys.len());
-        for keys in keys.chunks(AT_ONCE) {
-            records.extend(self.get_records(space, keys, now).await?);
-        }
-        Ok(records)
-    }
-
-    async fn remove_record(&self, space: &Space, key: &[u8]) -> Result<bool> {
-        self.remove_entry(&self.area(space), key).await
-    }
-
-    async fn clear_space(&self, space: &Space) -> Result<()> {
-        let area = self.area(space);
-        match self.options.scope {
-            Scope::Function => self.clear_area(&area, self.form(space)).await,
-            Scope::Shared => self.clear_shared(&area).await,
-        }
-    }
-
-    async fn count(&self, space: &Space) -> Result<u64> {
-        let area = self.area(space);
-        match (self.options.scope, self.form(space)) {
-            (Scope::Shared, _) => self.shared_len(&area).await,
-            (_, Form::Plain) => self.plain_len(&area).await,
-            (_, Form::Tracked) => self.tracked_len(&area).await,
-        }
+        &self.store
     }
 }
 
 impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Redis").field("client", &self.client).finish_non_exhaustive()
+        f.debug_struct("Redis").field("client", &self.store.client).finish_non_exhaustive()
     }
 }
 
@@ -290,52 +157,52 @@ impl Backend for Redis {
     fn open(&self, space: &Space) -> Result<()> {
         wait(async {
             self.beside.heard(space).await;
-            self.open_space(space).await
+            self.store().open_space(space).await
         })
     }
 
     fn get(&self, space: &Space, key: &[u8], now: Timestamp) -> Result<Option<Record>> {
-        wait(self.get_record(space, key, now))
+        wait(self.store().get_record(space, key, now))
     }
 
     fn get_many(&self, space: &Space, keys: &[&[u8]], now: Timestamp) -> Result<Vec<Option<Record>>> {
-        wait(self.get_batch(space, keys, now))
+        wait(self.store().get_batch(space, keys, now))
     }
 
     fn put(&self, space: &Space, key: &[u8], record: &Record, now: Timestamp) -> Result<()> {
-        wait(self.put_record(space, key, record, now))
+        wait(self.store().put_record(space, key, record, now))
     }
 
     fn put_many(&self, space: &Space, entries: &[(Vec<u8>, Record)], now: Timestamp) -> Result<()> {
-        wait(self.put_batch(space, entries, now))
+        wait(self.store().put_batch(space, entries, now))
     }
 
     fn remove(&self, space: &Space, key: &[u8]) -> Result<bool> {
-        wait(self.remove_record(space, key))
+        wait(self.store().remove_record(space, key))
     }
 
     fn clear(&self, space: &Space) -> Result<()> {
-        wait(self.clear_space(space))
+        wait(self.store().clear_space(space))
     }
 
     fn len(&self, space: &Space) -> Result<u64> {
-        wait(self.count(space))
+        wait(self.store().count(space))
     }
 
     fn scan(&self, space: &Space, now: Timestamp, visit: &mut dyn FnMut(&[u8], &Record) -> Visit) -> Result<()> {
-        self.show_all((&self.area(space), self.form(space)), now, visit)
+        self.store().show_all(space, now, visit)
     }
 
     fn tags(&self, tags: &[&[u8]]) -> Result<TagState> {
-        wait(self.tag_state(tags))
+        wait(self.store().tag_state(tags))
     }
 
     fn invalidate_tags(&self, tags: &[&[u8]]) -> Result<TagState> {
-        wait(self.invalidate(tags))
+        wait(self.store().invalidate(tags))
     }
 
     fn identity(&self) -> usize {
-        Arc::as_ptr(&self.client).addr()
+        Arc::as_ptr(&self.store.client).addr()
     }
 
     fn claim(&self, space: &Space, key: &[u8], time: Duration) -> Result<Option<Claim>> {
@@ -353,7 +220,7 @@ impl Backend for Redis {
 
 impl AsyncBackend for Redis {
     fn get<'a>(&'a self, space: &'a Space, key: &'a [u8], now: Timestamp) -> BoxFuture<'a, Result<Option<Record>>> {
-        Box::pin(self.get_record(space, key, now))
+        Box::pin(self.store().get_record(space, key, now))
     }
 
     fn get_many<'a>(
@@ -362,7 +229,7 @@ impl AsyncBackend for Redis {
         keys: &'a [&'a [u8]],
         now: Timestamp,
     ) -> BoxFuture<'a, Result<Vec<Option<Record>>>> {
-        Box::pin(self.get_batch(space, keys, now))
+        Box::pin(self.store().get_batch(space, keys, now))
     }
 
     fn put<'a>(
@@ -372,7 +239,7 @@ impl AsyncBackend for Redis {
         record: &'a Record,
         now: Timestamp,
     ) -> BoxFuture<'a, Result<()>> {
-        Box::pin(self.put_record(space, key, record, now))
+        Box::pin(self.store().put_record(space, key, record, now))
     }
 
     fn put_many<'a>(
@@ -381,11 +248,11 @@ impl AsyncBackend for Redis {
         entries: &'a [(Vec<u8>, Record)],
         now: Timestamp,
     ) -> BoxFuture<'a, Result<()>> {
-        Box::pin(self.put_batch(space, entries, now))
+        Box::pin(self.store().put_batch(space, entries, now))
     }
 
     fn remove<'a>(&'a self, space: &'a Space, key: &'a [u8]) -> BoxFuture<'a, Result<bool>> {
-        Box::pin(self.remove_record(space, key))
+        Box::pin(self.store().remove_record(space, key))
     }
 
     fn claim<'a>(

@@ -1,16 +1,15 @@
-//! What a [`Redis`](super::Redis) does beside keeping bytes: it tells and hears what was removed, and holds claims.
+//! What a [`Redis`](crate::redis::Redis) does beside keeping bytes: it tells and hears what was removed, and holds claims.
 
-use super::backend::Redis;
-use super::claims;
-use super::client::Client;
-use super::holds::{Holds, Place};
-use super::id::Id;
-use super::keeper::Keeper;
-use super::layout::{Channel, Layout};
-use super::news::News;
-use super::options::Options;
-use super::removal::Tell;
-use super::subscription::Subscriptions;
+use crate::redis::claims::claim;
+use crate::redis::claims::holds::{Holds, Place};
+use crate::redis::fleet::client::Client;
+use crate::redis::keys::id::Id;
+use crate::redis::keys::layout::{Channel, Layout};
+use crate::redis::keys::tell::Tell;
+use crate::redis::news::keeper::Keeper;
+use crate::redis::news::subscription::Subscriptions;
+use crate::redis::news::watched::News;
+use crate::redis::settings::options::Options;
 use memolith_core::{Claim, Result, Space, Watch};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -66,32 +65,6 @@ impl Beside {
         let key = if key.len() > 64 { &digest } else { key };
         let (numbers, (key, slot)) = (self.layout.beside_all(space, "f", key), self.layout.beside(space, "c", key));
         let place = Place { channel: Channel { name: key.clone(), slot }, key, numbers };
-        claims::claim(&self.holds, &place, self.claim_ttl, wait).await
-    }
-}
-
-/// Keys of a tool, which nobody else uses.
-#[derive(Clone, Debug)]
-pub(crate) struct Tool {
-    holds: Arc<Holds>,
-    layout: Arc<Layout>,
-    kind: &'static str,
-    name: String,
-}
-
-impl Tool {
-    pub(crate) fn new(redis: &Redis, kind: &'static str, name: &str) -> Self {
-        let beside = redis.beside();
-        let (holds, layout) = (Arc::clone(&beside.holds), Arc::clone(&beside.layout));
-        Tool { holds, layout, kind, name: name.to_owned() }
-    }
-
-    pub(crate) fn client(&self) -> &Client {
-        &self.holds.client
-    }
-
-    /// The key of `subject`, and its slot.
-    pub(crate) fn key(&self, subject: &str) -> (Vec<u8>, u16) {
-        self.layout.tool(self.kind, &[&self.name, subject])
+        claim::claim(&self.holds, &place, self.claim_ttl, wait).await
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// A file of the certificates of `localhost`.
 fn file(name: &str) -> String {
-    format!("{}/src/redis/tls/{name}", env!("CARGO_MANIFEST_DIR"))
+    format!("{}/src/redis/wire/tls/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
 /// A server, and the port at which it speaks TLS.

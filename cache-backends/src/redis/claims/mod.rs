@@ -1,0 +1,4 @@
+//! What one at a time may hold.
+
+pub(crate) mod claim;
+pub(crate) mod holds;

@@ -1,0 +1,183 @@
+//! The servers that are known, and who of them has what.
+
+use super::cluster;
+use super::map::Map;
+use super::refresh::Refresh;
+use super::sentinel;
+use crate::redis::server::node::Node;
+use crate::redis::settings::options::Options;
+use crate::redis::settings::target::{Address, Login, Target, Topology};
+use memolith_core::Result;
+use parking_lot::{Mutex, RwLock};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+/// All servers of a target. Making one does no I/O.
+pub(crate) struct Servers {
+    source: Source,
+    /// Whom the user named, to be asked who has what.
+    seeds: Vec<Arc<Node>>,
+    login: Login,
+    timeout: Duration,
+    /// Empty until somebody was asked.
+    map: RwLock<Arc<Map>>,
+    pub(crate) refresh: Refresh,
+    asks: AtomicUsize,
+    /// Until when waiting for what passes is vain: it did not pass within the time-out of another call.
+    vain: Mutex<Option<Instant>>,
+}
+
+/// Who knows who has what.
+#[derive(Debug)]
+enum Source {
+    /// Nobody needs to be asked: there is one server.
+    Single(Address),
+    Cluster,
+    /// Sentinels, which call the primary by this name.
+    Sentinel(String),
+}
+
+/// For how long nobody waits after somebody has waited in vain.
+const VAIN: Duration = Duration::from_secs(1);
+
+impl Servers {
+    pub(crate) fn new(target: Target, options: &Options) -> Self {
+        let (login, timeout) = (target.login, options.timeout);
+        let node = |address| Arc::new(Node::new(address, &login, timeout));
+        let (source, seeds, map) = match target.topology {
+            Topology::Single(address) => (Source::Single(address.clone()), Vec::new(), Map::of(node(address))),
+            Topology::Cluster(seeds) => (Source::Cluster, seeds, Map::default()),
+            Topology::Sentinel { name, sentinels } => (Source::Sentinel(name), sentinels, Map::default()),
+        };
+        let seed_login = if matches!(source, Source::Sentinel(_)) { &target.sentinel_login } else { &login };
+        let seeds = seeds.into_iter().map(|seed| Arc::new(Node::new(seed, seed_login, timeout))).collect();
+        let interval = match source {
+            // Only a new connection can help here, and each costs the server.
+            Source::Single(_) => Duration::from_secs(1),
+            Source::Cluster | Source::Sentinel(_) => Duration::from_millis(100),
+        };
+        Servers {
+            source,
+            seeds,
+            login,
+            timeout,
+            map: RwLock::new(Arc::new(map)),
+            refresh: Refresh::every(interval),
+            asks: AtomicUsize::new(0),
+            vain: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    pub(crate) fn map(&self) -> Arc<Map> {
+        Arc::clone(&self.map.read())
+    }
+
+    /// Whether another server may take the place of one.
+    pub(crate) fn change(&self) -> bool {
+        !matches!(self.source, Source::Single(_))
+    }
+
+    /// Who has what by those who know. `lost` are asked last, and are not believed to have anything if others differ.
+    pub(crate) async fn fetch(&self, round: usize, lost: &[Arc<Node>]) -> Result<()> {
+        let old = self.map();
+        let is_lost = |node: &Arc<Node>| lost.iter().any(|lost| lost.address() == node.address());
+        let map = match &self.source {
+            Source::Single(address) => Map::of(self.node(address)),
+            Source::Cluster => {
+                let alive =
+                    |nodes: &[Arc<Node>]| nodes.iter().filter(|node| !is_lost(node)).cloned().collect::<Vec<_>>();
+                let mut asked = turned(alive(&old.primaries), round);
+                asked.extend(alive(&old.replicas));
+                let seeds = self.seeds.iter().filter(|seed| old.at(seed.address()).is_none());
+                asked.extend(seeds.chain(lost).cloned());
+                let known = Mutex::new(by_address(self.seeds.iter().chain(old.nodes())));
+                cluster::fetch(&asked, lost, &|address| self.find(&known, address)).await?
+            }
+            Source::Sentinel(name) => {
+                let asked = turned(self.seeds.clone(), round);
+                let known = Mutex::new(by_address(old.nodes()));
+                sentinel::fetch(name, &asked, &|address| self.find(&known, address)).await?
+            }
+        };
+        *self.map.write() = Arc::new(map);
+        Ok(())
+    }
+
+    fn node(&self, address: &Address) -> Arc<Node> {
+        Arc::new(Node::new(address.clone(), &self.login, self.timeout))
+    }
+
+    fn find(&self, known: &Mutex<HashMap<Address, Arc<Node>>>, address: Address) -> Arc<Node> {
+        Arc::clone(known.lock().entry(address).or_insert_with_key(|address| self.node(address)))
+    }
+
+    /// The server at `address`, which another one named. The next refresh forgets it unless it has slots.
+    pub(crate) fn meet(&self, address: Address) -> Arc<Node> {
+        self.asks.fetch_add(1, Relaxed);
+        self.learn(address, |map, node| map.replicas.push(Arc::clone(node)), |_, _| true)
+    }
+
+    /// How often one was met.
+    pub(crate) fn asks(&self) -> usize {
+        self.asks.load(Relaxed)
+    }
+
+    /// As [`meet`](Self::meet), and the server has the slot from now on.
+    pub(crate) fn moved(&self, slot: u16, address: Address) -> Arc<Node> {
+        let owns = |map: &Map, node: &Arc<Node>| map.owner(slot).is_some_and(|owner| Arc::ptr_eq(owner, node));
+        self.learn(address, |map, node| map.assign(slot, slot, node), owns)
+    }
+
+    fn learn(
+        &self,
+        address: Address,
+        change: impl FnOnce(&mut Map, &Arc<Node>),
+        knows: impl FnOnce(&Map, &Arc<Node>) -> bool,
+    ) -> Arc<Node> {
+        let mut map = self.map.write();
+        let seed = || self.seeds.iter().find(|seed| *seed.address() == address);
+        let known = map.at(&address).cloned();
+        if let Some(node) = &known
+            && knows(&map, node)
+        {
+            return Arc::clone(node);
+        }
+        let node = known.or_else(|| seed().cloned()).unwrap_or_else(|| self.node(&address));
+        change(Arc::make_mut(&mut map), &node);
+        node
+    }
+
+    /// Whether what passes has kept a call for the whole of its time-out not long ago.
+    pub(crate) fn is_vain(&self) -> bool {
+        self.vain.lock().is_some_and(|end| Instant::now() < end)
+    }
+
+    pub(crate) fn waited_in_vain(&self) {
+        *self.vain.lock() = Some(Instant::now() + VAIN);
+    }
+}
+
+/// So that another is asked first in each round.
+fn turned(mut nodes: Vec<Arc<Node>>, round: usize) -> Vec<Arc<Node>> {
+    let turn = round % nodes.len().max(1);
+    nodes.rotate_left(turn);
+    nodes
+}
+
+fn by_address<'a>(nodes: impl Iterator<Item = &'a Arc<Node>>) -> HashMap<Address, Arc<Node>> {
+    nodes.map(|node| (node.address().clone(), Arc::clone(node))).collect()
+}
+
+impl fmt::Debug for Servers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nodes: Vec<_> = self.map().nodes().map(|node| node.address().clone()).collect();
+        f.debug_struct("Servers").field("source", &self.source).field("nodes", &nodes).finish_non_exhaustive()
+    }
+}

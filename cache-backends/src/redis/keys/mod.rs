@@ -1,0 +1,9 @@
+//! Names on the servers, and scripts that work on them.
+
+pub(crate) mod clock;
+pub(crate) mod id;
+pub(crate) mod layout;
+pub(crate) mod script;
+pub(crate) mod secret;
+pub(crate) mod sha1;
+pub(crate) mod tell;

@@ -1,0 +1,7 @@
+//! What others have removed.
+
+pub(crate) mod bell;
+pub(crate) mod keeper;
+pub(crate) mod line;
+pub(crate) mod subscription;
+pub(crate) mod watched;

@@ -1,0 +1,11 @@
+//! Entries and tags.
+
+pub(crate) mod pages;
+pub(crate) mod plain;
+pub(crate) mod record;
+pub(crate) mod removal;
+pub(crate) mod rule;
+pub(crate) mod scan;
+pub(crate) mod store;
+pub(crate) mod tags;
+pub(crate) mod tracked;

@@ -1,0 +1,147 @@
+//! Removing, and telling others.
+
+use super::pages;
+use super::store::{Form, Store};
+use crate::redis::keys::layout::{Area, Stripe};
+use crate::redis::keys::script::{CLEAR, Call, DISCARD, REMOVE};
+use crate::redis::keys::tell::{Tell, told};
+use crate::redis::wire::reply::Reply;
+use crate::redis::wire::request::{Request, Route};
+use memolith_core::{ErrorKind, Result};
+
+/// Who is told of one removal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    Everybody,
+    /// The entry was none any more, or is gone without anybody's wish.
+    Nobody,
+}
+
+impl Store {
+    /// Removes an entry in whatever form it is.
+    pub(crate) async fn remove_entry(&self, area: &Area, key: &[u8]) -> Result<bool> {
+        let (asks, stripe) = (self.client.asks(), area.stripe(key));
+        let removed = self.removal(area, key, Told::Everybody).run(&self.client).await.and_then(Reply::into_int);
+        if !self.is_on_the_move(&removed) {
+            self.tell_owners(asks, &[(&stripe.channel, stripe.route)]).await?;
+            return Ok(removed? > 0);
+        }
+        let field = |command: &str, of: &[u8]| Request::new(command, stripe.route).arg(of).arg(area.field(key));
+        let unlink = Request::new("UNLINK", stripe.route).arg(stripe.entry(key));
+        let removed = self.apart(stripe, vec![unlink, field("HDEL", &stripe.values), field("ZREM", &stripe.scores)]);
+        Ok(removed.await?[..2] != [0, 0])
+    }
+
+    /// Whether no node takes a script that names several keys: the slot of them moves, and some of them are not there.
+    fn is_on_the_move(&self, outcome: &Result<i64>) -> bool {
+        self.tell == Tell::Slot && outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::Busy)
+    }
+
+    /// Removes by commands that name one key each, then tells. What is left of an entry if one of them fails is mended by
+    /// later puts.
+    async fn apart(&self, stripe: &Stripe, removals: Vec<Request>) -> Result<Vec<i64>> {
+        let asks = self.client.asks();
+        let replies = self.client.call_all(removals).await;
+        let counts = replies.into_iter().map(|reply| reply?.into_int()).collect::<Result<Vec<i64>>>()?;
+        told(self.tell, stripe.route, (&stripe.channel, self.id())).run(&self.client).await?.checked()?;
+        self.tell_owners(asks, &[(&stripe.channel, stripe.route)]).await?;
+        Ok(counts)
+    }
+
+    /// Tells of what was removed since `asks`. While a slot moves a script may run at the node that the slot goes to,
+    /// and those who listen are still at the one that has it.
+    pub(crate) async fn tell_owners(&self, asks: usize, channels: &[(&[u8], Route)]) -> Result<()> {
+        if self.tell == Tell::All || self.client.asks() == asks {
+            return Ok(());
+        }
+        let tell = |(channel, route): &(&[u8], Route)| Request::new("SPUBLISH", *route).arg(channel).arg(self.id());
+        for reply in self.client.call_all(channels.iter().map(tell).collect()).await {
+            match reply? {
+                // Before version 7 the script has told all nodes.
+                Reply::Error(error) if error.message.starts_with("unknown command") => {}
+                reply => drop(reply.checked()?),
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes an entry if it is still what it was, all its bytes; who is told may be nobody.
+    pub(crate) async fn remove_exactly(&self, area: &Area, (key, bytes): (&[u8], Vec<u8>), told: Told) -> Result<()> {
+        let (asks, stripe) = (self.client.asks(), area.stripe(key));
+        self.removal(area, key, told).arg(bytes).run(&self.client).await?.checked()?;
+        match told {
+            Told::Everybody => self.tell_owners(asks, &[(&stripe.channel, stripe.route)]).await,
+            Told::Nobody => Ok(()),
+        }
+    }
+
+    /// The script that removes an entry.
+    pub(crate) fn removal<'a>(&self, area: &'a Area, key: &[u8], told: Told) -> Call<'a> {
+        let stripe = area.stripe(key);
+        let how = if told == Told::Everybody { self.tell.letter() } else { "" };
+        let call = Call::new(&REMOVE, stripe.route).key(stripe.entry(key));
+        let call = call.key(&stripe.scores[..]).key(&stripe.values[..]).arg(area.field(key));
+        call.arg(&stripe.channel[..]).arg(self.id().to_vec()).text(how).text(area.extra())
+    }
+
+    /// Removes all entries of a space in whatever form they are. Pairs go at once.
+    pub(crate) async fn clear_area(&self, area: &Area, form: Form) -> Result<()> {
+        let was_plain = self.clear_pairs(area).await?;
+        if form == Form::Tracked && !was_plain {
+            return Ok(());
+        }
+        self.plain_clear(area).await?;
+        // What was put into memory tiers out of entries that were still there goes as well.
+        self.clear_pairs(area).await.map(drop)
+    }
+
+    /// Whether there may be plain entries too.
+    async fn clear_pairs(&self, area: &Area) -> Result<bool> {
+        let call = |stripe: &Stripe| {
+            let call = Call::new(&CLEAR, stripe.route).key(stripe.scores.clone()).key(stripe.values.clone());
+            let call = call.key(stripe.was_plain.clone()).arg(stripe.channel.clone());
+            call.arg(self.id().to_vec()).text(self.tell.letter())
+        };
+        let calls: Vec<Call<'_>> = area.stripes.iter().map(call).collect();
+        let (mut was_plain, asks) = (false, self.client.asks());
+        for (stripe, reply) in area.stripes.iter().zip(Call::run_all(&calls, &self.client).await) {
+            let mut plain = reply.and_then(Reply::into_int);
+            if self.is_on_the_move(&plain) {
+                let unlink = |key: &[u8]| Request::new("UNLINK", stripe.route).arg(key);
+                let exists = Request::new("EXISTS", stripe.route).arg(&stripe.was_plain);
+                let counts = self.apart(stripe, vec![unlink(&stripe.scores), unlink(&stripe.values), exists]);
+                plain = counts.await.map(|counts| counts[2]);
+            }
+            was_plain |= plain? > 0;
+        }
+        self.tell_owners(asks, &area.channels()).await?;
+        Ok(was_plain)
+    }
+
+    /// Removes the entries of one function from a pair that all share.
+    pub(crate) async fn clear_shared(&self, area: &Area) -> Result<()> {
+        for stripe in &area.stripes {
+            let mut cursor = pages::start();
+            loop {
+                let place = (&stripe.values[..], stripe.route);
+                let (next, pairs) = pages::of_fields(&self.client, place, area.field_start(), &cursor).await?;
+                let fields: Vec<&Vec<u8>> = pairs.iter().step_by(2).collect();
+                for fields in fields.chunks(1_000) {
+                    let call = Call::new(&DISCARD, stripe.route).key(&stripe.scores[..]).key(&stripe.values[..]);
+                    let call = fields.iter().fold(call, |call, field| call.arg(&field[..]));
+                    call.run(&self.client).await?.checked()?;
+                }
+                cursor = next;
+                if cursor == pages::start() {
+                    break;
+                }
+            }
+        }
+        let asks = self.client.asks();
+        let tell = |stripe: &Stripe| told(self.tell, stripe.route, (&stripe.channel, self.id()));
+        for reply in Call::run_all(&area.stripes.iter().map(tell).collect::<Vec<_>>(), &self.client).await {
+            reply?.checked()?;
+        }
+        self.tell_owners(asks, &area.channels()).await
+    }
+}

@@ -1,0 +1,92 @@
+//! The rule of a space as scripts are told it.
+
+use crate::redis::settings::options::{Options, Scores};
+use memolith_core::{End, OnHit, Space};
+
+/// What scripts ask for in `maxsize` and `max_bytes`: a negative number is no bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bounds {
+    pub(crate) entries: i64,
+    pub(crate) bytes: i64,
+}
+
+/// The bounds of each of `stripes`, so that together they keep those of `space`.
+pub(crate) fn bounds(space: &Space, stripes: usize) -> Bounds {
+    let share = |most: Option<u64>, least: u64| match most {
+        None => -1,
+        Some(0) => 0,
+        Some(most) => i64::try_from((most / stripes.max(1) as u64).max(least)).unwrap_or(i64::MAX),
+    };
+    Bounds { entries: share(space.maxsize, 1), bytes: share(space.max_bytes, 0) }
+}
+
+/// Three letters: what a fresh score is, which end leaves, where times come from.
+pub(crate) fn rule(space: &Space, options: &Options) -> String {
+    let score = space.policy.score();
+    let fresh = match score.on_hit {
+        OnHit::Count => 'c',
+        OnHit::Random => 'r',
+        _ => 'n',
+    };
+    [fresh, end(score.leaves), source(options)].iter().collect()
+}
+
+/// The same for a hit: the first letter is what it does to a score.
+pub(crate) fn on_hit(space: &Space, options: &Options) -> String {
+    let score = space.policy.score();
+    let hit = match score.on_hit {
+        OnHit::Now => 'n',
+        OnHit::Count => 'c',
+        _ => 'k',
+    };
+    [hit, end(score.leaves), source(options)].iter().collect()
+}
+
+fn end(end: End) -> char {
+    match end {
+        End::Lowest => 'l',
+        End::Highest => 'h',
+    }
+}
+
+fn source(options: &Options) -> char {
+    match options.scores {
+        Scores::Time => 't',
+        Scores::Sequence => 's',
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use memolith_core::Policy;
+
+    #[test]
+    fn stripes_share_a_bound_and_never_exceed_it() {
+        for most in [0, 1, 2, 3, 10, 1_000_003] {
+            for stripes in [1, 2, 3, 7] {
+                let mut space = Space::new("f");
+                space.maxsize = Some(most);
+                let bounds = bounds(&space, stripes);
+                assert_eq!(bounds.bytes, -1);
+                let sum = bounds.entries * stripes as i64;
+                assert!(sum <= most as i64 || most < stripes as u64, "{most} over {stripes}: {bounds:?}");
+                assert_eq!(bounds.entries == 0, most == 0, "a bound of none is one for each stripe");
+            }
+        }
+    }
+
+    #[test]
+    fn every_policy_has_a_rule() {
+        let options = Options::default();
+        let rules = |policy| {
+            let mut space = Space::new("f");
+            space.policy = policy;
+            (rule(&space, &options), on_hit(&space, &options))
+        };
+        assert!(Policy::ALL.iter().all(|policy| rules(*policy).0.len() == 3 && rules(*policy).1.len() == 3));
+        let [lru, mru, lfu, random] = [Policy::Lru, Policy::Mru, Policy::Lfu, Policy::Random].map(|it| rules(it).0);
+        assert_eq!([lru, mru, lfu, random], ["nlt", "nht", "clt", "rlt"]);
+        assert_eq!(rules(Policy::Fifo).1, "klt");
+    }
+}

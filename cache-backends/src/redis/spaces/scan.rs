@@ -1,0 +1,108 @@
+//! All records of a space, page by page. No call to the server is under way while a record is shown.
+
+use super::pages;
+use super::record::unpacked;
+use super::removal::Told;
+use super::store::{Form, Store};
+use crate::redis::keys::layout::{Area, Stripe};
+use crate::redis::server::node::{Node, wait};
+use crate::redis::wire::reply::{Reply, unexpected};
+use crate::redis::wire::request::Request;
+use memolith_core::{Record, Result, Space, Timestamp, Visit};
+use std::collections::HashSet;
+use std::sync::Arc;
+use xxhash_rust::xxh3::xxh3_128;
+
+/// Where the entries of a space are looked for.
+enum Source<'a> {
+    /// Keys of a node.
+    Keys(Arc<Node>, &'a Stripe),
+    /// Fields of a hash.
+    Fields(&'a Stripe),
+}
+
+/// Keys of entries with all their bytes.
+type Page = Vec<(Vec<u8>, Vec<u8>)>;
+
+impl Store {
+    /// Shows every live record once.
+    pub(crate) fn show_all(
+        &self,
+        space: &Space,
+        now: Timestamp,
+        visit: &mut dyn FnMut(&[u8], &Record) -> Visit,
+    ) -> Result<()> {
+        // A scan may show a key twice.
+        let (area, form) = (&*self.layout.area(space), self.form(space));
+        let mut seen = HashSet::new();
+        for source in self.sources(area, form)? {
+            let mut cursor = pages::start();
+            loop {
+                let (next, page) = wait(self.page(area, &source, &cursor))?;
+                for (key, bytes) in page {
+                    if !seen.insert(xxh3_128(&key)) {
+                        continue;
+                    }
+                    // What is no record is nobody's to see.
+                    let Ok(record) = unpacked(bytes.clone()) else { continue };
+                    if record.expires <= now {
+                        continue;
+                    }
+                    match visit(&key, &record) {
+                        Visit::Keep => {}
+                        Visit::Stop => return Ok(()),
+                        Visit::Remove => wait(self.remove_exactly(area, (&key, bytes), Told::Everybody))?,
+                    }
+                }
+                cursor = next;
+                if cursor == pages::start() {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn sources<'a>(&self, area: &'a Area, form: Form) -> Result<Vec<Source<'a>>> {
+        if form == Form::Tracked {
+            return Ok(area.stripes.iter().map(Source::Fields).collect());
+        }
+        let nodes = wait(self.client.primaries())?;
+        let keys = |node: &Arc<Node>| {
+            let node = Arc::clone(node);
+            area.stripes.iter().map(move |stripe| Source::Keys(Arc::clone(&node), stripe))
+        };
+        Ok(nodes.iter().flat_map(keys).collect())
+    }
+
+    async fn page(&self, area: &Area, source: &Source<'_>, cursor: &[u8]) -> Result<(Vec<u8>, Page)> {
+        match source {
+            Source::Fields(stripe) => {
+                let place = (&stripe.values[..], stripe.route);
+                let (next, items) = pages::of_fields(&self.client, place, area.field_start(), cursor).await?;
+                let pairs =
+                    items.chunks_exact(2).filter_map(|pair| Some((area.key(&pair[0])?.to_vec(), pair[1].clone())));
+                Ok((next, pairs.collect()))
+            }
+            Source::Keys(node, stripe) => {
+                let (next, keys) = pages::of_keys(node, &stripe.pattern(), cursor).await?;
+                if keys.is_empty() {
+                    return Ok((next, vec![]));
+                }
+                let request = |keys: &[Vec<u8>]| keys.iter().fold(Request::new("MGET", stripe.route), Request::arg);
+                let mut values = Vec::with_capacity(keys.len());
+                for reply in self.client.call_all(keys.chunks(self.together()).map(request).collect()).await {
+                    values.extend(reply?.into_array()?);
+                }
+                if values.len() != keys.len() {
+                    return Err(unexpected());
+                }
+                let pairs = keys.iter().zip(values).filter_map(|(key, value)| match value {
+                    Reply::Bytes(bytes) => Some((key.strip_prefix(&stripe.plain[..])?.to_vec(), bytes)),
+                    _ => None,
+                });
+                Ok((next, pairs.collect()))
+            }
+        }
+    }
+}
