@@ -158,10 +158,9 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
     /// Gives the value to those who wait, keeps it nowhere, and returns it.
     pub fn answer(mut self, value: V) -> V {
         // What is not kept has no tags that could be looked at: who has come after an invalidation computes anew.
-        let is_old = self.tagged.as_ref().is_some_and(|tagged| tagged.since != tags::now());
         if let Some(ticket) = self.ended() {
             let landing = self.cache.flights.discard(self.hash, ticket);
-            if !is_old {
+            if !is_old(&self.tagged) {
                 landing.land(&value);
             }
         }
@@ -329,10 +328,10 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
         };
         // While the board is locked nobody can invalidate the key.
         let Some(storing) = storing else {
-            let mut placed = Placed::Kept;
-            let landing = cache.flights.take(hash, ticket, |key| placed = place(key));
+            let mut placed = None;
+            let landing = cache.flights.take(hash, ticket, |key| placed = Some(place(key)));
             // Who has come after the invalidation of a tag may not have it: all who wait start over.
-            if placed == Placed::Kept {
+            if placed.map_or_else(|| !is_old(&tagged), |placed| placed == Placed::Kept) {
                 landing.land(value);
             }
             cache.tidy();
@@ -340,7 +339,10 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
         };
         match cache.flights.store(hash, ticket, |key| place(K::clone(key))) {
             None => {
-                cache.flights.discard(hash, ticket).land(value);
+                let landing = cache.flights.discard(hash, ticket);
+                if !is_old(&tagged) {
+                    landing.land(value);
+                }
                 return None;
             }
             Some((Placed::Refused, _)) => {
@@ -372,6 +374,12 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
         flight.hand_over();
         Some(flight)
     }
+}
+
+/// Whether a tag was invalidated since the computation began. To be asked when it is off the board: until then there may
+/// come some to wait who have heard of that.
+fn is_old(tagged: &Option<Box<Tagged>>) -> bool {
+    tagged.as_ref().is_some_and(|tagged| tagged.since != tags::now())
 }
 
 /// A computation inside of `drive`.

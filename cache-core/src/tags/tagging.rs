@@ -7,9 +7,13 @@ use crate::flights::Flights;
 use crate::key::{Key, Value};
 use crate::memory::Memory;
 use crate::sync::{AtomicBool, Mutex};
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Release};
+
+/// Keys that are seen to at a time.
+const FEW: usize = 64;
 
 /// The tags that a value has by itself.
 pub(crate) type TagsOf<K, V> = Box<dyn Fn(&K, &V) -> Vec<Tag> + Send + Sync>;
@@ -33,6 +37,10 @@ pub(crate) struct Tagging<K: Key, V: Value> {
 
 struct Books<K> {
     index: Index<K>,
+    /// Not listed any more, and not yet to leave: who invalidates one of their tags too sees to all that came before.
+    doomed: VecDeque<(u64, K)>,
+    /// How many of those are to leave by now, or have left.
+    condemned: u64,
     leaving: Vec<(u64, K)>,
     /// How many have left so far.
     left: u64,
@@ -40,7 +48,8 @@ struct Books<K> {
 
 impl<K: Key, V: Value> Tagging<K, V> {
     pub(crate) fn new(tags_of: Option<TagsOf<K, V>>, flights: &Arc<Flights<K, V>>) -> Arc<Self> {
-        let books = Books { index: Index::default(), leaving: Vec::new(), left: 0 };
+        let (doomed, leaving) = (VecDeque::new(), Vec::new());
+        let books = Books { index: Index::default(), doomed, condemned: 0, leaving, left: 0 };
         let tagging = Arc::new(Tagging {
             tags_of,
             flights: Arc::clone(flights),
@@ -117,6 +126,30 @@ impl<K: Key, V: Value> Tagging<K, V> {
         removed
     }
 
+    /// Has some of the doomed leave, whoever has doomed them. Whether there are more, up to number `last`.
+    fn condemn(&self, last: u64) -> bool {
+        let (keys, first): (Vec<(u64, K)>, u64) = {
+            let books = self.books.lock();
+            if books.condemned >= last {
+                return false;
+            }
+            (books.doomed.iter().take(FEW).cloned().collect(), books.condemned)
+        };
+        // What is being written to the backend goes too, and nobody who comes now follows it. Before the key is to
+        // leave: what is put into memory after this has seen the invalidation, and what was put there before will
+        // leave. Until it is to leave, who computes it anew offers nobody what memory has.
+        let _invalidations: Vec<_> = keys.iter().map(|(hash, key)| self.flights.invalidate(*hash, key)).collect();
+        let mut locked = self.books.lock();
+        let books = &mut *locked;
+        // Another may have done the first of them too.
+        let done = (first + keys.len() as u64).saturating_sub(books.condemned);
+        let done = usize::try_from(done).unwrap_or(usize::MAX).min(books.doomed.len());
+        books.leaving.extend(books.doomed.drain(..done));
+        books.condemned += done as u64;
+        self.due.store(!books.leaving.is_empty(), Release);
+        books.condemned < last
+    }
+
     /// Forgets keys that have left memory by themselves, if there may be many.
     pub(crate) fn tidy(&self, memory: &Memory<K, V>, now: impl Fn() -> u64) {
         let suspects = self.books.lock().index.suspects();
@@ -132,19 +165,13 @@ impl<K: Key, V: Value> Tagging<K, V> {
 
 impl<K: Key, V: Value> Tagged for Tagging<K, V> {
     fn invalidate(&self, tags: &[Tag]) {
-        let keys = self.books.lock().index.take(tags);
-        if keys.is_empty() {
-            return;
-        }
-        for (hash, key) in keys {
-            // What is being written to the backend goes too, and nobody who comes now follows it. Before the key is to
-            // leave: what is put into memory after this has seen the invalidation, and what was put there before will
-            // leave. Until it is to leave, who computes it anew offers nobody what memory has.
-            let _invalidation = self.flights.invalidate(hash, &key);
+        let last = {
             let mut books = self.books.lock();
-            books.leaving.push((hash, key));
-            self.due.store(true, Release);
-        }
+            let keys = books.index.take(tags);
+            books.doomed.extend(keys);
+            books.condemned + books.doomed.len() as u64
+        };
+        while self.condemn(last) {}
     }
 }
 

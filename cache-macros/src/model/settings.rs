@@ -252,7 +252,7 @@ pub(crate) fn fingerprint(arguments: &Arguments, attrs: &[Attribute], signature:
     Version::Tokens(fingerprint.finish(), predicates(code))
 }
 
-/// The arguments that change what a call returns, in an order that does not depend on how they were written.
+/// The arguments that change what a call returns or stores, in an order that does not depend on how they were written.
 fn deciding(arguments: &Arguments) -> Vec<(&'static str, TokenStream)> {
     let of = |argument: &Option<Argument<Expr>>| argument.as_ref().map(|given| given.value.to_token_stream());
     let key = arguments.key.as_ref().map(|key| {
@@ -269,6 +269,8 @@ fn deciding(arguments: &Arguments) -> Vec<(&'static str, TokenStream)> {
         ("cache_if", of(&arguments.cache_if)),
         ("cache_err", cache_err),
         ("cache_none", of(&arguments.cache_none)),
+        // They are stored with results, which those of another rule would not end.
+        ("tags", of(&arguments.tags)),
     ]
     .into_iter()
     .filter_map(|(label, tokens)| Some((label, tokens?)))

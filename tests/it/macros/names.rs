@@ -99,6 +99,13 @@ mod arguments {
             x.checked_sub(y)
         }
     }
+    pub(super) mod tagged {
+        use super::*;
+        #[lru_cache(backend = STORE.clone(), tags = |x, _, _| [x.to_string()])]
+        pub(in super::super) fn f(x: u8, y: u8) -> Option<u8> {
+            x.checked_sub(y)
+        }
+    }
     pub(super) mod some {
         use super::*;
         #[lru_cache(backend = STORE.clone(), cache_none = false)]
@@ -110,13 +117,14 @@ mod arguments {
 
 #[test]
 fn what_decides_results_is_in_the_fingerprint_and_bounds_are_not() {
-    use arguments::{bounded, conditional, keyed, plain, skipped, some};
+    use arguments::{bounded, conditional, keyed, plain, skipped, some, tagged};
     let names = [
         opened(|| plain::f(2, 1)),
         opened(|| skipped::f(2, 1)),
         opened(|| keyed::f(2, 1)),
         opened(|| conditional::f(2, 1)),
         opened(|| some::f(2, 1)),
+        opened(|| tagged::f(2, 1)),
     ];
     for (at, name) in names.iter().enumerate() {
         assert!(names[..at].iter().all(|other| version(other) != version(name)), "{name}");

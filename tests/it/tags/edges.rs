@@ -4,9 +4,12 @@
 
 use super::{fresh, sound};
 use crate::fake::Fake;
-use memolith::{Backend, Cache, Postcard, Scope, invalidate_tag, invalidate_tags};
+use memolith::{Backend, Cache, Lookup, Postcard, Scope, invalidate_tag, invalidate_tags};
+use std::future::Future;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Waker};
 
 /// More than a stack has room for if one is told inside of another.
 const MANY: u64 = 20_000;
@@ -94,4 +97,20 @@ fn what_is_written_without_a_look_is_believed_after_an_invalidation_elsewhere() 
         }
         assert_eq!(cache().get(&1), Some(2), "way {way}");
     }
+}
+
+/// Its key is not listed under the tag yet, so the computation is posted on, and then forgotten for another reason.
+#[test]
+fn who_comes_after_an_invalidation_does_not_get_what_is_removed_too() {
+    let (_sound, tag) = (sound(), fresh("removed"));
+    let name = tag.clone();
+    let cache = Cache::<u64, u64>::builder().tags(move |_, _| [name.clone()]).build();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let Lookup::Miss(lease) = runtime.block_on(cache.lookup_async(&1)) else { panic!("nothing is there") };
+    invalidate_tag(tag).unwrap();
+    let mut late = pin!(cache.get_or_insert_async(&1, || async { 2 }));
+    assert_eq!(late.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Pending, "it waits");
+    cache.remove(&1).unwrap();
+    assert_eq!(lease.fill(1), 1);
+    assert_eq!(late.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(2));
 }
