@@ -1,7 +1,11 @@
 //! Threads that meet at a value that is to be computed anew, in many orders of their steps.
 
+use crate::aging::Old;
 use crate::cache::Cache;
+use crate::flight::Outcome;
+use crate::flights::{Caller, Flights, Join};
 use crate::orders::{check, threads};
+use crate::stop::Never;
 use crate::time::ManualClock;
 use shuttle::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use shuttle::thread;
@@ -37,7 +41,28 @@ fn one_computes_and_is_waited_for_by_nobody() {
                 served.fetch_add(1, SeqCst);
             });
         },
-        &["two leaders", "unheard offer"],
+        &["two leaders"],
+    );
+}
+
+/// Who waits already hears of an offer, and who comes after it does not wait.
+#[test]
+fn an_offer_is_heard_by_who_waits() {
+    check(
+        || {
+            let flights = Flights::<u64, u64>::default();
+            let Join::Lead(lead) = flights.join(1, &1, Caller::Thread) else { panic!("nobody is there") };
+            let leading = flights.flight(1, lead.ticket).expect("it is on the board");
+            let flights = Arc::new(flights);
+            let waiting = thread::spawn(move || {
+                let Join::Follow(flight) = flights.join(1, &1, Caller::Thread) else { panic!("somebody leads") };
+                let outcome = flight.follow(0).expect("nobody waits in a circle").wait(&Never);
+                assert!(matches!(outcome, Ok(Outcome::Offered)));
+            });
+            leading.offer(Old { value: Arc::new(7), until: u64::MAX, tags: None });
+            waiting.join().expect("it ends");
+        },
+        &["unheard offer"],
     );
 }
 
