@@ -59,6 +59,31 @@ fn a_space_shrinks_from_30_000_to_10() {
 }
 
 /// A process that was told of no other bound than its own: its puts evict by it, each a part.
+/// In a large space not each use is noted; those that would leave otherwise are.
+#[test]
+fn entries_in_use_stay_while_others_come_and_go() {
+    const HOT: u64 = 100;
+    let server = Server::start();
+    let (redis, space) = (redis(&server, ""), bounded("busy", 1_500));
+    redis.open(&space).unwrap();
+    fill(&redis, &space, 0..1_500);
+    let hot: Vec<Vec<u8>> = (0..HOT).map(key).collect();
+    let hot: Vec<&[u8]> = hot.iter().map(Vec::as_slice).collect();
+    for round in 15..150 {
+        // Both ways of asking.
+        let found = redis.get_many(&space, &hot[..50], NOW).unwrap();
+        assert!(found.iter().all(Option::is_some), "in round {round}");
+        assert!((50..HOT).all(|number| value(&redis, &space, number).is_some()), "in round {round}");
+        fill(&redis, &space, round * 100..(round + 1) * 100);
+    }
+    assert_eq!(redis.len(&space).unwrap(), 1_500);
+    server.cli(&["CONFIG", "RESETSTAT"]);
+    (0..10_000).for_each(|at| assert!(value(&redis, &space, at % HOT).is_some()));
+    let stats = server.cli(&["INFO", "commandstats"]);
+    let notes = stats.split("cmdstat_zadd:calls=").nth(1).and_then(|rest| rest.split(',').next()).unwrap_or("0");
+    assert!(notes.parse::<u64>().unwrap() < 9_000, "{notes} of 10,000 uses were noted");
+}
+
 #[test]
 fn a_put_keeps_the_bound_of_its_process() {
     let server = Server::start();

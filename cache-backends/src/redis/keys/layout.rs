@@ -17,6 +17,7 @@
 //! tag is ours, no key of a space begins like one of another, and names can stand in patterns as they are.
 
 use super::clock::Clock;
+use super::noted::Noted;
 use crate::redis::fleet::slots::slot_of;
 use crate::redis::settings::options::{Options, Scope};
 use crate::redis::wire::request::Route;
@@ -63,6 +64,7 @@ pub(crate) struct Stripe {
     pub(crate) channel: Vec<u8>,
     /// That of its server.
     pub(crate) clock: Clock,
+    pub(crate) noted: Noted,
 }
 
 /// Where removals from a space are told: by SPUBLISH on a cluster whose servers have it, else by PUBLISH. A message is
@@ -151,6 +153,7 @@ impl Layout {
                 is_pure: AtomicBool::new(false),
                 channel: format!("{base}:n{own}").into_bytes(),
                 clock: Clock::default(),
+                noted: Noted::default(),
             }
         };
         Area { stripes: (0..self.stripes).map(stripe).collect(), field: field.into_bytes() }

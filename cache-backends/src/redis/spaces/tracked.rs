@@ -32,6 +32,8 @@ struct Part<'a> {
     fields: Vec<Vec<u8>>,
     /// The score of a use now, unless a script is to find it.
     score: Option<u64>,
+    /// Which of the fields' uses are to be noted.
+    uses: Vec<usize>,
 }
 
 impl Store {
@@ -71,22 +73,23 @@ impl Store {
         let split = area.split(keys.iter().copied());
         let is_quiet = self.options.sliding == Sliding::No || self.options.space_ttl.is_none();
         let moves = mode == "nlt" || mode == "nht";
-        let parts: Vec<Part<'_>> = split
-            .iter()
-            .map(|(stripe, places)| Part {
-                stripe,
-                places,
-                fields: places.iter().map(|place| area.field(keys[*place])).collect(),
-                score: if moves && is_quiet { stripe.clock.now(1) } else { None },
-            })
-            .collect();
+        // Under Mru the latest use says who leaves, so each is noted.
+        let most = if mode == "nlt" { bounds(space, area.stripes.len()).entries } else { 0 };
+        let mut parts = Vec::with_capacity(split.len());
+        for (stripe, places) in &split {
+            let fields: Vec<Vec<u8>> = places.iter().map(|place| area.field(keys[*place])).collect();
+            let score = if moves && is_quiet { stripe.clock.now(1) } else { None };
+            let is_noted = |field: &[u8]| score.is_some_and(|moment| stripe.noted.holds(field, (most, moment)));
+            let uses = (0..fields.len()).filter(|at| !is_noted(&fields[*at])).collect();
+            parts.push(Part { stripe, places, fields, score, uses });
+        }
         let mut found: Found = keys.iter().map(|_| Ok(None)).collect();
-        if mode.starts_with('k') && is_quiet {
+        if is_quiet && (mode.starts_with('k') || parts.iter().all(|part| part.uses.is_empty())) {
             self.look(&parts, &mut found).await;
             return found;
         }
         let noted = match parts.iter().all(|part| part.score.is_some()) {
-            true => self.look_and_note(&parts, &mut found).await,
+            true => self.look_and_note((&parts, most), &mut found).await,
             false => false,
         };
         if !noted {
@@ -105,16 +108,24 @@ impl Store {
 
     /// Values, and scores after them, which costs a server a third of what a script does. False if there are values
     /// without a score, or scores without a value: the script repairs them.
-    async fn look_and_note(&self, parts: &[Part<'_>], found: &mut Found) -> bool {
-        let replies = self.client.call_all(parts.iter().flat_map(|part| [values(part), uses(part)]).collect()).await;
-        let mut replies = replies.into_iter();
+    async fn look_and_note(&self, (parts, most): (&[Part<'_>], i64), found: &mut Found) -> bool {
+        let asked = parts.iter().flat_map(|part| [Some(values(part)), uses(part), oldest(part, most)]);
+        let mut replies = self.client.call_all(asked.flatten().collect()).await.into_iter();
+        let mut next = || replies.next().unwrap_or_else(|| Err(unexpected()));
         let mut noted = true;
         for part in parts {
-            let reply = replies.next().unwrap_or_else(|| Err(unexpected()));
-            pages::hand_out(reply.and_then(items), part.places, found);
-            let there = part.places.iter().filter(|place| matches!(found[**place], Ok(Some(_)))).count();
-            let scored = replies.next().unwrap_or_else(|| Err(unexpected())).and_then(Reply::into_int);
+            pages::hand_out(next().and_then(items), part.places, found);
+            if part.uses.is_empty() {
+                continue;
+            }
+            let there = part.uses.iter().filter(|at| matches!(found[part.places[**at]], Ok(Some(_)))).count();
+            let scored = next().and_then(Reply::into_int);
             noted &= scored.is_err() || scored.is_ok_and(|scored| scored == there as i64) || has_twins(part);
+            if let Some(moment) = to_learn(part, most)
+                && let Some(score) = next().ok().as_ref().and_then(score)
+            {
+                part.stripe.noted.learn(score, moment);
+            }
         }
         noted
     }
@@ -255,11 +266,32 @@ fn values(part: &Part<'_>) -> Request {
     part.fields.iter().fold(Request::new(command, part.stripe.route).arg(&part.stripe.values), Request::arg)
 }
 
-/// The command that notes the use of what has a score.
-fn uses(part: &Part<'_>) -> Request {
+/// The command that notes the uses that are to be noted.
+fn uses(part: &Part<'_>) -> Option<Request> {
     let score = part.score.unwrap_or(0).to_string();
     let request = Request::new("ZADD", part.stripe.route).arg(&part.stripe.scores).arg("XX").arg("CH");
-    part.fields.iter().fold(request, |request, field| request.arg(&score).arg(field))
+    let noted = part.uses.iter().fold(request, |request, at| request.arg(&score).arg(&part.fields[*at]));
+    (!part.uses.is_empty()).then_some(noted)
+}
+
+/// The command that tells how old the oldest entry is, where that is to be learned.
+fn oldest(part: &Part<'_>, most: i64) -> Option<Request> {
+    let request = Request::new("ZRANGE", part.stripe.route).arg(&part.stripe.scores);
+    to_learn(part, most).map(|_| request.arg("0").arg("0").arg("WITHSCORES"))
+}
+
+/// At which moment the age of the oldest entry is to be learned, if it is.
+fn to_learn(part: &Part<'_>, most: i64) -> Option<u64> {
+    part.score.filter(|moment| !part.uses.is_empty() && part.stripe.noted.is_to_learn(most, *moment))
+}
+
+/// The score in a reply to [`oldest`], alone or in a pair.
+fn score(reply: &Reply) -> Option<u64> {
+    match reply {
+        Reply::Array(items) => score(items.last()?),
+        Reply::Bytes(text) => Some(std::str::from_utf8(text).ok()?.parse::<f64>().ok()? as u64),
+        _ => None,
+    }
 }
 
 /// The items of a reply to [`values`].
@@ -272,7 +304,7 @@ fn items(reply: Reply) -> Result<Vec<Reply>> {
 
 /// Whether a key is asked for twice, so that fewer scores change than values are found.
 fn has_twins(part: &Part<'_>) -> bool {
-    let mut fields: Vec<&Vec<u8>> = part.fields.iter().collect();
+    let mut fields: Vec<&Vec<u8>> = part.uses.iter().map(|at| &part.fields[*at]).collect();
     fields.sort_unstable();
     fields.windows(2).any(|pair| pair[0] == pair[1])
 }

@@ -1,0 +1,123 @@
+//! Which uses were noted so lately that to note them again would change nothing that matters.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// In spaces with fewer entries every use is noted, and their order is exact.
+const SMALL: i64 = 1_024;
+/// How long, in microseconds for each entry, what was learned of the oldest one is good: in less than a server needs to
+/// put one, so that only some can have left since.
+const GOOD: u64 = 4;
+/// That is long enough.
+const ENOUGH: u64 = 20_000;
+/// A use is noted again when that part of the age of the oldest entry has gone by since it was.
+const PART: u64 = 16;
+/// Uses remembered; of two in one place the later one.
+const PLACES: usize = 4_096;
+/// Moments are kept in units of 1,024 microseconds, beside as many bits of a hash.
+const UNIT: u32 = 10;
+
+/// The uses that this process has noted lately in one order of recency.
+///
+/// An entry leaves when it is the oldest. One whose last use was noted a sixteenth of the oldest one's age ago is far from
+/// that, so the note can wait, and a hit costs the server as much as if there were no order.
+#[derive(Debug, Default)]
+pub(crate) struct Noted {
+    places: OnceLock<Box<[AtomicU64]>>,
+    /// The age of the oldest entry, in microseconds.
+    age: AtomicU64,
+    /// When that was learned, by the server's clock.
+    learned: AtomicU64,
+}
+
+impl Noted {
+    /// Whether the oldest entry is to be looked at: there are enough, and what is known of it is not good any more.
+    pub(crate) fn is_to_learn(&self, most: i64, moment: u64) -> bool {
+        let good = (most.unsigned_abs().saturating_mul(GOOD)).min(ENOUGH);
+        most >= SMALL && moment.saturating_sub(self.learned.load(Relaxed)) >= good
+    }
+
+    /// The oldest entry has not been used since `oldest`.
+    pub(crate) fn learn(&self, oldest: u64, moment: u64) {
+        self.age.store(moment.saturating_sub(oldest), Relaxed);
+        self.learned.store(moment, Relaxed);
+    }
+
+    /// Whether the use of `field` at `moment` need not be noted. If it is to be, it counts as noted from now on.
+    pub(crate) fn holds(&self, field: &[u8], (most, moment): (i64, u64)) -> bool {
+        if most < SMALL {
+            return false;
+        }
+        let hash = xxh3_64(field);
+        let new = || (0..PLACES).map(|_| AtomicU64::new(0)).collect();
+        let place = &self.places.get_or_init(new)[hash as usize % PLACES];
+        let (tag, unit) = (hash >> 32 << 32, u64::from((moment >> UNIT) as u32));
+        let before = place.load(Relaxed);
+        let since = u64::from((unit as u32).wrapping_sub(before as u32)) << UNIT;
+        if before & !u64::from(u32::MAX) == tag
+            && !self.is_to_learn(most, moment)
+            && since < self.age.load(Relaxed) / PART
+        {
+            return true;
+        }
+        place.store(tag | unit, Relaxed);
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: u64 = 1_700_000_000_000_000;
+    const SECOND: u64 = 1_000_000;
+
+    fn noted(age: u64) -> Noted {
+        let noted = Noted::default();
+        noted.learn(START - age, START);
+        noted
+    }
+
+    #[test]
+    fn a_use_is_noted_again_after_a_sixteenth_of_the_oldest_age() {
+        let noted = noted(16 * SECOND);
+        let mut last = None;
+        for moment in (START..START + 10 * SECOND).step_by(10_000) {
+            noted.learn(moment - 16 * SECOND, moment);
+            if !noted.holds(b"field", (SMALL, moment)) {
+                let since = last.map_or(SECOND, |last| moment - last);
+                assert!((SECOND - 2_048..=SECOND + 12_048).contains(&since), "after {since} microseconds");
+                last = Some(moment);
+            }
+        }
+        assert!(last > Some(START + 8 * SECOND));
+    }
+
+    #[test]
+    fn what_was_learned_long_ago_is_not_believed() {
+        let noted = noted(1_000 * SECOND);
+        assert!(!noted.holds(b"field", (SMALL, START)));
+        for (most, good) in [(SMALL, 4_096), (100_000, ENOUGH), (i64::MAX, ENOUGH)] {
+            assert!(noted.holds(b"field", (most, START + good - 1)));
+            assert!(noted.is_to_learn(most, START + good));
+        }
+        assert!(!noted.holds(b"field", (SMALL, START + ENOUGH)));
+    }
+
+    #[test]
+    fn of_few_every_use_is_noted() {
+        let noted = noted(1_000 * SECOND);
+        assert!((0..10).all(|_| !noted.holds(b"field", (SMALL - 1, START))));
+        assert!(!noted.is_to_learn(SMALL - 1, START + SECOND));
+    }
+
+    #[test]
+    fn fields_are_told_apart() {
+        let noted = noted(1_000 * SECOND);
+        let fields = (0..1_000_u32).map(u32::to_le_bytes);
+        assert!(fields.clone().all(|field| !noted.holds(&field, (SMALL, START))), "none was noted before");
+        let held = fields.filter(|field| noted.holds(field, (SMALL, START))).count();
+        assert!(held > 700, "{held} of 1,000 found a place");
+    }
+}
