@@ -248,7 +248,7 @@ mod tests {
         assert_eq!(&bytes[..8], b"memolith");
         let numbers = [layout.stripes, layout.buckets, layout.segments, layout.segment].map(|number| number as u64);
         assert_eq!([word(2), word(3), word(4), word(5)], numbers);
-        assert_eq!((word(1), word(6)), (1, xxh3_64(&bytes[8..48])));
+        assert_eq!((word(1), word(6)), (2, xxh3_64(&bytes[8..48])));
     }
 
     #[test]

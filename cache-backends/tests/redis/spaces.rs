@@ -186,6 +186,22 @@ fn spoil(cli: &mut Connection, name: &str, (how, one): (u64, u64)) {
 }
 
 #[test]
+fn a_score_without_a_value_makes_no_room() {
+    let server = Server::start();
+    let (redis, space) = (redis(&server, ""), bounded("halves", 10));
+    redis.open(&space).unwrap();
+    fill(&redis, &space, 0..10);
+    let oldest = server.cli(&["ZRANGE", "memolith:{halves}:s", "0", "0"]);
+    assert_eq!(server.cli(&["HDEL", "memolith:{halves}:v", &oldest]), "1");
+    // As many values as scores, but not of the same.
+    assert_eq!(server.cli(&["HSET", "memolith:{halves}:v", "stranger", "value"]), "1");
+    redis.put(&space, &key(10), &record(key(10)), NOW).unwrap();
+    let held: u64 = server.cli(&["HLEN", "memolith:{halves}:v"]).parse().unwrap();
+    assert!(held <= 10, "{held} of 10");
+    assert_eq!(value(&redis, &space, 10), Some(key(10)));
+}
+
+#[test]
 fn keys_of_a_foreign_type_are_mended_by_the_next_put() {
     let server = Server::start();
     let (redis, space, plain) = (redis(&server, ""), bounded("f", 5), Space::new("f"));

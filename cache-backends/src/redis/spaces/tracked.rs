@@ -92,10 +92,14 @@ impl Store {
             true => self.look_and_note((&parts, most), &mut found).await,
             false => false,
         };
-        if !noted {
-            self.get_by_script(&parts, (&mode, now), &mut found).await;
+        if noted {
+            return found;
         }
-        found
+        let mut again: Found = keys.iter().map(|_| Ok(None)).collect();
+        self.get_by_script(&parts, (&mode, now), &mut again).await;
+        // What was found before is there, whatever becomes of the note.
+        let later = |(again, before): (Result<_>, Result<_>)| if again.is_err() { before.or(again) } else { again };
+        again.into_iter().zip(found).map(later).collect()
     }
 
     /// Values alone: uses of such a space change nothing.

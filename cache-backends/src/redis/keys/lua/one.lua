@@ -10,13 +10,17 @@ then
   if type(ranked) == 'number' and ranked <= most and most > 1 and ranked == redis.pcall('HLEN', values) then
     local added = redis.pcall('HSET', values, field, ARGV[10])
     if type(added) == 'number' then
+      -- A score without a value makes no room.
+      local gone = 1
       if added == 1 and ranked == most then
         local popped = call('ZPOPMIN', scores)[1]
         if popped == field then popped = call('ZPOPMIN', scores)[1] end
-        call('HDEL', values, popped)
+        gone = call('HDEL', values, popped)
       end
-      call('ZADD', scores, ARGV[8], field)
-      return 0
+      if gone == 1 then
+        call('ZADD', scores, ARGV[8], field)
+        return 0
+      end
     end
   end
 end
