@@ -249,7 +249,7 @@ fn another_version_of_the_library_takes_the_place_and_not_the_region() {
     let region = dir.region(4);
     open(&region, &shared_space());
     region.put(&shared_space(), b"key", &record(*b"value"), now()).unwrap();
-    let other = [b"memolith".to_vec(), 2_u64.to_ne_bytes().to_vec(), vec![0; 4080]].concat();
+    let other = [b"memolith".to_vec(), 1_000_u64.to_ne_bytes().to_vec(), vec![0; 4080]].concat();
     let made = dir.0.join("made");
     std::fs::write(&made, &other).unwrap();
     std::fs::set_permissions(&made, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
