@@ -4,26 +4,38 @@ use crate::support::*;
 use memolith_core::{Backend, ErrorKind, Space};
 use rusqlite::Connection;
 
+/// The second version is a file without the tables of the third.
+const SECOND: &str = "DROP TABLE tags;
+    DROP TABLE tag_state;
+    PRAGMA user_version = 2;";
+
 /// The first version is a file without the columns and the index of the second.
-const FIRST: &str = "DROP INDEX by_expiry;
+const FIRST: &str = "DROP TABLE tags;
+    DROP TABLE tag_state;
+    DROP INDEX by_expiry;
     ALTER TABLE spaces DROP COLUMN generation;
     ALTER TABLE spaces DROP COLUMN used;
     PRAGMA user_version = 1;";
 
-/// A file of the first version keeps its entries, and does all that a new one does.
+/// A file of an older version keeps its entries, and does all that a new one does.
 #[test]
 fn an_older_file_is_migrated() {
-    let (dir, space) = (Dir::new("older"), space(Some(50)));
-    let backend = opened(&dir.file(), &space);
-    (0..60).for_each(|key| put(&backend, &space, key).unwrap());
-    drop(backend);
-    Connection::open(dir.file()).unwrap().execute_batch(FIRST).unwrap();
-    let backend = opened(&dir.file(), &space);
-    assert_eq!((10..60).filter(|key| has(&backend, &space, *key)).count(), 50, "the entries are there");
-    put(&backend, &space, 100).unwrap();
-    assert_eq!(backend.len(&space).unwrap(), 50, "the bound holds");
-    assert!(backend.remove(&space, &100u64.to_le_bytes()).unwrap(), "what only the second version knows works");
-    assert_eq!(number(&dir.file(), "PRAGMA user_version"), 3);
+    for older in [FIRST, SECOND] {
+        let (dir, space) = (Dir::new("older"), space(Some(50)));
+        let backend = opened(&dir.file(), &space);
+        (0..60).for_each(|key| put(&backend, &space, key).unwrap());
+        drop(backend);
+        Connection::open(dir.file()).unwrap().execute_batch(older).unwrap();
+        let backend = opened(&dir.file(), &space);
+        assert_eq!((10..60).filter(|key| has(&backend, &space, *key)).count(), 50, "the entries are there");
+        put(&backend, &space, 100).unwrap();
+        assert_eq!(backend.len(&space).unwrap(), 50, "the bound holds");
+        assert!(backend.remove(&space, &100u64.to_le_bytes()).unwrap(), "what only the second version knows works");
+        let before = backend.tags(&[b"tag"]).unwrap();
+        let after = backend.invalidate_tags(&[b"tag"]).unwrap();
+        assert!(after.clock > before.clock && after.epoch == before.epoch, "what only the third knows works");
+        assert_eq!(number(&dir.file(), "PRAGMA user_version"), 3);
+    }
 }
 
 /// Several processes may find the older file at once.
