@@ -170,7 +170,7 @@ fn many_are_asked_for_while_they_move() {
 #[test]
 fn a_plain_space_is_whole_while_it_moves() {
     let cluster = Cluster::start();
-    let [redis, other] = [(), ()].map(|()| Redis::open(&cluster.url()).unwrap());
+    let [redis, other] = [(), ()].map(|()| Redis::open(&patient(&cluster.url())).unwrap());
     let space = Space::new("moves");
     let ear = Ear::at(&redis, &space);
     let entries: Vec<_> = (0..60_u8).map(|key| (vec![key], record(&[key]))).collect();

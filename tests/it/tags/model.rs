@@ -49,13 +49,14 @@ impl Place {
 }
 
 fn places() -> impl Strategy<Value = Place> {
-    prop_oneof![
-        Just(Place::Nowhere),
-        Just(Place::Memory),
-        Just(Place::Sqlite),
+    let places = [
+        Place::Nowhere,
+        Place::Memory,
+        Place::Sqlite,
         #[cfg(all(feature = "shared", target_os = "linux"))]
-        Just(Place::Shared),
-    ]
+        Place::Shared,
+    ];
+    prop::sample::select(places.to_vec())
 }
 
 #[derive(Clone, Debug)]
