@@ -6,24 +6,13 @@ use crate::redis::keys::layout::Layout;
 use crate::redis::keys::tell::Tell;
 use crate::redis::server::node::wait;
 use crate::redis::settings::options::Options;
-use crate::redis::settings::target::Target;
-use crate::redis::settings::target::Topology;
+use crate::redis::settings::target::{Target, Topology};
 use crate::redis::spaces::store::Store;
-use memolith_core::AsyncBackend;
-use memolith_core::Backend;
-use memolith_core::BoxFuture;
-use memolith_core::Claim;
-use memolith_core::Record;
-use memolith_core::Result;
-use memolith_core::Space;
-use memolith_core::TagState;
-use memolith_core::Timestamp;
-use memolith_core::Visit;
-use memolith_core::Watch;
+use memolith_core::{
+    AsyncBackend, Backend, BoxFuture, Claim, Record, Result, Space, TagState, Timestamp, Visit, Watch,
+};
 use std::fmt;
-use std::sync::Arc;
-use std::sync::OnceLock;
-use std::sync::Weak;
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 /// Keeps bytes on servers of Redis (5 or later) or Valkey, for the processes of many machines.

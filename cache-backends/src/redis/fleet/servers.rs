@@ -1,9 +1,8 @@
 //! The servers that are known, and who of them has what.
 
-use super::cluster;
 use super::map::Map;
 use super::refresh::Refresh;
-use super::sentinel;
+use super::{cluster, sentinel};
 use crate::redis::server::node::Node;
 use crate::redis::settings::options::Options;
 use crate::redis::settings::target::{Address, Login, Target, Topology};

@@ -1,10 +1,9 @@
 //! A thread that is there while it is needed.
 
 use parking_lot::{Condvar, Mutex};
-use std::io;
 use std::sync::{Arc, Weak};
-use std::thread;
 use std::time::Duration;
+use std::{io, thread};
 
 /// How long it waits for more work.
 const IDLE: Duration = Duration::from_secs(5);

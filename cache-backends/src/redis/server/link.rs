@@ -19,10 +19,9 @@ use crate::redis::wire::stream::{Stream, is_silence};
 use memolith_core::__private::forks;
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::VecDeque;
-use std::io;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{io, thread};
 
 /// So many bytes without an answer fit into the buffers of every socket: who sends no more does not block.
 const FREE: usize = 16 * 1024;

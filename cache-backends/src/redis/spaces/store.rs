@@ -1,25 +1,17 @@
 //! Where spaces are kept: each operation written once, for threads and tasks.
 
-use super::record::packed;
-use super::record::unpacked;
+use super::record::{packed, unpacked};
 use super::removal::Told;
 use crate::redis::fleet::client::Client;
 use crate::redis::keys::id::Id;
 use crate::redis::keys::layout::Layout;
-use crate::redis::keys::tell::Sender;
-use crate::redis::keys::tell::Tell;
-use crate::redis::settings::options::Options;
-use crate::redis::settings::options::Scope;
+use crate::redis::keys::tell::{Sender, Tell};
+use crate::redis::settings::options::{Options, Scope};
 use crate::redis::wire::reply::Reply;
-use crate::redis::wire::request::Request;
-use crate::redis::wire::request::Route;
-use memolith_core::Record;
-use memolith_core::Result;
-use memolith_core::Space;
-use memolith_core::Timestamp;
-use std::sync::Arc;
-use std::sync::OnceLock;
+use crate::redis::wire::request::{Request, Route};
+use memolith_core::{Record, Result, Space, Timestamp};
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, OnceLock};
 
 /// How many entries of a batch go to the servers at once: each part has the time of a call.
 const AT_ONCE: usize = 1_000;
