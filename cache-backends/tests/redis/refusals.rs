@@ -34,6 +34,27 @@ fn a_wrong_password() {
     }
 }
 
+/// After a few calls a server that refuses us is left alone as one that is away is, and is not taken for one.
+#[test]
+fn why_it_is_refused_is_said_as_long_as_it_is() {
+    let (locked, open) = (Server::with(&["--requirepass", "right"]), Server::start());
+    let (locked, nobody) = (locked.address(), "127.0.0.1:1");
+    let urls = [
+        (format!("redis://:{MARKER}@{locked}"), "password"),
+        (format!("redis://{}/99", open.address()), "database"),
+        (format!("redis+cluster://:{MARKER}@{locked},{nobody}"), "password"),
+        (format!("redis+cluster://{}", open.address()), "redis://"),
+        (format!("redis+sentinel://{locked},{nobody}/name?sentinel_password={MARKER}"), "password"),
+    ];
+    for (url, word) in urls {
+        let before = if url.contains('?') { '&' } else { '?' };
+        let (cache, faults) = cache(Redis::open(&format!("{url}{before}timeout=10s")).unwrap(), None);
+        ask(&cache, 0..20, 0);
+        assert!(!faults.has(ErrorKind::Unavailable), "{url}: {:#?}", faults.texts());
+        refused(&cache, &faults, ErrorKind::Config, &[word]);
+    }
+}
+
 #[test]
 fn a_right_password_is_used_and_not_shown() {
     let server = Server::with(&["--requirepass", MARKER]);

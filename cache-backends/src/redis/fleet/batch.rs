@@ -5,9 +5,10 @@ use super::item::{Item, Verdict};
 use super::map::Map;
 use super::servers::Servers;
 use crate::redis::server::node::Node;
+use crate::redis::wire::fault::again;
 use crate::redis::wire::reply::{Reply, unexpected};
 use crate::redis::wire::request::{Keys, Request, Route};
-use memolith_core::{Error, Result};
+use memolith_core::Result;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -70,7 +71,7 @@ impl Group {
         self.items.into_iter().zip(self.wire).filter_map(move |(item, request)| {
             let outcome = match &mut replies {
                 Ok(replies) => replies.next().ok_or_else(unexpected),
-                Err(error) => Err(same(error)),
+                Err(error) => Err(again(error)),
             };
             let item = item?;
             let index = item.index;
@@ -81,9 +82,4 @@ impl Group {
             Some((index, request, verdict))
         })
     }
-}
-
-/// Another of the same, as each of a batch gets one.
-pub(crate) fn same(error: &Error) -> Error {
-    Error::new(error.kind(), error.to_string())
 }

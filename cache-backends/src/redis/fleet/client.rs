@@ -1,7 +1,7 @@
 //! What stands between commands and servers.
 
 use super::answer::{Answer, answer};
-use super::batch::{Group, Pending, group, same};
+use super::batch::{Group, Pending, group};
 use super::item::{Item, Rest, Verdict};
 use super::join;
 use super::map::Map;
@@ -11,6 +11,7 @@ use crate::redis::server::timer::{until, within};
 use crate::redis::server::wait::as_task;
 use crate::redis::settings::options::Options;
 use crate::redis::settings::target::Target;
+use crate::redis::wire::fault::again;
 use crate::redis::wire::reply::{Reply, unexpected};
 use crate::redis::wire::request::Request;
 use memolith_core::{Error, ErrorKind, Result};
@@ -156,7 +157,7 @@ impl Client {
         let map = match self.servers.known(deadline).await {
             Ok(map) => map,
             Err(error) => {
-                pending.iter().for_each(|(item, _)| results[item.index] = Some(Err(same(&error))));
+                pending.iter().for_each(|(item, _)| results[item.index] = Some(Err(again(&error))));
                 return Vec::new();
             }
         };

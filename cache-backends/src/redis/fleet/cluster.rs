@@ -7,6 +7,7 @@ use super::map::Map;
 use super::slots::SLOTS;
 use crate::redis::server::node::Node;
 use crate::redis::settings::target::Address;
+use crate::redis::wire::fault::graver;
 use crate::redis::wire::reply::{Reply, unexpected};
 use crate::redis::wire::request::{Request, Route};
 use memolith_core::{Error, ErrorKind, Result};
@@ -29,7 +30,7 @@ pub(crate) async fn fetch(
         let map = match ask(candidate, node).await {
             Ok(map) => map,
             Err(error) => {
-                silent = Some(error);
+                silent = Some(graver(silent, error));
                 continue;
             }
         };

@@ -6,6 +6,7 @@ use super::servers::Servers;
 use crate::redis::server::node::{Node, wait};
 use crate::redis::server::timer::within;
 use crate::redis::server::wait::wake;
+use crate::redis::wire::fault::again;
 use crate::redis::wire::request::{Request, Route};
 use memolith_core::{Error, ErrorKind, Result};
 use parking_lot::Mutex;
@@ -34,7 +35,7 @@ struct State {
     rounds: usize,
     ended: usize,
     /// Why the last one failed.
-    fault: Option<(ErrorKind, String)>,
+    fault: Option<Error>,
     /// Who did not answer when it should have, and how many rounds had begun when that was noticed.
     lost: Vec<(Arc<Node>, usize)>,
     waiters: Vec<Waker>,
@@ -114,7 +115,7 @@ impl Servers {
             return Ok(map);
         }
         match &self.refresh.state.lock().fault {
-            Some((kind, message)) => Err(Error::new(*kind, message.clone())),
+            Some(fault) => Err(again(fault)),
             None => Err(Error::new(ErrorKind::Unavailable, "no server has told in time who has the keys")),
         }
     }
@@ -158,7 +159,7 @@ impl Servers {
         let waiters = {
             let mut state = self.refresh.state.lock();
             (state.busy, state.ended) = (false, state.rounds);
-            state.fault = outcome.err().map(|error| (error.kind(), error.to_string()));
+            state.fault = outcome.err();
             std::mem::take(&mut state.waiters)
         };
         waiters.into_iter().for_each(wake);

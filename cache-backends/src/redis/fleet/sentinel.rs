@@ -5,6 +5,7 @@
 use super::map::Map;
 use crate::redis::server::node::Node;
 use crate::redis::settings::target::Address;
+use crate::redis::wire::fault::graver;
 use crate::redis::wire::reply::{Reply, unexpected};
 use crate::redis::wire::request::{Request, Route};
 use memolith_core::{Error, ErrorKind, Result};
@@ -18,13 +19,13 @@ pub(crate) async fn fetch(
     node: &(dyn Fn(Address) -> Arc<Node> + Send + Sync),
 ) -> Result<Map> {
     let mut refused: Vec<Address> = Vec::new();
-    let mut last = Error::new(ErrorKind::Unavailable, "no sentinel answers, are any of them running?");
+    let mut last = None;
     for sentinel in sentinels {
         let address = match ask(name, sentinel).await {
             Ok(address) if refused.contains(&address) => continue,
             Ok(address) => address,
             Err(error) => {
-                last = error;
+                last = Some(graver(last, error));
                 continue;
             }
         };
@@ -32,13 +33,15 @@ pub(crate) async fn fetch(
         match is_primary(&server).await {
             Ok(true) => return Ok(Map::of(server)),
             Ok(false) => {
-                last = Error::new(ErrorKind::Unavailable, "the server that a sentinel names is no primary yet")
+                let message = "the server that a sentinel names is no primary yet";
+                last = Some(graver(last, Error::new(ErrorKind::Unavailable, message)));
             }
-            Err(error) => last = error,
+            Err(error) => last = Some(graver(last, error)),
         }
         refused.push(address);
     }
-    Err(last)
+    let nobody = || Error::new(ErrorKind::Unavailable, "no sentinel answers, are any of them running?");
+    Err(last.unwrap_or_else(nobody))
 }
 
 async fn ask(name: &str, sentinel: &Arc<Node>) -> Result<Address> {

@@ -7,13 +7,13 @@ use crate::redis::settings::target::{Address, Login};
 use crate::redis::wire::dial::{Dialled, Dialler};
 use crate::redis::wire::fault::Fault;
 use crate::redis::wire::ghosts;
+use crate::redis::wire::random::random;
 use crate::redis::wire::reply::Reply;
 use crate::redis::wire::request::{Request, Route};
 use memolith_core::__private::forks;
 use memolith_core::Result;
 use parking_lot::Mutex;
 use std::fmt;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::{self, Thread};
@@ -132,10 +132,7 @@ impl Server {
             self.failed(&mut state, &fault);
         }
         if state.breaker.is_open() {
-            let last = state.fault.as_ref().map_or("", Fault::text);
-            return Err(Fault::unavailable(format!(
-                "the server is left alone after three failures, until it answers; {last}"
-            )));
+            return Err(state.fault.as_ref().map_or_else(Fault::late, Fault::left_alone));
         }
         let attempt = state.attempt.upgrade().unwrap_or_else(|| Arc::new(Attempt::new(self)));
         state.attempt = Arc::downgrade(&attempt);
@@ -259,11 +256,6 @@ fn probe(server: &Weak<Server>) {
             _ => return,
         }
     }
-}
-
-/// Some number that other processes do not have.
-fn random() -> u64 {
-    RandomState::new().build_hasher().finish()
 }
 
 impl Drop for Server {

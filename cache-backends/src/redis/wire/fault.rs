@@ -32,13 +32,26 @@ impl Fault {
         Fault::unavailable("the server closed the connection, it is tried again at the next use")
     }
 
-    pub(crate) fn text(&self) -> &str {
-        &self.text
+    /// What callers are told while the server is left alone because of this: of the same kind, so that a wrong password is
+    /// not taken for a server that is away.
+    pub(crate) fn left_alone(&self) -> Self {
+        let text = format!("the server is left alone after three failures, until it answers; {}", self.text);
+        Fault { kind: self.kind, text: text.into() }
     }
 
     pub(crate) fn into_error(self) -> Error {
         Error::new(self.kind, self.text)
     }
+}
+
+/// Which of two reasons is told where there is room for one: what will not heal by itself, else the later.
+pub(crate) fn graver(before: Option<Error>, error: Error) -> Error {
+    before.filter(|before| before.kind() == ErrorKind::Config).unwrap_or(error)
+}
+
+/// The same error once more, for one more of those whom it concerns.
+pub(crate) fn again(error: &Error) -> Error {
+    Error::new(error.kind(), error.to_string())
 }
 
 impl From<io::Error> for Fault {
