@@ -27,9 +27,13 @@ use std::{io, thread};
 const FREE: usize = 16 * 1024;
 /// A buffer that a large value has made larger is given back.
 const KEPT: usize = 1 << 20;
-/// So many writes are on their way at once. What comes then waits for the first of them to be answered and goes together
-/// with the others: so a few callers never wait for each other, and of many each pays for a fraction of a system call.
+/// So many writes are on their way at once, to a server that is near. What comes then waits for the first of them to be
+/// answered and goes together with the others: so a few callers never wait for each other, and of many each pays for a
+/// fraction of a system call.
 pub(crate) const WRITES: usize = 4;
+/// To one that is far it is one write for each of these in the time of a round trip: there a system call costs less than
+/// to wait for an answer to somebody else.
+const PACE: Duration = Duration::from_micros(125);
 /// So often a thread writes what others have appended meanwhile, before it looks after its own replies.
 const TURNS: u32 = 8;
 
@@ -66,6 +70,10 @@ struct State {
     unanswered: usize,
     /// Of how many writes that holds.
     writes: usize,
+    /// The least that an answer has taken.
+    round_trip: Duration,
+    /// When a write began that was alone on its way, if its answer is to be timed.
+    alone: Option<Instant>,
     /// Why the connection has ended. Nothing is appended from then on.
     fault: Option<Fault>,
 }
@@ -94,6 +102,7 @@ struct Reader {
 
 impl Link {
     pub(crate) fn new(dialled: Dialled) -> Arc<Self> {
+        let state = State { round_trip: dialled.round_trip(), ..State::default() };
         let (stream, parser, timeout, trace) = dialled.into_parts();
         Arc::new(Link {
             stream,
@@ -101,7 +110,7 @@ impl Link {
             trace,
             opened: Instant::now(),
             forks: forks(),
-            state: Mutex::default(),
+            state: Mutex::new(state),
             reader: Mutex::new(Reader { parser, batch: Vec::new() }),
             sent: Mutex::default(),
             reading_hand: Hand::new("memolith-read"),
@@ -220,6 +229,10 @@ impl Link {
         // All that stand in the line are written by now.
         if let Some(last) = state.line.back_mut().filter(|last| !last.ends_write) {
             last.ends_write = true;
+            // A login that was slow does not make a server far. One that is near needs no clock.
+            if state.writes == 0 && state.window() > WRITES {
+                state.alone = Some(Instant::now());
+            }
             state.writes += 1;
         }
         let deadline = state.line.front().map_or_else(|| Instant::now() + self.timeout, |place| place.deadline);
@@ -318,7 +331,11 @@ impl Link {
             }
             let Some(place) = state.line.pop_front() else { continue };
             state.unanswered = state.unanswered.saturating_sub(place.bytes);
-            state.writes -= usize::from(place.ends_write);
+            if place.ends_write {
+                state.writes -= 1;
+                let taken = state.alone.take().map(|begun| begun.elapsed());
+                state.round_trip = taken.map_or(state.round_trip, |taken| taken.min(state.round_trip));
+            }
             state.tasks -= usize::from(place.by == By::Task);
             match place.call.settle(Ok(place.replies)) {
                 Alarm::Nobody => {}
@@ -396,7 +413,13 @@ impl Link {
 impl State {
     /// Whether somebody should write.
     fn is_to_write(&self) -> bool {
-        !self.out.is_empty() && self.writes < WRITES
+        // Four are compared first: most connections need no more.
+        !self.out.is_empty() && (self.writes < WRITES || self.writes < self.window())
+    }
+
+    /// How many writes may be on their way.
+    fn window(&self) -> usize {
+        WRITES.max((self.round_trip.as_micros() / PACE.as_micros()) as usize)
     }
 }
 

@@ -35,6 +35,8 @@ pub(crate) struct Dialled {
     timeout: Duration,
     /// How the server knows it, if it tells.
     trace: Option<Trace>,
+    /// The least that an answer has taken.
+    round_trip: Duration,
 }
 
 /// Sends on a connection whose replies another thread reads.
@@ -66,7 +68,8 @@ impl Dialler {
             Address::Tcp(host, port) => self.secured(self.first(host, *port, deadline)?, host, deadline)?,
             Address::Unix(path) => unix(path, deadline)?,
         };
-        let mut dialled = Dialled { stream: Arc::new(stream), parser: Parser::new(), timeout, trace: None };
+        let (stream, parser) = (Arc::new(stream), Parser::new());
+        let mut dialled = Dialled { stream, parser, timeout, trace: None, round_trip: Duration::MAX };
         dialled.trace = log_in(&mut dialled, &self.login, deadline)?;
         Ok(dialled)
     }
@@ -168,6 +171,11 @@ impl Dialled {
         self.trace.as_ref()
     }
 
+    /// How long the way to the server and back is, at most: longer than that if both were busy.
+    pub(crate) fn round_trip(&self) -> Duration {
+        self.round_trip
+    }
+
     pub(crate) fn into_parts(self) -> (Arc<Stream>, Parser, Duration, Option<Trace>) {
         (self.stream, self.parser, self.timeout, self.trace)
     }
@@ -183,6 +191,7 @@ impl Dialled {
             request.write(&mut out);
             count += 1;
         }
+        let begun = Instant::now();
         self.stream.write_all(&out, deadline)?;
         let mut replies = Vec::with_capacity(count);
         while replies.len() < count {
@@ -191,6 +200,7 @@ impl Dialled {
                 reply => replies.push(reply),
             }
         }
+        self.round_trip = self.round_trip.min(begun.elapsed());
         Ok(replies)
     }
 

@@ -30,8 +30,23 @@ impl Fake {
         Fake::start_at(0, answer)
     }
 
+    /// One that takes so long for whatever it is asked.
+    pub(super) fn far(
+        pause: Duration,
+        answer: impl Fn(&[Vec<u8>], &mut TcpStream) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        Fake::listen((0, pause), answer)
+    }
+
     pub(super) fn start_at(
         port: u16,
+        answer: impl Fn(&[Vec<u8>], &mut TcpStream) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        Fake::listen((port, Duration::ZERO), answer)
+    }
+
+    fn listen(
+        (port, pause): (u16, Duration),
         answer: impl Fn(&[Vec<u8>], &mut TcpStream) -> io::Result<()> + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).expect("there are ports");
@@ -43,7 +58,7 @@ impl Fake {
                 count.fetch_add(1, Ordering::Relaxed);
                 let answer = Arc::clone(&answer);
                 // It ends when the client hangs up.
-                thread::spawn(move || serve(stream, &*answer));
+                thread::spawn(move || serve(stream, pause, &*answer));
             }
         });
         Fake { port, connections }
@@ -80,12 +95,15 @@ pub(super) async fn comes_back(node: &Node, numbers: &[i64]) -> Result<bool> {
     Ok(replies.into_iter().eq(numbers.iter().map(|number| Reply::Int(*number))))
 }
 
-fn serve(stream: TcpStream, answer: &Answer) -> io::Result<()> {
+fn serve(stream: TcpStream, pause: Duration, answer: &Answer) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut out = stream.try_clone()?;
     let mut input = BufReader::new(stream);
     loop {
         let command = (0..count(&mut input)?).map(|_| argument(&mut input)).collect::<io::Result<Vec<_>>>()?;
+        if !pause.is_zero() {
+            thread::sleep(pause);
+        }
         match &command[0][..] {
             b"HELLO" => out.write_all(b"%1\r\n+proto\r\n:3\r\n")?,
             b"CLIENT" | b"INFO" => out.write_all(b"-ERR unknown command\r\n")?,
