@@ -81,7 +81,8 @@ use std::time::Duration;
 /// | clear | looks at every key of the servers | constant time |
 /// | scan | looks at every key of the servers | looks at the entries |
 ///
-/// Each but the last three is one round trip. With `scope=shared`, len and clear look at every entry of the pair.
+/// Each but the last three is one round trip; batches are several when their values are large, as a reply should hold
+/// no more than some megabytes, and the first of a process asks for a few entries to learn how large they are. With `scope=shared`, len and clear look at every entry of the pair.
 /// The first put of a space that is given a `max_bytes` weighs all that is there. What processes put that were given none
 /// counts as much as the others on average.
 ///

@@ -6,6 +6,7 @@ mod conformance;
 mod failover;
 mod first;
 mod foreign;
+mod large;
 mod late;
 mod load;
 mod losses;

@@ -18,6 +18,7 @@
 
 use super::clock::Clock;
 use super::noted::Noted;
+use super::sizes::Sizes;
 use crate::redis::fleet::slots::slot_of;
 use crate::redis::settings::options::{Options, Scope};
 use crate::redis::wire::request::Route;
@@ -48,6 +49,7 @@ pub(crate) struct Area {
     pub(crate) stripes: Vec<Stripe>,
     /// What the fields of its entries begin with in a hash of values.
     field: Vec<u8>,
+    pub(crate) sizes: Sizes,
 }
 
 /// Keys that share a slot.
@@ -156,7 +158,7 @@ impl Layout {
                 noted: Noted::default(),
             }
         };
-        Area { stripes: (0..self.stripes).map(stripe).collect(), field: field.into_bytes() }
+        Area { stripes: (0..self.stripes).map(stripe).collect(), field: field.into_bytes(), sizes: Sizes::default() }
     }
 }
 

@@ -7,4 +7,5 @@ pub(crate) mod noted;
 pub(crate) mod script;
 pub(crate) mod secret;
 pub(crate) mod sha1;
+pub(crate) mod sizes;
 pub(crate) mod tell;

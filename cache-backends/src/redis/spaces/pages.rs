@@ -1,13 +1,17 @@
 //! Scans, page by page, and the sharing out of replies.
 
 use crate::redis::fleet::client::Client;
+use crate::redis::keys::layout::{Area, Stripe};
 use crate::redis::server::node::Node;
+use crate::redis::wire::fault::again;
 use crate::redis::wire::reply::{Reply, unexpected};
 use crate::redis::wire::request::{Request, Route};
 use memolith_core::Result;
 
-/// How many entries a page looks at.
+/// How many keys a page looks at.
 const PAGE: i64 = 1_000;
+/// How many fields, whose values come with them.
+const FIELDS: usize = 100;
 
 /// Where a scan begins, and where it is again when it has ended.
 pub(crate) fn start() -> Vec<u8> {
@@ -21,17 +25,19 @@ pub(crate) async fn of_keys(node: &Node, pattern: &[u8], cursor: &[u8]) -> Resul
     page(reply)
 }
 
-/// The fields that begin with `start` and their values in turn, and where to go on. `start` is plain text.
+/// The fields of a stripe that are those of `area`, and their values in turn, and where to go on.
 pub(crate) async fn of_fields(
     client: &Client,
-    (key, route): (&[u8], Route),
-    start: &[u8],
+    (area, stripe): (&Area, &Stripe),
     cursor: &[u8],
 ) -> Result<(Vec<u8>, Vec<Vec<u8>>)> {
-    let pattern = [start, b"*"].concat();
-    let request =
-        Request::new("HSCAN", route).arg(key).arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").int(PAGE / 10);
-    page(client.call(request).await?)
+    // Plain text, as no pattern is.
+    let (pattern, count) = ([area.field_start(), b"*"].concat(), area.sizes.fit(FIELDS));
+    let request = Request::new("HSCAN", stripe.route).arg(&stripe.values).arg(cursor);
+    let reply = client.call(request.arg("MATCH").arg(pattern).arg("COUNT").int(count as i64)).await;
+    let (next, pairs) = page(reply.inspect_err(|_| area.sizes.failed(count))?)?;
+    area.sizes.learn(count, pairs.iter().skip(1).step_by(2).map(Vec::len));
+    Ok((next, pairs))
 }
 
 fn page(reply: Reply) -> Result<(Vec<u8>, Vec<Vec<u8>>)> {
@@ -46,9 +52,6 @@ pub(crate) fn hand_out(items: Result<Vec<Reply>>, places: &[usize], found: &mut 
     let items = items.and_then(|items| if items.len() == places.len() { Ok(items) } else { Err(unexpected()) });
     match items {
         Ok(items) => places.iter().zip(items).for_each(|(place, item)| found[*place] = item.into_bytes()),
-        Err(error) => {
-            let again = || memolith_core::Error::new(error.kind(), error.to_string());
-            places.iter().for_each(|place| found[*place] = Err(again()));
-        }
+        Err(error) => places.iter().for_each(|place| found[*place] = Err(again(&error))),
     }
 }

@@ -16,7 +16,7 @@ use xxhash_rust::xxh3::xxh3_128;
 const TOGETHER: usize = 256;
 
 impl Store {
-    /// How many keys one command of a scan names. On a cluster none names two: while their slot moves they may be apart,
+    /// How many keys one command of a clear names. On a cluster none names two: while their slot moves they may be apart,
     /// and no node takes it then.
     pub(crate) fn together(&self) -> usize {
         match self.tell {

@@ -123,8 +123,7 @@ impl Store {
         for stripe in &area.stripes {
             let mut cursor = pages::start();
             loop {
-                let place = (&stripe.values[..], stripe.route);
-                let (next, pairs) = pages::of_fields(&self.client, place, area.field_start(), &cursor).await?;
+                let (next, pairs) = pages::of_fields(&self.client, (area, stripe), &cursor).await?;
                 let fields: Vec<&Vec<u8>> = pairs.iter().step_by(2).collect();
                 for fields in fields.chunks(1_000) {
                     let call = Call::new(&DISCARD, stripe.route).key(&stripe.scores[..]).key(&stripe.values[..]);

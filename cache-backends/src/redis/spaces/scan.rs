@@ -6,9 +6,7 @@ use super::removal::Told;
 use super::store::{Form, Store};
 use crate::redis::keys::layout::{Area, Stripe};
 use crate::redis::server::node::{Node, wait};
-use crate::redis::wire::reply::{Reply, unexpected};
-use crate::redis::wire::request::Request;
-use memolith_core::{Record, Result, Space, Timestamp, Visit};
+use memolith_core::{ErrorKind, Record, Result, Space, Timestamp, Visit};
 use std::collections::HashSet;
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_128;
@@ -38,7 +36,7 @@ impl Store {
         for source in self.sources(area, form)? {
             let mut cursor = pages::start();
             loop {
-                let (next, page) = wait(self.page(area, &source, &cursor))?;
+                let (next, page) = wait(self.page((space, now), &source, &cursor))?;
                 for (key, bytes) in page {
                     if !seen.insert(xxh3_128(&key)) {
                         continue;
@@ -75,33 +73,30 @@ impl Store {
         Ok(nodes.iter().flat_map(keys).collect())
     }
 
-    async fn page(&self, area: &Area, source: &Source<'_>, cursor: &[u8]) -> Result<(Vec<u8>, Page)> {
+    async fn page(
+        &self,
+        (space, now): (&Space, Timestamp),
+        source: &Source<'_>,
+        cursor: &[u8],
+    ) -> Result<(Vec<u8>, Page)> {
         match source {
             Source::Fields(stripe) => {
-                let place = (&stripe.values[..], stripe.route);
-                let (next, items) = pages::of_fields(&self.client, place, area.field_start(), cursor).await?;
+                let area = self.layout.area(space);
+                let (next, items) = pages::of_fields(&self.client, (&area, stripe), cursor).await?;
                 let pairs =
                     items.chunks_exact(2).filter_map(|pair| Some((area.key(&pair[0])?.to_vec(), pair[1].clone())));
                 Ok((next, pairs.collect()))
             }
             Source::Keys(node, stripe) => {
-                let (next, keys) = pages::of_keys(node, &stripe.pattern(), cursor).await?;
-                if keys.is_empty() {
-                    return Ok((next, vec![]));
-                }
-                let request = |keys: &[Vec<u8>]| keys.iter().fold(Request::new("MGET", stripe.route), Request::arg);
-                let mut values = Vec::with_capacity(keys.len());
-                for reply in self.client.call_all(keys.chunks(self.together()).map(request).collect()).await {
-                    values.extend(reply?.into_array()?);
-                }
-                if values.len() != keys.len() {
-                    return Err(unexpected());
-                }
-                let pairs = keys.iter().zip(values).filter_map(|(key, value)| match value {
-                    Reply::Bytes(bytes) => Some((key.strip_prefix(&stripe.plain[..])?.to_vec(), bytes)),
-                    _ => None,
-                });
-                Ok((next, pairs.collect()))
+                let (next, names) = pages::of_keys(node, &stripe.pattern(), cursor).await?;
+                let keys = names.iter().filter_map(|name| name.strip_prefix(&stripe.plain[..])).collect::<Vec<_>>();
+                let values = self.get_bytes(space, &keys, now).await?;
+                let pair = |(key, value): (&&[u8], Result<Option<Vec<u8>>>)| match value {
+                    // What is of a foreign type is no entry.
+                    Err(error) if error.kind() == ErrorKind::Damaged => None,
+                    value => value.transpose().map(|value| Ok((key.to_vec(), value?))),
+                };
+                Ok((next, keys.iter().zip(values).filter_map(pair).collect::<Result<_>>()?))
             }
         }
     }

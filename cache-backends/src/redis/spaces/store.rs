@@ -5,6 +5,7 @@ use super::removal::Told;
 use crate::redis::fleet::client::Client;
 use crate::redis::keys::id::Id;
 use crate::redis::keys::layout::Layout;
+use crate::redis::keys::sizes::ENOUGH;
 use crate::redis::keys::tell::{Sender, Tell};
 use crate::redis::settings::options::{Options, Scope};
 use crate::redis::wire::reply::Reply;
@@ -15,8 +16,9 @@ use std::sync::{Arc, OnceLock};
 
 /// How many entries of a batch go to the servers at once: each part has the time of a call.
 const AT_ONCE: usize = 1_000;
-/// After so many bytes a part of a batch ends: more might take longer than a call may.
-const ENOUGH: usize = 4 << 20;
+
+/// What is there for each key of a batch.
+pub(crate) type Found = Vec<Result<Option<Vec<u8>>>>;
 
 /// What is kept on the servers, and how.
 pub(crate) struct Store {
@@ -91,18 +93,28 @@ impl Store {
         Ok(None)
     }
 
-    /// What could be got; an error only if there is nothing but errors.
-    async fn get_records(&self, space: &Space, keys: &[&[u8]], now: Timestamp) -> Result<Vec<Option<Record>>> {
-        let area = self.layout.area(space);
-        let found = match self.form(space) {
-            Form::Plain => self.plain_get_many(&area, keys).await,
-            Form::Tracked => self.tracked_get(&area, space, (keys, now)).await,
-        };
-        if !found.is_empty() && found.iter().all(Result::is_err) {
-            return found.into_iter().collect::<Result<Vec<_>>>().map(|_| vec![]);
+    /// The bytes of each in its order, in parts that are not too large for a reply; an error when a part is nothing but
+    /// errors.
+    pub(crate) async fn get_bytes(&self, space: &Space, keys: &[&[u8]], now: Timestamp) -> Result<Found> {
+        let (area, form) = (self.layout.area(space), self.form(space));
+        let (mut found, mut rest) = (Vec::with_capacity(keys.len()), keys);
+        while !rest.is_empty() {
+            let (part, later) = rest.split_at(area.sizes.fit(AT_ONCE).min(rest.len()));
+            let come = match form {
+                Form::Plain => self.plain_get_many(&area, part).await,
+                Form::Tracked => self.tracked_get(&area, space, (part, now)).await,
+            };
+            if let Some(Err(_)) = come.first()
+                && come.iter().all(Result::is_err)
+            {
+                area.sizes.failed(part.len());
+                return come.into_iter().collect::<Result<Vec<_>>>().map(|_| vec![]);
+            }
+            area.sizes.learn(part.len(), come.iter().filter_map(|bytes| Some(bytes.as_ref().ok()?.as_ref()?.len())));
+            found.extend(come);
+            rest = later;
         }
-        let record = |bytes: Option<Vec<u8>>| unpacked(bytes?).ok().filter(|record| record.expires > now);
-        Ok(found.into_iter().map(|bytes| record(bytes.unwrap_or(None))).collect())
+        Ok(found)
     }
 
     async fn put_records(&self, space: &Space, entries: &[(&[u8], &Record)], now: Timestamp) -> Result<()> {
@@ -128,17 +140,16 @@ impl Store {
             });
             let part: Vec<(&[u8], &Record)> = part.map(|(key, record)| (&key[..], record)).collect();
             self.put_records(space, &part, now).await?;
+            self.layout.area(space).sizes.learn(part.len(), part.iter().map(|(_, record)| record.value.len()));
             rest = &rest[part.len()..];
         }
         Ok(())
     }
 
     pub(crate) async fn get_batch(&self, space: &Space, keys: &[&[u8]], now: Timestamp) -> Result<Vec<Option<Record>>> {
-        let mut records = Vec::with_capacity(keys.len());
-        for keys in keys.chunks(AT_ONCE) {
-            records.extend(self.get_records(space, keys, now).await?);
-        }
-        Ok(records)
+        let record = |bytes: Option<Vec<u8>>| unpacked(bytes?).ok().filter(|record| record.expires > now);
+        let found = self.get_bytes(space, keys, now).await?;
+        Ok(found.into_iter().map(|bytes| record(bytes.unwrap_or(None))).collect())
     }
 
     pub(crate) async fn remove_record(&self, space: &Space, key: &[u8]) -> Result<bool> {

@@ -4,7 +4,7 @@ use super::pages;
 use super::record::{HEAD, life, packed};
 use super::removal::Told;
 use super::rule::{bounds, on_hit, rule};
-use super::store::Store;
+use super::store::{Found, Store};
 use crate::redis::keys::layout::{Area, Stripe};
 use crate::redis::keys::script::{Call, FIT, GET, PUT};
 use crate::redis::settings::options::Sliding;
@@ -21,9 +21,6 @@ const TOGETHER: usize = 100;
 
 /// How often a space is shrunk by 10,000 entries before it is left to later puts.
 const STEPS: usize = 1_000;
-
-/// What is there for each key of a batch.
-type Found = Vec<Result<Option<Vec<u8>>>>;
 
 /// A part of a batch that one server is asked for: where, which of the keys, and their fields.
 struct Part<'a> {
@@ -230,8 +227,7 @@ impl Store {
         for stripe in &area.stripes {
             let mut cursor = pages::start();
             loop {
-                let place = (&stripe.values[..], stripe.route);
-                let (next, pairs) = pages::of_fields(&self.client, place, area.field_start(), &cursor).await?;
+                let (next, pairs) = pages::of_fields(&self.client, (area, stripe), &cursor).await?;
                 seen.extend(pairs.iter().step_by(2).map(|field| xxh3_128(field)));
                 cursor = next;
                 if cursor == pages::start() {
