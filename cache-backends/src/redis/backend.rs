@@ -42,7 +42,7 @@ use std::time::Duration;
 /// | `redis://[[user]:password@]host[:port][/database]` | one |
 /// | `redis+unix:///path/to/socket`, `unix:///path/to/socket` | one on this machine |
 /// | `redis+cluster://host[:port],host[:port],..` | a cluster; a few of its nodes are enough |
-/// | `redis+sentinel://sentinel[:port],../name[/database]` | the primary that the sentinels know by that name |
+/// | `redis+sentinel://sentinel[:port],../name[/database]` | the primary that the sentinels know by that name; one of them is enough while it answers, it names the others |
 ///
 /// `valkey` can stand for `redis` everywhere, `rediss` speaks TLS. After `?` come, separated by `&`:
 ///

@@ -235,6 +235,15 @@ fn a_primary_that_is_killed_is_replaced_by_its_replica() {
     load.end();
 }
 
+#[test]
+fn a_sentinel_that_nobody_named_tells_who_took_over() {
+    let sentinels = Sentinels::start();
+    let redis = Arc::new(Redis::open(&sentinels.url_of_one()).unwrap());
+    redis.put(&Space::new(fresh("first")), b"key", &record(b"value"), now()).unwrap();
+    sentinels.sentinels()[0].kill();
+    recovers("killed", &redis, || sentinels.primary().kill(), || sentinels.accepts());
+}
+
 /// Whatever is done to a space, with whatever options, finds its keys together.
 #[test]
 fn operations_of_a_space_never_cross_slots() {

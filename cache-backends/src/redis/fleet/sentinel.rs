@@ -12,23 +12,31 @@ use memolith_core::{Error, ErrorKind, Result};
 use std::sync::Arc;
 
 /// The primary called `name`: whom a sentinel names, once that server says itself that it is one. A sentinel may not have
-/// heard yet, and a server may have been told otherwise since.
+/// heard yet, and a server may have been told otherwise since. `meet` is told which further sentinels each knows.
 pub(crate) async fn fetch(
     name: &str,
     sentinels: &[Arc<Node>],
     node: &(dyn Fn(Address) -> Arc<Node> + Send + Sync),
+    meet: &(dyn Fn(Vec<Address>) + Send + Sync),
 ) -> Result<Map> {
     let mut refused: Vec<Address> = Vec::new();
     let mut last = None;
     for sentinel in sentinels {
         let address = match ask(name, sentinel).await {
-            Ok(address) if refused.contains(&address) => continue,
-            Ok(address) => address,
+            Ok((address, mut others)) => {
+                // It does not name itself.
+                others.push(sentinel.address().clone());
+                meet(others);
+                address
+            }
             Err(error) => {
                 last = Some(graver(last, error));
                 continue;
             }
         };
+        if refused.contains(&address) {
+            continue;
+        }
         let server = node(address.clone());
         match is_primary(&server).await {
             Ok(true) => return Ok(Map::of(server)),
@@ -44,9 +52,12 @@ pub(crate) async fn fetch(
     Err(last.unwrap_or_else(nobody))
 }
 
-async fn ask(name: &str, sentinel: &Arc<Node>) -> Result<Address> {
-    let request = Request::new("SENTINEL", Route::Any).arg("get-master-addr-by-name").arg(name);
-    let mut place = match only(sentinel.exchange(&[request]).await?)?.checked()? {
+/// Where the primary is, and other sentinels.
+async fn ask(name: &str, sentinel: &Arc<Node>) -> Result<(Address, Vec<Address>)> {
+    let request = |what: &str| Request::new("SENTINEL", Route::Any).arg(what).arg(name);
+    let requests = [request("get-master-addr-by-name"), request("sentinels")];
+    let [place, others] = <[Reply; 2]>::try_from(sentinel.exchange(&requests).await?).map_err(|_| unexpected())?;
+    let mut place = match place.checked()? {
         Reply::Nil => {
             return Err(Error::new(
                 ErrorKind::Config,
@@ -60,7 +71,22 @@ async fn ask(name: &str, sentinel: &Arc<Node>) -> Result<Address> {
         String::from_utf8(bytes).map_err(|_| unexpected())
     };
     let (host, port) = (word()?, word()?);
-    Ok(Address::Tcp(host, port.parse().map_err(|_| unexpected())?))
+    let primary = Address::Tcp(host, port.parse().map_err(|_| unexpected())?);
+    // A sentinel that does not let us know others is one all the same.
+    let others = others.into_array().unwrap_or_default();
+    Ok((primary, others.into_iter().filter_map(address).collect()))
+}
+
+/// Where a sentinel is that another describes, by names and values in turn.
+fn address(about: Reply) -> Option<Address> {
+    let about: Vec<Vec<u8>> =
+        about.into_array().ok()?.into_iter().map(Reply::into_bytes).collect::<Result<Option<_>>>().ok()??;
+    let value = |name: &[u8]| {
+        let value = about.chunks_exact(2).find(|pair| pair[0] == name).map(|pair| &pair[1])?;
+        std::str::from_utf8(value).ok()
+    };
+    let port = value(b"port")?.parse().ok().filter(|&port| port != 0)?;
+    Some(Address::Tcp(value(b"ip").filter(|ip| !ip.is_empty())?.to_owned(), port))
 }
 
 async fn is_primary(server: &Arc<Node>) -> Result<bool> {

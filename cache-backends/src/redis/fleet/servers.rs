@@ -19,7 +19,10 @@ pub(crate) struct Servers {
     source: Source,
     /// Whom the user named, to be asked who has what.
     seeds: Vec<Arc<Node>>,
+    /// Further sentinels, as one has told: they are asked when those are silent that the user named.
+    sentinels: Mutex<Vec<Arc<Node>>>,
     login: Login,
+    sentinel_login: Login,
     timeout: Duration,
     /// Empty until somebody was asked.
     map: RwLock<Arc<Map>>,
@@ -41,17 +44,19 @@ enum Source {
 
 /// For how long nobody waits after somebody has waited in vain.
 const VAIN: Duration = Duration::from_secs(1);
+/// So many sentinels are remembered at most: more would keep a round from ending while none of them answers.
+const SENTINELS: usize = 16;
 
 impl Servers {
     pub(crate) fn new(target: Target, options: &Options) -> Self {
-        let (login, timeout) = (target.login, options.timeout);
+        let (login, sentinel_login, timeout) = (target.login, target.sentinel_login, options.timeout);
         let node = |address| Arc::new(Node::new(address, &login, timeout));
         let (source, seeds, map) = match target.topology {
             Topology::Single(address) => (Source::Single(address.clone()), Vec::new(), Map::of(node(address))),
             Topology::Cluster(seeds) => (Source::Cluster, seeds, Map::default()),
             Topology::Sentinel { name, sentinels } => (Source::Sentinel(name), sentinels, Map::default()),
         };
-        let seed_login = if matches!(source, Source::Sentinel(_)) { &target.sentinel_login } else { &login };
+        let seed_login = if matches!(source, Source::Sentinel(_)) { &sentinel_login } else { &login };
         let seeds = seeds.into_iter().map(|seed| Arc::new(Node::new(seed, seed_login, timeout))).collect();
         let interval = match source {
             // Only a new connection can help here, and each costs the server.
@@ -65,7 +70,9 @@ impl Servers {
             timeout,
             map: RwLock::new(Arc::new(map)),
             refresh: Refresh::every(interval),
+            sentinels: Mutex::default(),
             asks: AtomicUsize::new(0),
+            sentinel_login,
             vain: Mutex::new(None),
         }
     }
@@ -100,9 +107,11 @@ impl Servers {
                 cluster::fetch(&asked, lost, &|address| self.find(&known, address)).await?
             }
             Source::Sentinel(name) => {
-                let asked = turned(self.seeds.clone(), round);
+                let mut asked = turned(self.seeds.clone(), round);
+                asked.extend(turned(self.sentinels.lock().clone(), round));
                 let known = Mutex::new(by_address(old.nodes()));
-                sentinel::fetch(name, &asked, &|address| self.find(&known, address)).await?
+                let (find, meet) = (|address| self.find(&known, address), |others| self.meet_sentinels(others));
+                sentinel::fetch(name, &asked, &find, &meet).await?
             }
         };
         *self.map.write() = Arc::new(map);
@@ -115,6 +124,17 @@ impl Servers {
 
     fn find(&self, known: &Mutex<HashMap<Address, Arc<Node>>>, address: Address) -> Arc<Node> {
         Arc::clone(known.lock().entry(address).or_insert_with_key(|address| self.node(address)))
+    }
+
+    /// Who watches besides the seeds, as the last sentinel has said that answered.
+    fn meet_sentinels(&self, others: Vec<Address>) {
+        let mut known = self.sentinels.lock();
+        let is_seed = |address: &Address| self.seeds.iter().any(|seed| seed.address() == address);
+        let node = |address: Address| {
+            let old = known.iter().find(|node| *node.address() == address).cloned();
+            old.unwrap_or_else(|| Arc::new(Node::new(address, &self.sentinel_login, self.timeout)))
+        };
+        *known = others.into_iter().filter(|address| !is_seed(address)).take(SENTINELS).map(node).collect();
     }
 
     /// The server at `address`, which another one named. The next refresh forgets it unless it has slots.

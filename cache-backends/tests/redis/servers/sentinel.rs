@@ -51,6 +51,11 @@ impl Sentinels {
         format!("redis+sentinel://{}/{NAME}", addresses.join(","))
     }
 
+    /// `redis+sentinel://`, with the first of them.
+    pub(crate) fn url_of_one(&self) -> String {
+        format!("redis+sentinel://{}/{NAME}", self.sentinels[0].address())
+    }
+
     pub(crate) fn sentinels(&self) -> &[Server] {
         &self.sentinels
     }
