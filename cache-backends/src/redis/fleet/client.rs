@@ -24,6 +24,8 @@ mod fake;
 mod reshards;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod views;
 
 /// The servers of a target, connected to when they are needed, by as few connections as can be: one a node, for all
 /// threads and tasks. Making one does no I/O.

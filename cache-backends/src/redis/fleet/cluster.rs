@@ -11,6 +11,7 @@ use crate::redis::wire::fault::graver;
 use crate::redis::wire::reply::{Reply, unexpected};
 use crate::redis::wire::request::{Request, Route};
 use memolith_core::{Error, ErrorKind, Result};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// How many nodes beyond the first are asked for a table that does not name the dead.
@@ -50,8 +51,8 @@ pub(crate) async fn fetch(
 }
 
 async fn ask(candidate: &Arc<Node>, node: &(dyn Fn(Address) -> Arc<Node> + Send + Sync)) -> Result<Map> {
-    let request = Request::new("CLUSTER", Route::Any).arg("SLOTS");
-    let reply = candidate.exchange(&[request]).await?.pop().ok_or_else(unexpected)?;
+    let requests = ["SLOTS", "NODES"].map(|what| Request::new("CLUSTER", Route::Any).arg(what));
+    let [reply, nodes] = <[Reply; 2]>::try_from(candidate.exchange(&requests).await?).map_err(|_| unexpected())?;
     if let Reply::Error(error) = &reply
         && error.message.contains("cluster support disabled")
     {
@@ -60,7 +61,7 @@ async fn ask(candidate: &Arc<Node>, node: &(dyn Fn(Address) -> Arc<Node> + Send 
             "the server is not part of a cluster, write `redis://` instead of `redis+cluster://`",
         ));
     }
-    let map = table(reply, candidate.address(), node)?;
+    let map = table((reply, &epochs(nodes)), candidate.address(), node)?;
     // So says a node that was told to forget the others.
     if map.is_empty() { Err(nowhere()) } else { Ok(map) }
 }
@@ -69,14 +70,32 @@ fn nowhere() -> Error {
     Error::new(ErrorKind::Unavailable, "no node of the cluster knows who has the slots, is `cluster info` fine?")
 }
 
-fn table(reply: Reply, asked: &Address, node: &dyn Fn(Address) -> Arc<Node>) -> Result<Map> {
+/// The epoch of each node by its id, as far as it is told: a user may have been given the table alone.
+fn epochs(nodes: Reply) -> HashMap<Vec<u8>, u64> {
+    let text = nodes.into_bytes().ok().flatten().unwrap_or_default();
+    let epoch = |line: &[u8]| {
+        let mut words = line.split(|&byte| byte == b' ');
+        let id = words.next()?.to_vec();
+        Some((id, std::str::from_utf8(words.nth(5)?).ok()?.parse().ok()?))
+    };
+    text.split(|&byte| byte == b'\n').filter_map(epoch).collect()
+}
+
+fn table(
+    (reply, epochs): (Reply, &HashMap<Vec<u8>, u64>),
+    asked: &Address,
+    node: &dyn Fn(Address) -> Arc<Node>,
+) -> Result<Map> {
     let mut map = Map::of_cluster();
     for range in reply.into_array()? {
         let mut range = range.into_array()?.into_iter();
         let (first, last) = (slot(range.next())?, slot(range.next())?);
+        let epoch = range.as_slice().first().and_then(id).and_then(|id| epochs.get(id).copied());
         let mut places = range.map(|place| named(place, asked));
         if let Some(primary) = places.next().transpose()?.flatten() {
-            map.assign(first, last, &node(primary));
+            let primary = node(primary);
+            map.assign(first, last, &primary);
+            map.date(&primary, epoch);
         }
         for replica in places {
             let Some(replica) = replica? else { continue };
@@ -91,6 +110,15 @@ fn table(reply: Reply, asked: &Address, node: &dyn Fn(Address) -> Arc<Node>) -> 
 fn slot(reply: Option<Reply>) -> Result<u16> {
     let number = reply.ok_or_else(unexpected)?.into_int()?;
     u16::try_from(number).ok().filter(|&slot| slot < SLOTS).ok_or_else(unexpected)
+}
+
+/// The id in `[host, port, id, ..]`.
+fn id(place: &Reply) -> Option<&[u8]> {
+    let Reply::Array(fields) = place else { return None };
+    match fields.get(2) {
+        Some(Reply::Bytes(id)) => Some(id),
+        _ => None,
+    }
 }
 
 /// The address in `[host, port, id, [name, value, ..]]`; none where the server does not know it itself.
@@ -144,7 +172,8 @@ mod tests {
 
     fn read(ranges: Vec<Reply>) -> Result<Map> {
         let node = |address| Arc::new(Node::new(address, &Login::default(), Duration::from_millis(1)));
-        table(Reply::Array(ranges), &Address::Tcp("asked".to_owned(), 1), &node)
+        let epochs = HashMap::new();
+        table((Reply::Array(ranges), &epochs), &Address::Tcp("asked".to_owned(), 1), &node)
     }
 
     fn owner(map: &Map, slot: u16) -> Option<&Address> {
@@ -176,6 +205,20 @@ mod tests {
         assert_eq!(owner(&map, 0), Some(&at("10.0.0.1", 7)));
         assert_eq!(owner(&map, 1), Some(&at("asked", 8)));
         assert_eq!(owner(&map, 2), None);
+    }
+
+    #[test]
+    fn epochs_are_told_by_id() {
+        let told = "07c3 127.0.0.1:30004@31004,host slave e7d1 0 1426238317239 4 connected\n\
+                    67ed 127.0.0.1:30002@31002 master - 0 1426238316232 2 connected 5461-10922\n\
+                    e7d1 127.0.0.1:30001@31001 myself,master - 0 0 17 connected 0-5460 [93-<-292f]\n";
+        let found = epochs(bytes(told));
+        assert_eq!(["07c3", "67ed", "e7d1"].map(|id| found[id.as_bytes()]), [4, 2, 17]);
+        let error =
+            Reply::Error(crate::redis::wire::reply::ServerError { code: "NOPERM".into(), message: told.into() });
+        for garbage in [bytes(""), bytes("a b c\nd e f g h i j k"), Reply::Nil, Reply::Int(1), error] {
+            assert!(epochs(garbage).is_empty());
+        }
     }
 
     #[test]

@@ -13,6 +13,9 @@ pub(crate) struct Map {
     pub(crate) primaries: Vec<Arc<Node>>,
     /// They are asked about the cluster when the primaries are silent.
     pub(crate) replicas: Vec<Arc<Node>>,
+    /// In which epoch of the cluster each primary has won its slots, if that was told. Of two who claim a slot it belongs to
+    /// the later.
+    epochs: Vec<Option<u64>>,
     /// Which primary has each slot. Empty where slots are not shared out.
     owners: Vec<u16>,
 }
@@ -22,7 +25,7 @@ const NOBODY: u16 = u16::MAX;
 impl Map {
     /// One node that has everything.
     pub(crate) fn of(node: Arc<Node>) -> Self {
-        Map { primaries: vec![node], ..Map::default() }
+        Map { primaries: vec![node], epochs: vec![None], ..Map::default() }
     }
 
     /// A cluster where nobody has anything yet.
@@ -37,10 +40,41 @@ impl Map {
         let Some(owner) = u16::try_from(index).ok().filter(|&owner| owner != NOBODY) else { return };
         if known.is_none() {
             self.primaries.push(Arc::clone(node));
+            self.epochs.push(None);
             self.replicas.retain(|replica| !Arc::ptr_eq(replica, node));
         }
         let owners = self.owners.iter_mut().take(usize::from(last).saturating_add(1)).skip(usize::from(first));
         owners.for_each(|slot| *slot = owner);
+    }
+
+    /// Notes the epoch of a primary.
+    pub(crate) fn date(&mut self, node: &Arc<Node>, epoch: Option<u64>) {
+        if let Some(index) = self.primaries.iter().position(|primary| Arc::ptr_eq(primary, node)) {
+            self.epochs[index] = epoch;
+        }
+    }
+
+    /// Leaves each slot with its owner in `known` that another has by an older epoch only; whether there is any. So says who
+    /// was cut off or stopped and has not heard yet.
+    pub(crate) fn keep_newer(&mut self, known: &Map) -> bool {
+        let index = |owner: Option<&u16>| owner.map(|&owner| usize::from(owner));
+        let epoch = |of: &Map, owner: Option<usize>| of.epochs.get(owner?).copied().flatten();
+        let mut kept = false;
+        for slot in 0..SLOTS {
+            let at = usize::from(slot);
+            let (ours, theirs) = (index(self.owners.get(at)), index(known.owners.get(at)));
+            let (Some(new), Some(old)) = (epoch(self, ours), epoch(known, theirs)) else { continue };
+            let Some(owner) = theirs.and_then(|owner| known.primaries.get(owner)) else { continue };
+            if new < old && !self.owner(slot).is_some_and(|told| Arc::ptr_eq(told, owner)) {
+                let is_told = self.primaries.iter().any(|primary| Arc::ptr_eq(primary, owner));
+                self.assign(slot, slot, owner);
+                if !is_told {
+                    self.date(owner, Some(old));
+                }
+                kept = true;
+            }
+        }
+        kept
     }
 
     /// Who has the slot; elsewhere than on a cluster whoever there is.

@@ -28,6 +28,8 @@ pub(crate) struct Servers {
     map: RwLock<Arc<Map>>,
     pub(crate) refresh: Refresh,
     asks: AtomicUsize,
+    /// How many rounds in a row have told of older owners than are known.
+    older: AtomicUsize,
     /// Until when waiting for what passes is vain: it did not pass within the time-out of another call.
     vain: Mutex<Option<Instant>>,
 }
@@ -42,10 +44,12 @@ enum Source {
     Sentinel(String),
 }
 
-/// For how long nobody waits after somebody has waited in vain.
-const VAIN: Duration = Duration::from_secs(1);
+/// After so many rounds in a row that tell of older owners than are known they are believed: the cluster was made anew.
+const OLDER: usize = 50;
 /// So many sentinels are remembered at most: more would keep a round from ending while none of them answers.
 const SENTINELS: usize = 16;
+/// For how long nobody waits after somebody has waited in vain.
+const VAIN: Duration = Duration::from_secs(1);
 
 impl Servers {
     pub(crate) fn new(target: Target, options: &Options) -> Self {
@@ -66,13 +70,14 @@ impl Servers {
         Servers {
             source,
             seeds,
+            sentinels: Mutex::default(),
             login,
+            sentinel_login,
             timeout,
             map: RwLock::new(Arc::new(map)),
             refresh: Refresh::every(interval),
-            sentinels: Mutex::default(),
             asks: AtomicUsize::new(0),
-            sentinel_login,
+            older: AtomicUsize::new(0),
             vain: Mutex::new(None),
         }
     }
@@ -94,7 +99,7 @@ impl Servers {
     pub(crate) async fn fetch(&self, round: usize, lost: &[Arc<Node>]) -> Result<()> {
         let old = self.map();
         let is_lost = |node: &Arc<Node>| lost.iter().any(|lost| lost.address() == node.address());
-        let map = match &self.source {
+        let mut map = match &self.source {
             Source::Single(address) => Map::of(self.node(address)),
             Source::Cluster => {
                 let alive =
@@ -114,16 +119,11 @@ impl Servers {
                 sentinel::fetch(name, &asked, &find, &meet).await?
             }
         };
-        *self.map.write() = Arc::new(map);
+        let mut known = self.map.write();
+        let is_older = self.older.load(Relaxed) < OLDER && map.keep_newer(&known);
+        self.older.store(if is_older { self.older.load(Relaxed) + 1 } else { 0 }, Relaxed);
+        *known = Arc::new(map);
         Ok(())
-    }
-
-    fn node(&self, address: &Address) -> Arc<Node> {
-        Arc::new(Node::new(address.clone(), &self.login, self.timeout))
-    }
-
-    fn find(&self, known: &Mutex<HashMap<Address, Arc<Node>>>, address: Address) -> Arc<Node> {
-        Arc::clone(known.lock().entry(address).or_insert_with_key(|address| self.node(address)))
     }
 
     /// Who watches besides the seeds, as the last sentinel has said that answered.
@@ -135,6 +135,14 @@ impl Servers {
             old.unwrap_or_else(|| Arc::new(Node::new(address, &self.sentinel_login, self.timeout)))
         };
         *known = others.into_iter().filter(|address| !is_seed(address)).take(SENTINELS).map(node).collect();
+    }
+
+    fn node(&self, address: &Address) -> Arc<Node> {
+        Arc::new(Node::new(address.clone(), &self.login, self.timeout))
+    }
+
+    fn find(&self, known: &Mutex<HashMap<Address, Arc<Node>>>, address: Address) -> Arc<Node> {
+        Arc::clone(known.lock().entry(address).or_insert_with_key(|address| self.node(address)))
     }
 
     /// The server at `address`, which another one named. The next refresh forgets it unless it has slots.

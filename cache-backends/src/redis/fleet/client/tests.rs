@@ -24,7 +24,7 @@ fn client(topology: Topology, timeout: Duration) -> Client {
     Client::new(target, &Options { timeout, ..Options::default() })
 }
 
-fn cluster(seeds: &[&Fake]) -> Client {
+pub(super) fn cluster(seeds: &[&Fake]) -> Client {
     cluster_within(PATIENT, seeds)
 }
 
@@ -36,7 +36,7 @@ fn single(server: &Fake) -> Client {
     client(Topology::Single(server.address()), PATIENT)
 }
 
-fn sentinel(sentinels: &[&Fake]) -> Client {
+pub(super) fn sentinel(sentinels: &[&Fake]) -> Client {
     let sentinels = sentinels.iter().map(|fake| fake.address()).collect();
     client(Topology::Sentinel { name: "cache".to_owned(), sentinels }, PATIENT)
 }
@@ -45,7 +45,7 @@ fn get(key: &str) -> Request {
     Request::new("GET", Route::Slot(slot_of(key.as_bytes()))).arg(key)
 }
 
-fn call(client: &Client, key: &str) -> Result<String> {
+pub(super) fn call(client: &Client, key: &str) -> Result<String> {
     wait(client.call(get(key))).map(told)
 }
 
@@ -56,22 +56,30 @@ fn told(reply: Reply) -> String {
     }
 }
 
-/// A table that gives each range of slots to the server at a port.
-fn table(ranges: &[(u16, u16, u16)]) -> Say {
+/// A table that gives each range of slots to the server at a port, which is its id as well.
+pub(super) fn table(ranges: &[(u16, u16, u16)]) -> Say {
     let range = |&(first, last, port): &(u16, u16, u16)| {
-        format!("*3\r\n:{first}\r\n:{last}\r\n*3\r\n$9\r\n127.0.0.1\r\n:{port}\r\n$2\r\nid\r\n")
+        let (id, length) = (port, port.to_string().len());
+        format!("*3\r\n:{first}\r\n:{last}\r\n*3\r\n$9\r\n127.0.0.1\r\n:{port}\r\n${length}\r\n{id}\r\n")
     };
     Say::Bytes(format!("*{}\r\n{}", ranges.len(), ranges.iter().map(range).collect::<String>()))
 }
 
-fn all_at(fake: &Fake) -> Say {
+pub(super) fn all_at(fake: &Fake) -> Say {
     table(&[(0, 16_383, fake.port())])
 }
 
 /// Answers questions for the table with `table`, and all else by `script`.
-fn member(fake: &Fake, table: Say, mut script: impl FnMut(&str) -> Say + Send + 'static) {
+fn member(fake: &Fake, table: Say, script: impl FnMut(&str) -> Say + Send + 'static) {
+    dated(fake, (table, error("NOPERM no epochs")), script);
+}
+
+/// As [`member`], and tells epochs.
+pub(super) fn dated(fake: &Fake, told: (Say, Say), mut script: impl FnMut(&str) -> Say + Send + 'static) {
+    let (table, nodes) = told;
     fake.say(move |command| match command {
         "CLUSTER SLOTS" => table.clone(),
+        "CLUSTER NODES" => nodes.clone(),
         "PING" => ok(),
         command => script(command),
     });
@@ -110,7 +118,7 @@ fn redirections_refresh_the_table_seldom() {
         assert_eq!(call(&client, &key.to_string()).unwrap(), "here");
     }
     let most = begun.elapsed().as_millis() / 100 + 2;
-    let asked = old.heard("CLUSTER") + new.heard("CLUSTER");
+    let asked = old.heard("CLUSTER SLOTS") + new.heard("CLUSTER SLOTS");
     assert!(asked as u128 <= most, "{asked} questions, {most} would do");
 }
 
@@ -141,7 +149,7 @@ fn who_is_told_to_ask_asks_and_remembers_nothing() {
     assert_eq!(call(&client, "key").unwrap(), "here");
     assert_eq!(call(&client, "key").unwrap(), "here");
     assert_eq!((old.heard("GET"), new.heard("ASKING GET"), new.heard("GET")), (2, 2, 0));
-    assert_eq!(old.heard("CLUSTER"), 1);
+    assert_eq!(old.heard("CLUSTER SLOTS"), 1);
 }
 
 #[test]
@@ -232,8 +240,8 @@ fn a_new_owner_is_found_while_nobody_calls() {
     }
     assert!(begun.elapsed() < PATIENT, "nobody waits for what has not been replaced");
     member(&new, all_at(&new), |_| text("new"));
-    let (asked, map) = (new.heard("CLUSTER"), client.servers.map());
-    eventually(|| new.heard("CLUSTER") > asked && !Arc::ptr_eq(&client.servers.map(), &map));
+    let (asked, map) = (new.heard("CLUSTER SLOTS"), client.servers.map());
+    eventually(|| new.heard("CLUSTER SLOTS") > asked && !Arc::ptr_eq(&client.servers.map(), &map));
     assert_eq!(call(&client, "key").unwrap(), "new");
 }
 
@@ -359,17 +367,28 @@ fn a_server_that_became_a_replica_is_looked_up_anew() {
     eventually(|| before.upgrade().is_none());
 }
 
-/// Names the server at `port`.
+/// Names the server at `port`, and no other sentinel.
 fn names(sentinel: &Fake, port: u16) {
-    let port = port.to_string();
-    let place = Say::Bytes(format!("*2\r\n$9\r\n127.0.0.1\r\n${}\r\n{port}\r\n", port.len()));
-    sentinel.say(move |command| {
-        assert_eq!(command, "SENTINEL get-master-addr-by-name cache");
-        place.clone()
+    watches(sentinel, port, &[]);
+}
+
+/// Names the server at `port`, and sentinels at `others`.
+pub(super) fn watches(sentinel: &Fake, port: u16, others: &[u16]) {
+    let words = |words: &[&str]| {
+        let words = words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len())).collect::<Vec<_>>();
+        format!("*{}\r\n{}", words.len(), words.concat())
+    };
+    let place = words(&["127.0.0.1", &port.to_string()]);
+    let about = |port: &u16| words(&["name", "id", "ip", "127.0.0.1", "port", &port.to_string(), "flags", "sentinel"]);
+    let others = format!("*{}\r\n{}", others.len(), others.iter().map(about).collect::<String>());
+    sentinel.say(move |command| match command {
+        "SENTINEL get-master-addr-by-name cache" => Say::Bytes(place.clone()),
+        "SENTINEL sentinels cache" => Say::Bytes(others.clone()),
+        command => panic!("{command}"),
     });
 }
 
-fn server(fake: &Fake, role: &'static str, script: impl Fn() -> Say + Send + 'static) {
+pub(super) fn server(fake: &Fake, role: &'static str, script: impl Fn() -> Say + Send + 'static) {
     fake.say(move |command| match command {
         "ROLE" => Say::Bytes(format!("*1\r\n${}\r\n{role}\r\n", role.len())),
         "PING" => ok(),
