@@ -4,6 +4,7 @@ use crate::load::{Load, Memory, fresh, patient};
 use crate::news::Ear;
 use crate::servers::{Cluster, Sentinels, Server, eventually, slot_tag};
 use memolith_backends::Redis;
+use memolith_backends::redis::Lock;
 use memolith_core::{Backend, ErrorKind, Policy, Record, Space, Timestamp, Visit};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -233,6 +234,32 @@ fn a_primary_that_is_killed_is_replaced_by_its_replica() {
     load.go_on(100);
     load.until_used(LATE);
     load.end();
+}
+
+/// While its two keys are apart no server can give the lock to anybody.
+#[test]
+fn a_lock_is_waited_for_while_it_moves() {
+    let cluster = Cluster::start();
+    let redis = Redis::open(&format!("{}?timeout=1s", cluster.url())).unwrap();
+    let lock = Lock::new(&redis, "moves");
+    let number = lock.acquire(LATE).unwrap().map(|guard| (guard.fence(), guard.release().unwrap()));
+    assert!(number.is_some_and(|(_, held)| held));
+    let slot = cluster.nodes()[0].cli(&["CLUSTER", "KEYSLOT", "memolith:lock:{moves}"]).parse().unwrap();
+    let owner = cluster.owner(slot).port();
+    let to = cluster.masters().into_iter().find(|master| master.port() != owner).expect("there are three");
+    std::thread::scope(|scope| {
+        let mut waiter = None;
+        cluster.move_slot(slot, to, || {
+            waiter = Some(scope.spawn(|| lock.acquire(LATE * 4).map(|guard| guard.map(|guard| guard.fence()))));
+            // So long as to be refused more often than a call asks again.
+            for _ in 0..5 {
+                assert!(Lock::new(&redis, "moves").try_acquire().is_err());
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        });
+        let fence = waiter.expect("a key has moved").join().unwrap().unwrap().expect("nobody else has it");
+        assert!(number.is_some_and(|(before, _)| fence > before));
+    });
 }
 
 #[test]

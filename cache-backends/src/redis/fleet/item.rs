@@ -140,6 +140,7 @@ impl Item {
             return Verdict::Done(Err(Error::new(ErrorKind::Config, message)));
         }
         let error = match reply {
+            Reply::Error(_) if matches!(answer, Answer::Ask(_)) => Error::new(ErrorKind::Busy, ON_THE_MOVE),
             Reply::Error(_) if redirected => Error::new(ErrorKind::Unavailable, ON_THE_MOVE),
             Reply::Error(error) => error.into_error(),
             _ => unexpected(),
@@ -194,7 +195,9 @@ impl Item {
             _ => return Verdict::Done(Err(error)),
         };
         self.silent = (self.faults > 1).then(|| Arc::clone(node));
-        (self.place, self.error) = (Place::Map, Some(error));
+        // Who was refused for as long as there was time is told that, and not that the last moment was too short.
+        let refusal = self.error.take().filter(|before| before.kind() == ErrorKind::Busy);
+        (self.place, self.error) = (Place::Map, Some(refusal.unwrap_or(error)));
         Verdict::Again(self)
     }
 }

@@ -4,7 +4,7 @@ use crate::redis::Redis;
 use crate::redis::claims::holds::{Held, Holds, LONGEST, Place, Taken, Term};
 use crate::redis::server::node::wait;
 use crate::redis::server::timer::within;
-use memolith_core::Result;
+use memolith_core::{Error, ErrorKind, Result};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -37,6 +37,15 @@ pub struct Lock {
     holds: Arc<Holds>,
     place: Place,
     term: Term,
+}
+
+/// Between two attempts while the server is there and cannot.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Whether a server has said that it cannot now: the keys of the lock are on their way to another, it runs a long script,
+/// or it loads its data.
+fn passes(error: &Error) -> bool {
+    error.kind() == ErrorKind::Busy
 }
 
 /// That the lock is held, until this is dropped or [released](Self::release).
@@ -91,7 +100,8 @@ impl Lock {
         })
     }
 
-    /// The lock, for which it waits until `timeout` is over; `None` then.
+    /// The lock, for which it waits until `timeout` is over; `None` then. It also waits while keys move between the nodes
+    /// of a cluster, and while a server is busy or loads its data.
     ///
     /// # Errors
     /// As for [`try_acquire`](Self::try_acquire), also while it waits.
@@ -105,16 +115,19 @@ impl Lock {
     /// As there.
     pub async fn acquire_async(&self, timeout: Duration) -> Result<Option<LockGuard>> {
         let end = Instant::now() + timeout.min(LONGEST);
-        let acquired = self.try_acquire_async().await?;
-        if acquired.is_some() || timeout.is_zero() {
-            return Ok(acquired);
-        }
+        let first = self.try_acquire_async().await;
+        let mut next = match first {
+            Ok(None) if !timeout.is_zero() => end,
+            Err(error) if passes(&error) && Instant::now() < end => end.min(Instant::now() + PAUSE),
+            acquired => return acquired,
+        };
         let (bell, _subscribed) = self.holds.bell(&self.place);
-        let mut next = end;
         while within(next, bell.rung()).await.is_some() || Instant::now() < end {
-            let left = match self.holds.take(&self.place, self.term).await? {
-                Taken::Ours(held) => return Ok(Some(LockGuard(held))),
-                Taken::Others(left) => left.unwrap_or(timeout).clamp(Duration::from_millis(1), LONGEST),
+            let left = match self.holds.take(&self.place, self.term).await {
+                Ok(Taken::Ours(held)) => return Ok(Some(LockGuard(held))),
+                Ok(Taken::Others(left)) => left.unwrap_or(timeout).clamp(Duration::from_millis(1), LONGEST),
+                Err(error) if passes(&error) && Instant::now() < end => PAUSE,
+                Err(error) => return Err(error),
             };
             // A dead holder does not say that it has ended.
             next = end.min(Instant::now() + left);
