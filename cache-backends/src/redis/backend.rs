@@ -93,6 +93,10 @@ use std::time::Duration;
 /// - Recency is the server's time in microseconds, as each process reckons it from replies: what one process does is in
 ///   order, and so is what several do, by as much as a round trip takes.
 /// - A clear removes what was there when it began. Of a plain space what is put meanwhile may stay.
+/// - A space without bounds and without a time to live grows until the server is full. One that evicts nothing then
+///   (`maxmemory-policy noeviction`) refuses what is put, as an error of kind
+///   [`Unavailable`](memolith_core::ErrorKind::Unavailable): give such a space one of the three. With the feature `tracing`
+///   that is logged as a warning, once for each `Redis`, when such a space is opened on a server with a `maxmemory`.
 /// - What the server evicts, loses or refuses is a miss. Under `maxmemory` scores and values leave apart from each other;
 ///   then nothing wrong is served, and the next puts mend what is left. Tags leave all at once, and then whatever was tagged
 ///   is not believed any more; so it is when a server starts, or another takes its place: the last invalidations may not
@@ -122,7 +126,16 @@ impl Redis {
         let tell = if matches!(target.topology, Topology::Cluster(_)) { Tell::Slot } else { Tell::All };
         let (client, layout) = (Arc::new(Client::new(target, &options)), Arc::new(Layout::new(&options)));
         let beside = Beside::new((Arc::clone(&client), Arc::clone(&layout)), tell, &options)?;
-        let store = Store { id: beside.id, client, options, layout, tell, forgets: OnceLock::new() };
+        let store = Store {
+            id: beside.id,
+            client,
+            options,
+            layout,
+            tell,
+            forgets: OnceLock::new(),
+            #[cfg(feature = "tracing")]
+            advised: std::sync::atomic::AtomicBool::new(false),
+        };
         Ok(Redis { store, beside })
     }
 

@@ -1,6 +1,8 @@
 //! Servers that live, die and move, and what the backend makes of it.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[cfg(feature = "tracing")]
+mod advice;
 mod claims;
 mod conformance;
 mod failover;

@@ -1,5 +1,7 @@
 //! Entries and tags.
 
+#[cfg(feature = "tracing")]
+pub(crate) mod advice;
 pub(crate) mod pages;
 pub(crate) mod plain;
 pub(crate) mod record;

@@ -29,6 +29,9 @@ pub(crate) struct Store {
     pub(crate) id: Id,
     /// Whether the server forgets fields of hashes by itself, once that was asked.
     pub(crate) forgets: OnceLock<bool>,
+    /// Whether its user was told that it may fill up.
+    #[cfg(feature = "tracing")]
+    pub(crate) advised: std::sync::atomic::AtomicBool,
 }
 
 /// How the entries of a space are kept.
@@ -65,6 +68,8 @@ impl Store {
             });
             area.stripes.iter().for_each(|stripe| stripe.is_pure.store(false, Relaxed));
             let replies = self.client.call_all(commands.collect()).await;
+            #[cfg(feature = "tracing")]
+            self.advise(space, area.stripes[0].route).await;
             return replies.into_iter().try_for_each(|reply| reply?.checked().map(drop));
         }
         if self.forgets.get().is_none() {
