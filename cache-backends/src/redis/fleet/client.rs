@@ -126,9 +126,7 @@ impl Client {
         while !pending.is_empty() {
             self.rest(&pending, deadline).await;
             if Instant::now() >= deadline {
-                if pending.iter().any(|(item, _)| item.is_refused()) {
-                    self.servers.waited_in_vain();
-                }
+                pending.iter().filter_map(|(item, _)| item.refused_by()).for_each(|of| self.servers.waited_in_vain(of));
                 for (item, _) in pending {
                     let index = item.index;
                     results[index] = Some(Err(item.into_error()));

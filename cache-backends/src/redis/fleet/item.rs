@@ -26,6 +26,8 @@ pub(crate) struct Item {
     /// Who did not answer it, and would not the next time.
     silent: Option<Arc<Node>>,
     rest: Rest,
+    /// Whose fault it was that it was not taken: that of its slot, or of the servers.
+    fault_of: Route,
     error: Option<Error>,
 }
 
@@ -79,6 +81,7 @@ impl Item {
             faults: 0,
             silent: None,
             rest: Rest::Nothing,
+            fault_of: Route::Any,
             error: None,
         }
     }
@@ -87,9 +90,9 @@ impl Item {
         self.rest
     }
 
-    /// Whether it was answered, though not with a reply.
-    pub(crate) fn is_refused(&self) -> bool {
-        self.refusals > 0
+    /// What does not pass, if it was answered though not with a reply.
+    pub(crate) fn refused_by(&self) -> Option<Route> {
+        (self.refusals > 0).then_some(self.fault_of)
     }
 
     /// Why it has no reply.
@@ -148,6 +151,7 @@ impl Item {
         if !matches!(answer, Answer::Later | Answer::Ask(_)) {
             servers.want();
         }
+        self.fault_of = if matches!(answer, Answer::Later | Answer::Ask(_)) { self.route } else { Route::Any };
         let place = match answer {
             Answer::Moved(slot, Some(address)) => Place::At(servers.moved(slot, address)),
             Answer::Ask(address) => Place::Asking(servers.meet(address)),
@@ -164,7 +168,7 @@ impl Item {
 
     /// After a pause that grows, unless others have waited in vain.
     fn later(mut self, servers: &Arc<Servers>, place: Place, error: Error) -> Verdict {
-        if servers.is_vain() {
+        if servers.is_vain(self.fault_of) {
             return Verdict::Done(Err(error));
         }
         let pause = Duration::from_millis(2 << self.refusals.min(4));

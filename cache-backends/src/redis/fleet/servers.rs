@@ -6,6 +6,7 @@ use super::{cluster, sentinel};
 use crate::redis::server::node::Node;
 use crate::redis::settings::options::Options;
 use crate::redis::settings::target::{Address, Login, Target, Topology};
+use crate::redis::wire::request::Route;
 use memolith_core::Result;
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
@@ -30,8 +31,9 @@ pub(crate) struct Servers {
     asks: AtomicUsize,
     /// How many rounds in a row have told of older owners than are known.
     older: AtomicUsize,
-    /// Until when waiting for what passes is vain: it did not pass within the time-out of another call.
-    vain: Mutex<Option<Instant>>,
+    /// Until when waiting for what passes is vain, for a slot or for all: it did not pass within the time-out of another
+    /// call.
+    vain: Mutex<Vec<(Route, Instant)>>,
 }
 
 /// Who knows who has what.
@@ -78,7 +80,7 @@ impl Servers {
             refresh: Refresh::every(interval),
             asks: AtomicUsize::new(0),
             older: AtomicUsize::new(0),
-            vain: Mutex::new(None),
+            vain: Mutex::default(),
         }
     }
 
@@ -181,13 +183,16 @@ impl Servers {
         node
     }
 
-    /// Whether what passes has kept a call for the whole of its time-out not long ago.
-    pub(crate) fn is_vain(&self) -> bool {
-        self.vain.lock().is_some_and(|end| Instant::now() < end)
+    /// Whether what passes has kept a call for the whole of its time-out not long ago, that of a slot or of the servers.
+    pub(crate) fn is_vain(&self, of: Route) -> bool {
+        let now = Instant::now();
+        self.vain.lock().iter().any(|(vain, end)| now < *end && (*vain == of || *vain == Route::Any))
     }
 
-    pub(crate) fn waited_in_vain(&self) {
-        *self.vain.lock() = Some(Instant::now() + VAIN);
+    pub(crate) fn waited_in_vain(&self, of: Route) {
+        let (mut vain, now) = (self.vain.lock(), Instant::now());
+        vain.retain(|(other, end)| now < *end && *other != of);
+        vain.push((of, now + VAIN));
     }
 }
 

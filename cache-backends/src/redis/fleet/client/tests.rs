@@ -28,7 +28,7 @@ pub(super) fn cluster(seeds: &[&Fake]) -> Client {
     cluster_within(PATIENT, seeds)
 }
 
-fn cluster_within(timeout: Duration, seeds: &[&Fake]) -> Client {
+pub(super) fn cluster_within(timeout: Duration, seeds: &[&Fake]) -> Client {
     client(Topology::Cluster(seeds.iter().map(|fake| fake.address()).collect()), timeout)
 }
 

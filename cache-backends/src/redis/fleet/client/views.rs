@@ -3,9 +3,11 @@
 
 use super::Client;
 use super::fake::{Fake, Say, error, text};
-use super::tests::{all_at, call, cluster, dated, sentinel, server, table, watches};
+use super::tests::{all_at, call, cluster, cluster_within, dated, sentinel, server, table, watches};
 use crate::redis::server::node::wait;
 use crate::redis::settings::target::Address;
+use memolith_core::ErrorKind;
+use std::time::Duration;
 
 /// What a node knows of the epochs of others, by their ports.
 fn epochs(nodes: &[(&Fake, u64)]) -> Say {
@@ -90,6 +92,27 @@ fn who_tells_no_epochs_is_believed() {
     dated(&new, silent(), |_| text("new"));
     refresh(&client);
     assert_eq!(owner(&client, 0), old.address());
+}
+
+/// A slot may be half here and half there for as long as it likes.
+#[test]
+fn who_waits_for_a_slot_in_vain_does_not_keep_others_from_waiting() {
+    let server = Fake::start();
+    let mut left = 3;
+    let tell = (all_at(&server), epochs(&[]));
+    dated(&server, tell, move |command| match command {
+        "GET stuck" => error("TRYAGAIN while it moves"),
+        _ => {
+            left -= 1;
+            if left < 0 { text("here") } else { error("TRYAGAIN while it moves") }
+        }
+    });
+    let client = cluster_within(Duration::from_millis(250), &[&server]);
+    assert_eq!(call(&client, "stuck").unwrap_err().kind(), ErrorKind::Busy);
+    let asked = server.heard("GET stuck");
+    assert_eq!(call(&client, "other").unwrap(), "here");
+    assert_eq!(call(&client, "stuck").unwrap_err().kind(), ErrorKind::Busy);
+    assert_eq!(server.heard("GET stuck"), asked + 1, "the first only waits for the same slot");
 }
 
 #[test]
