@@ -63,7 +63,10 @@ impl<K: Key, V: Value> Cache<K, V> {
         if planted("heeded too early") {
             remote.store.heed(news);
         }
-        self.flights.outdate_all();
+        match remote.store.tells_of_removals(news) {
+            true => self.flights.forget_all(),
+            false => self.flights.forget_reads(),
+        }
         // Heeded before the listener hears of it, which may ask us again.
         drop(self.memory.clear(|| remote.store.heed(news)));
     }
