@@ -63,8 +63,8 @@ impl Memory {
         self.areas.try_lock_for(PATIENCE).ok_or_else(busy)
     }
 
-    /// Tells the caches of `space`, unless there is one alone, which is who did it.
-    fn tell(&self, space: &Space) {
+    /// Tells the caches of `space` by `news`, unless there is one alone, which is who did it.
+    fn tell(&self, space: &Space, news: fn(&(dyn Watch + 'static))) {
         let mut watchers = self.watchers.lock();
         watchers.retain(|(_, watch)| watch.strong_count() > 0);
         let of_space = watchers.iter().filter(|(name, _)| *name == space.name);
@@ -72,7 +72,7 @@ impl Memory {
         // They are foreign code, so the lock is let go.
         drop(watchers);
         if told.len() > 1 {
-            told.iter().for_each(|watch| watch.invalidated());
+            told.iter().for_each(|watch| news(&**watch));
         }
     }
 }
@@ -115,13 +115,26 @@ impl Backend for Memory {
 
     fn remove(&self, space: &Space, key: &[u8]) -> Result<bool> {
         let removed = self.lock()?.get_mut(&space.name).is_some_and(|area| area.remove(key));
-        self.tell(space);
+        self.tell(space, <dyn Watch>::invalidated);
         Ok(removed)
+    }
+
+    fn take_back(&self, space: &Space, key: &[u8], record: Option<&Record>) -> Result<bool> {
+        let mut areas = self.lock()?;
+        let area = areas.get_mut(&space.name);
+        let is_there = |area: &Area| {
+            let entry = area.entries.get(key);
+            record.is_none_or(|record| entry.is_some_and(|entry| entry.record == *record))
+        };
+        let taken = area.filter(|area| is_there(area)).is_some_and(|area| area.remove(key));
+        drop(areas);
+        self.tell(space, <dyn Watch>::taken_back);
+        Ok(taken)
     }
 
     fn clear(&self, space: &Space) -> Result<()> {
         self.lock()?.remove(&space.name);
-        self.tell(space);
+        self.tell(space, <dyn Watch>::invalidated);
         Ok(())
     }
 
@@ -144,7 +157,7 @@ impl Backend for Memory {
                         area.remove(key);
                     }
                     drop(areas);
-                    self.tell(space);
+                    self.tell(space, <dyn Watch>::invalidated);
                 }
             }
         }
@@ -162,7 +175,7 @@ impl Backend for Memory {
 
     fn invalidate_tags(&self, tags: &[&[u8]]) -> Result<TagState> {
         let state = self.tags.lock().invalidate(tags);
-        self.tell(&Space::of_tags());
+        self.tell(&Space::of_tags(), <dyn Watch>::invalidated);
         Ok(state)
     }
 

@@ -6,6 +6,7 @@ use crate::flight::Outcome;
 use crate::flights::{Caller, Flights, Join};
 use crate::orders::{check, threads};
 use crate::stop::Never;
+use crate::tags::invalidate_tag;
 use crate::time::ManualClock;
 use shuttle::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use shuttle::thread;
@@ -102,5 +103,32 @@ fn what_was_removed_is_offered_to_nobody() {
             });
         },
         &["offered after all"],
+    );
+}
+
+/// An old value whose tag is invalidated is offered to nobody who comes after that, whoever computes it anew.
+#[test]
+fn what_was_invalidated_by_tag_is_offered_to_nobody() {
+    check(
+        || {
+            let clock = Arc::new(ManualClock::default());
+            let builder = Cache::builder().ttl(SECOND).stale(SECOND).clock(Arc::clone(&clock) as _);
+            let cache: Cache<u64, u64> = builder.tags(|_, _| ["an old value's"]).build();
+            cache.insert(1, 7);
+            clock.advance(SECOND);
+            threads(3, move |thread| {
+                let compute = || {
+                    thread::yield_now();
+                    8
+                };
+                if thread > 0 {
+                    cache.get_or_insert_with(&1, compute);
+                    return;
+                }
+                invalidate_tag("an old value's").expect("there is no backend");
+                assert_eq!(cache.get_or_insert_with(&1, compute), 8);
+            });
+        },
+        &["offered while it leaves"],
     );
 }

@@ -79,8 +79,15 @@ pub trait Watch: Send + Sync {
     /// Some entries of the watched space were removed by somebody else; which ones is not known.
     fn invalidated(&self);
 
-    /// From now on `word` tells too: whoever removes from or clears the watched space, in whatever process, raises it
-    /// before its call returns. The cache looks at it at every hit, and raises it itself after its own removals.
+    /// As [`invalidated`](Self::invalidated), where somebody else has [taken back](Backend::take_back) what it had put:
+    /// copies are dropped, and what is being computed or written is not concerned. By default taken for a removal.
+    fn taken_back(&self) {
+        self.invalidated();
+    }
+
+    /// From now on `word` tells too: whoever removes from or clears the watched space, in whatever process, raises it by
+    /// one before it does so, and by 2^32 when it is done, before its call returns; who takes back what it has put, by
+    /// 2^32 alone. The cache looks at it at every hit, and raises it itself for its own removals.
     /// Of several words the last one given counts. Several spaces may share one: news too many costs misses alone.
     fn follow(&self, word: &'static AtomicU64) {
         let _ = word;
@@ -218,6 +225,18 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// Removes, and says whether there was something live to remove.
     fn remove(&self, space: &Space, key: &[u8]) -> Result<bool>;
 
+    /// Removes what the caller has put under `key`, because it was invalidated while it was computed or written. That is
+    /// `record` if the caller still has it: what others have put in its place may then stay, and need not. Says whether
+    /// something was removed.
+    ///
+    /// Others may have copies of it, whether it is still there or not. Who [watches](Self::watch) is to be told by
+    /// [`Watch::taken_back`], since who is told of a removal takes back what it is writing itself, and tells others in
+    /// turn, for as long as there are writers. By default it is removed as anything else is.
+    fn take_back(&self, space: &Space, key: &[u8], record: Option<&Record>) -> Result<bool> {
+        let _ = record;
+        self.remove(space, key)
+    }
+
     /// Removes every entry of `space`, and of no other space.
     fn clear(&self, space: &Space) -> Result<()>;
 
@@ -337,6 +356,16 @@ pub trait AsyncBackend: Send + Sync {
     }
     /// As [`Backend::remove`].
     fn remove<'a>(&'a self, space: &'a Space, key: &'a [u8]) -> BoxFuture<'a, Result<bool>>;
+    /// As [`Backend::take_back`]. The default removes.
+    fn take_back<'a>(
+        &'a self,
+        space: &'a Space,
+        key: &'a [u8],
+        record: Option<&'a Record>,
+    ) -> BoxFuture<'a, Result<bool>> {
+        let _ = record;
+        self.remove(space, key)
+    }
     /// As [`Backend::claim`], which by default is called instead, on a thread that may block.
     fn claim<'a>(
         &'a self,

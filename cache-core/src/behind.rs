@@ -80,7 +80,7 @@ struct Queue {
 /// A record, and the claim that ends when it is written: not under the lock of the queue, for it is a backend's code.
 struct Waiting {
     record: Record,
-    /// What others had removed when it came.
+    /// What others had removed when it was there.
     mark: Mark,
     claim: Option<Claim>,
 }
@@ -128,16 +128,20 @@ impl Behind {
 
     /// What is queued or being written for `key`.
     pub(crate) fn get(&self, key: &[u8]) -> Option<Record> {
-        // What others have removed may be this.
-        let mark = self.0.stale.mark();
         let queue = self.0.queue.lock();
-        let current = |waiting: &&Waiting| waiting.mark == mark;
+        // What others have removed may be this.
+        let current = |waiting: &&Waiting| !self.0.stale.is_past(waiting.mark);
         let waiting = queue.waiting.get(key).filter(current).map(|waiting| &waiting.record);
         let writing = || queue.writing.binary_search_by(|(written, _)| written.as_slice().cmp(key)).ok();
         waiting.or_else(|| writing().map(|at| &queue.writing[at].1)).cloned()
     }
 
-    pub(crate) fn put(&self, key: &[u8], (record, claim): (Record, &mut Option<Claim>), now: Timestamp) -> Result<()> {
+    pub(crate) fn put(
+        &self,
+        key: &[u8],
+        (record, mark, claim): (Record, Mark, &mut Option<Claim>),
+        now: Timestamp,
+    ) -> Result<()> {
         let shared = &self.0;
         flush_at_exit(shared);
         // Dropped after the lock.
@@ -150,7 +154,7 @@ impl Behind {
         }
         let was_full = queue.is_full();
         _replaced = queue.take(key);
-        queue.waiting.insert(key.to_vec(), Waiting { record, mark: shared.stale.mark(), claim: claim.take() });
+        queue.waiting.insert(key.to_vec(), Waiting { record, mark, claim: claim.take() });
         queue.bytes += size;
         queue.now = now;
         if queue.running {
@@ -252,21 +256,22 @@ impl Shared {
     fn drain(&self, _batch: MutexGuard<'_, ()>) -> Result<()> {
         // They end with this call, whatever becomes of the batch.
         let mut claims = Vec::new();
-        let (mark, mut outdated) = (self.stale.mark(), Vec::new());
-        let (space, batch, now) = {
+        let mut outdated = Vec::new();
+        let (space, batch, marks, now) = {
             let mut queue = self.queue.lock();
             if queue.waiting.is_empty() {
                 return Ok(());
             }
             let mut batch = Vec::new();
-            for (key, Waiting { record, mark: then, claim }) in queue.take_all() {
+            for (key, Waiting { record, mark, claim }) in queue.take_all() {
                 claims.extend(claim);
                 // What others have removed since may be this. It is not written, and what it was to replace goes.
-                if then == mark { batch.push((key, record)) } else { outdated.push(key) }
+                if self.stale.is_past(mark) { outdated.push(key) } else { batch.push(((key, record), mark)) }
             }
-            batch.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+            batch.sort_unstable_by(|((one, _), _), ((other, _), _)| one.cmp(other));
+            let (batch, marks): (Vec<_>, Vec<Mark>) = batch.into_iter().unzip();
             queue.writing = Arc::new(batch);
-            (Arc::clone(&queue.space), Arc::clone(&queue.writing), queue.now)
+            (Arc::clone(&queue.space), Arc::clone(&queue.writing), marks, queue.now)
         };
         self.changed.notify_all();
         let before = self.dooms.before();
@@ -291,10 +296,9 @@ impl Shared {
         if result.is_err() {
             self.remove(&space, keys().filter(|key| self.dooms.of(key).is_some()));
         }
-        if self.stale.mark() != mark {
-            outdated.extend(keys().map(<[u8]>::to_vec));
-        }
-        outdated.iter().for_each(|key| self.take_back(&space, key));
+        outdated.iter().for_each(|key| self.take_back(&space, key, None));
+        let written = batch.iter().zip(marks).filter(|(_, mark)| self.stale.is_past(*mark));
+        written.for_each(|((key, record), _)| self.take_back(&space, key, Some(record)));
         result
     }
 
@@ -328,10 +332,11 @@ impl Shared {
     }
 
     /// As [`Store::take_back`](crate::store::Store::take_back).
-    fn take_back(&self, space: &Space, key: &[u8]) {
-        let before = self.dooms.before();
-        match unpanicked(BACKEND, || self.backend.remove(space, key)) {
-            Ok(_) => self.dooms.lift(key, before),
+    fn take_back(&self, space: &Space, key: &[u8], record: Option<&Record>) {
+        let (before, _telling) = (self.dooms.before(), self.stale.taking_back());
+        match unpanicked(BACKEND, || self.backend.take_back(space, key, record)) {
+            Ok(true) => self.dooms.lift(key, before),
+            Ok(false) => {}
             Err(_) => self.dooms.doom(key),
         }
     }

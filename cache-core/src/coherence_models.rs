@@ -9,6 +9,7 @@ use crate::orders::{check, threads};
 use crate::remote::{Remote, stamp};
 use crate::store::Store;
 use crate::time::{ManualClock, Timestamp};
+use shuttle::sync::atomic::Ordering::SeqCst;
 use shuttle::thread;
 use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
@@ -111,10 +112,10 @@ fn behind(place: &Arc<Place>, mut cache: Cache<u64, u64>) -> Cache<u64, u64> {
     cache
 }
 
-fn caches() -> [Arc<Cache<u64, u64>>; 2] {
+fn caches<const N: usize>() -> [Arc<Cache<u64, u64>>; N] {
     let word = Box::leak(Box::default());
     let place = Arc::new(Place { records: Mutex::default(), word });
-    [(); 2].map(|()| Arc::new(cache(&place)))
+    [(); N].map(|()| Arc::new(cache(&place)))
 }
 
 /// One process invalidates while two threads of another read what is invalidated, and a third key: nobody of them finds
@@ -200,5 +201,86 @@ fn what_another_process_removes_is_not_offered() {
             });
         },
         &["offered before the news"],
+    );
+}
+
+/// A key that is computed from what `source` has, which is not yet in the place.
+fn compute(cache: &Cache<u64, u64>, source: &shuttle::sync::atomic::AtomicU64) {
+    cache.get_or_insert_with(&3, || {
+        let value = source.load(SeqCst);
+        thread::yield_now();
+        value
+    });
+}
+
+/// What one process computes and writes while another changes its source and removes it is not left in the place.
+#[test]
+fn what_is_written_while_it_is_removed_is_not_left() {
+    check(
+        || {
+            let [ours, theirs] = caches();
+            let after = Arc::clone(&theirs);
+            let source = shuttle::sync::atomic::AtomicU64::new(1);
+            threads(2, move |thread| {
+                if thread == 0 {
+                    source.store(2, SeqCst);
+                    _ = ours.remove(&3);
+                    assert_ne!(theirs.get(&3), Some(1));
+                } else {
+                    compute(&theirs, &source);
+                }
+            });
+            assert_ne!(after.get(&3), Some(1));
+        },
+        &["raised too late"],
+    );
+}
+
+/// A third process that reads it before it is taken back does not keep it.
+#[test]
+fn what_is_taken_back_stays_in_no_memory() {
+    check(
+        || {
+            let [ours, theirs, another] = caches();
+            let after = Arc::clone(&another);
+            let source = shuttle::sync::atomic::AtomicU64::new(1);
+            threads(3, move |thread| match thread {
+                0 => {
+                    source.store(2, SeqCst);
+                    _ = ours.remove(&3);
+                }
+                1 => compute(&theirs, &source),
+                _ => _ = another.get(&3),
+            });
+            assert_ne!(after.get(&3), Some(1));
+        },
+        &["taken back in silence"],
+    );
+}
+
+/// Who computes meanwhile is not concerned, and takes nothing back in turn.
+#[test]
+fn what_is_taken_back_disturbs_nobody_who_writes() {
+    check(
+        || {
+            let [ours, theirs] = caches();
+            let after = Arc::clone(&ours);
+            threads(2, move |thread| {
+                if thread == 0 {
+                    ours.get_or_insert_with(&3, || {
+                        thread::yield_now();
+                        3
+                    });
+                    return;
+                }
+                let store = theirs.remote.as_ref().map(|remote| Arc::clone(&remote.store));
+                store.map(|store| store.take_back(&1_u64.to_le_bytes(), None));
+            });
+            let there = after.remote.as_ref().and_then(|remote| {
+                remote.store.get(&3_u64.to_le_bytes(), Timestamp::from_micros(0)).unwrap_or_default()
+            });
+            assert!(there.is_some());
+        },
+        &["taken back as a removal"],
     );
 }

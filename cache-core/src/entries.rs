@@ -7,6 +7,7 @@ use crate::flight::Flight;
 use crate::key::{Key, KeyRef, Value};
 use crate::memory::Exchange;
 use crate::remote::stamp;
+use crate::stale::Basis;
 use crate::storing::{Posted, Storing};
 use crate::sync::planted;
 use crate::tags::{Carried, Tag};
@@ -134,7 +135,8 @@ impl<K: Key, V: Value> Cache<K, V> {
         };
         let flight = Flight::landed(value.clone());
         let posted = Posted { flights: Arc::clone(&self.flights), hash, ticket: flight.ticket(), claim: None };
-        let storing = Storing::new(posted, Arc::clone(&remote.store), bytes.bytes, record, created).replacing();
+        let place = (Arc::clone(&remote.store), Basis::Own);
+        let storing = Storing::new(posted, place, (bytes.bytes, record), created).replacing();
         // The listener hears of it when the backend has the new value too: it may panic.
         self.replace((hash, &tags), Some(&flight), (key, value), &mut exchange);
         self.report(storing.run());

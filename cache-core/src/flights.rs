@@ -5,6 +5,7 @@ mod board;
 use crate::flight::Flight;
 use crate::key::{Key, KeyRef, Value};
 use crate::lock::Lock;
+use crate::stale::Basis;
 use crate::sync::{AtomicBool, AtomicU64, planted};
 use crate::waits::{Ticket, thread};
 use board::{Board, Posted, Stage};
@@ -150,7 +151,8 @@ impl<K: Key, V: Value> Flights<K, V> {
         };
         // What this thread has put there last it has put there before it looked, and what others did before that.
         let late = !planted("no second look") && board.landed != 0 && board.landed != ticket.thread();
-        board.post(Posted { hash, key: owned, ticket, flight: flight.clone(), stage: Stage::Computing });
+        let (stage, basis) = (Stage::Computing, Basis::Read);
+        board.post(Posted { hash, key: owned, ticket, flight: flight.clone(), stage, basis });
         self.part(hash).note(&board);
         Join::Lead(Lead { ticket, flight, stale, late })
     }
@@ -165,9 +167,24 @@ impl<K: Key, V: Value> Flights<K, V> {
         let flight = Flight::by_task();
         let ticket = flight.ticket();
         let mut board = self.board(hash).lock();
-        board.post(Posted { hash, key, ticket, flight: Some(Arc::clone(&flight)), stage: Stage::Replacing });
+        let (stage, basis) = (Stage::Replacing, Basis::Own);
+        board.post(Posted { hash, key, ticket, flight: Some(Arc::clone(&flight)), stage, basis });
         self.part(hash).note(&board);
         Lead { ticket, flight: Some(flight), stale: false, late: false }
+    }
+
+    /// What `ticket` has written may be what others have removed meanwhile.
+    pub(crate) fn doom(&self, hash: u64, ticket: Ticket) {
+        if let Some(posted) = self.board(hash).lock().of(hash, ticket) {
+            posted.stage = Stage::Doomed;
+        }
+    }
+
+    /// From now on the value of `ticket` is to come from there.
+    pub(crate) fn rely(&self, hash: u64, ticket: Ticket, basis: Basis) {
+        if let Some(posted) = self.board(hash).lock().of(hash, ticket) {
+            posted.basis = basis;
+        }
     }
 
     /// Whether the backend may hold an invalidated value of `key`.
@@ -195,7 +212,7 @@ impl<K: Key, V: Value> Flights<K, V> {
                 board.landed = thread();
                 keep(key);
             }
-            Stage::Forgotten | Stage::Outdated | Stage::Doomed => _unkept = Some(key),
+            Stage::Forgotten | Stage::Doomed => _unkept = Some(key),
         }
         drop(board);
         landing
@@ -211,7 +228,7 @@ impl<K: Key, V: Value> Flights<K, V> {
     /// that nobody asks the backend, until it is [taken](Self::take) because the value was removed again.
     pub(crate) fn settle(&self, hash: u64, ticket: Ticket) -> bool {
         let mut board = self.board(hash).lock();
-        if board.of(hash, ticket).is_some_and(|posted| matches!(posted.stage, Stage::Doomed | Stage::Outdated)) {
+        if board.of(hash, ticket).is_some_and(|posted| posted.stage == Stage::Doomed) {
             return false;
         }
         let settled = board.remove(hash, ticket);
@@ -219,11 +236,6 @@ impl<K: Key, V: Value> Flights<K, V> {
         drop(board);
         drop(settled);
         true
-    }
-
-    /// Whether the value of `ticket` is to be taken back because of what others have removed, and of nothing else.
-    pub(crate) fn is_outdated(&self, hash: u64, ticket: Ticket) -> bool {
-        self.board(hash).lock().of(hash, ticket).is_some_and(|posted| posted.stage == Stage::Outdated)
     }
 
     /// Whether a value of `key` is being computed or written.
@@ -295,7 +307,7 @@ impl<K: Key, V: Value> Flights<K, V> {
     pub(crate) fn replace(&self, hash: u64, key: K, storing: Option<&Arc<Flight<V>>>, keep: impl FnOnce(K)) {
         let posted = storing.map(|flight| {
             let (key, ticket, flight) = (key.clone(), flight.ticket(), Some(Arc::clone(flight)));
-            Posted { hash, key, ticket, flight, stage: Stage::Storing }
+            Posted { hash, key, ticket, flight, stage: Stage::Storing, basis: Basis::Own }
         });
         let mut board = self.board(hash).lock();
         board.forget(hash, &key);
@@ -314,7 +326,8 @@ impl<K: Key, V: Value> Flights<K, V> {
     /// who reads there before the invalidation has arrived would keep what it is about to remove.
     pub(crate) fn invalidate<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Invalidation<'_, K, V> {
         let mark = Ticket::by_task();
-        let posted = Posted { hash, key: key.to_key(), ticket: mark, flight: None, stage: Stage::Doomed };
+        let (stage, basis) = (Stage::Doomed, Basis::Own);
+        let posted = Posted { hash, key: key.to_key(), ticket: mark, flight: None, stage, basis };
         let mut board = self.board(hash).lock();
         board.forget(hash, key);
         board.post(posted);
@@ -328,9 +341,10 @@ impl<K: Key, V: Value> Flights<K, V> {
         self.parts.iter().for_each(|part| part.board.lock().forget_all());
     }
 
-    /// As [`forget_all`](Self::forget_all), because others have removed something.
-    pub(crate) fn outdate_all(&self) {
-        self.parts.iter().for_each(|part| part.board.lock().outdate_all());
+    /// As [`forget_all`](Self::forget_all) for what was read, because others have taken something back. Who was just
+    /// putting it in place has done so when this returns, and who comes after that finds it forgotten.
+    pub(crate) fn forget_reads(&self) {
+        self.parts.iter().for_each(|part| part.board.lock().forget_reads());
     }
 
     /// As [`invalidate`](Self::invalidate) for every key.

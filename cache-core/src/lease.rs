@@ -13,6 +13,7 @@ use crate::flights::Lead;
 use crate::key::{Key, KeyRef, Value};
 use crate::memory::NEVER;
 use crate::remote::{Remote, stamp};
+use crate::stale::Basis;
 use crate::storing::{Posted, Storing};
 use crate::tags::{self, Carried, Moment, Placed, Tag};
 use crate::time::Timestamp;
@@ -124,6 +125,15 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
         {
             tagged.present = remote.store.tags().present();
         }
+        // With an old value to offer it has read something.
+        if self.backed.is_some() && self.old.is_none() {
+            self.rely(Basis::Own);
+        }
+    }
+
+    /// From now on the value is to come from there: who reads may be reading what others are about to take back.
+    fn rely(&self, basis: Basis) {
+        self.ticket.into_iter().for_each(|ticket| self.cache.flights.rely(self.hash, ticket, basis));
     }
 
     pub(crate) fn alone(cache: &'a Cache<K, V>) -> Self {
@@ -239,8 +249,9 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
         if let (Some(tagged), Some(carried)) = (&mut self.tagged, &stamp.tags) {
             tagged.tags.clone_from(&carried.tags);
         }
-        let storing =
-            renewed.filter(|renewed| renewed.expires > stamp.expires).and_then(|stamp| self.seal(&value, stamp));
+        let storing = renewed
+            .filter(|renewed| renewed.expires > stamp.expires)
+            .and_then(|stamp| self.seal(&value, stamp, Basis::Read));
         let storing = self.publish(&value, rest, storing);
         (value, storing)
     }
@@ -256,7 +267,7 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
         let storing = cost.filter(|_| self.backed.is_some()).and_then(|cost| {
             let stamp = stamp(settings.clock.now(), settings.remote_life(term.end), cost);
             let tags = self.carried();
-            self.seal(value, Stamp { own_life: own.is_some(), tags, ..stamp })
+            self.seal(value, Stamp { own_life: own.is_some(), tags, ..stamp }, Basis::Own)
         });
         self.publish(value, term, storing)
     }
@@ -268,7 +279,7 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
         Some(Arc::new(Carried { epoch, clock, tags: tagged.tags.clone() }))
     }
 
-    fn seal(&mut self, value: &V, stamp: Stamp) -> Option<Storing<K, V>> {
+    fn seal(&mut self, value: &V, stamp: Stamp, basis: Basis) -> Option<Storing<K, V>> {
         let cache = self.cache;
         let remote = cache.remote.as_ref()?;
         let ticket = self.ticket?;
@@ -282,7 +293,7 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
             return None;
         };
         let posted = Posted { flights: Arc::clone(&cache.flights), hash: self.hash, ticket, claim };
-        let storing = Storing::new(posted, Arc::clone(&remote.store), key.bytes, record, created);
+        let storing = Storing::new(posted, (Arc::clone(&remote.store), basis), (key.bytes, record), created);
         Some(if replaces { storing.replacing() } else { storing })
     }
 

@@ -8,7 +8,7 @@ use crate::dooms::{Before, Doom, Dooms};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fault::{BACKEND, Report, panicked, unpanicked, unpanicked_async};
 use crate::offload::{offload, offload_wait};
-use crate::stale::{Mark, Removal, Stale};
+use crate::stale::{Basis, Mark, Removal, Stale};
 use crate::tags::{Carried, Hears, Ledger, Verdict};
 use crate::time::Timestamp;
 use parking_lot::RwLock;
@@ -72,8 +72,18 @@ impl Store {
     }
 
     /// What others have removed, as a mark that changes with it.
-    pub(crate) fn mark(&self) -> Mark {
-        self.stale.mark()
+    pub(crate) fn mark(&self, basis: Basis) -> Mark {
+        self.stale.mark(basis)
+    }
+
+    /// Whether others may have removed a value since its `mark` was made.
+    pub(crate) fn is_past(&self, mark: Mark) -> bool {
+        self.stale.is_past(mark)
+    }
+
+    /// Whether `news` is of removals, and not of values alone that others have taken back.
+    pub(crate) fn tells_of_removals(&self, news: u64) -> bool {
+        self.stale.tells_of_removals(news)
     }
 
     /// The memory tier was dropped because of `news`.
@@ -221,14 +231,21 @@ impl Store {
         offload(move || store.is_good(&carried)).await.unwrap_or_else(|| Err(panicked(BACKEND)))
     }
 
-    /// Puts. If the record only goes to the queue, it takes the claim with it.
-    pub(crate) fn put(&self, key: &[u8], (record, claim): (Record, &mut Option<Claim>), now: Timestamp) -> Result<()> {
+    /// Puts. If the record only goes to the queue, that has it and the claim from then on.
+    pub(crate) fn put(
+        &self,
+        key: &[u8],
+        (held, mark, claim): (&mut Option<Record>, Mark, &mut Option<Claim>),
+        now: Timestamp,
+    ) -> Result<()> {
         self.open_at_last();
+        let Some(record) = held.take() else { return Ok(()) };
         match self.behind() {
-            Some(behind) => behind.put(key, (record, claim), now),
+            Some(behind) => behind.put(key, (record, mark, claim), now),
             None => {
                 let before = self.dooms.before();
-                unpanicked(BACKEND, || self.backend.put(&self.space(), key, &record, now))?;
+                let record = held.insert(record);
+                unpanicked(BACKEND, || self.backend.put(&self.space(), key, record, now))?;
                 self.dooms.lift(key, before);
                 Ok(())
             }
@@ -284,17 +301,7 @@ impl Store {
 
     /// Removes. If that fails, the backend is not believed about `key` until it has been removed or written again.
     pub(crate) fn remove(&self, key: &[u8]) -> Result<bool> {
-        self.remove_in(self.stale.removal(), key)
-    }
-
-    /// Removes what was written while others removed something, perhaps this. They are not told: each would take back
-    /// what it is writing at that moment, and tell the others in turn, for as long as there are writers.
-    pub(crate) fn take_back(&self, key: &[u8]) -> Result<bool> {
-        self.remove_in(Removal::default(), key)
-    }
-
-    fn remove_in(&self, removal: Removal<'_>, key: &[u8]) -> Result<bool> {
-        let began = (self.dooms.before(), removal);
+        let began = (self.dooms.before(), self.removal(key));
         let remove = || unpanicked(BACKEND, || self.backend.remove(&self.space(), key));
         let removed = match self.behind() {
             Some(behind) => behind.remove(key, remove),
@@ -303,11 +310,45 @@ impl Store {
         self.removed(key, began, removed)
     }
 
+    /// Removes what was written while somebody removed something, perhaps this: `record`, or whatever is there. Others
+    /// drop their copies.
+    pub(crate) fn take_back(&self, key: &[u8], record: Option<&Record>) -> Result<bool> {
+        let began = (self.dooms.before(), self.stale.taking_back());
+        let take = || unpanicked(BACKEND, || self.backend.take_back(&self.space(), key, record));
+        let taken = match self.behind() {
+            Some(behind) => behind.remove(key, take),
+            None => take(),
+        };
+        self.taken(key, began, taken)
+    }
+
+    /// As [`take_back`](Self::take_back) through `native`.
+    pub(crate) async fn take_back_async(
+        &self,
+        native: &dyn AsyncBackend,
+        key: &[u8],
+        record: Option<&Record>,
+    ) -> Result<bool> {
+        let began = (self.dooms.before(), self.stale.taking_back());
+        let taken = unpanicked_async(async { native.take_back(&self.space(), key, record).await }).await;
+        self.taken(key, began, taken)
+    }
+
+    /// Nothing is said of what others may have put there if nothing was removed.
+    fn taken(&self, key: &[u8], began: (Before, Removal<'_>), taken: Result<bool>) -> Result<bool> {
+        if let Ok(false) = taken { taken } else { self.removed(key, began, taken) }
+    }
+
     /// As [`remove`](Self::remove) through `native`.
     pub(crate) async fn remove_async(&self, native: &dyn AsyncBackend, key: &[u8]) -> Result<bool> {
-        let began = (self.dooms.before(), self.stale.removal());
+        let began = (self.dooms.before(), self.removal(key));
         let removed = unpanicked_async(async { native.remove(&self.space(), key).await }).await;
         self.removed(key, began, removed)
+    }
+
+    /// What tells others of the removal of `key`: they know already if it has failed before.
+    fn removal(&self, key: &[u8]) -> Removal<'_> {
+        if self.dooms.of(key).is_some() { self.stale.removal_again() } else { self.stale.removal() }
     }
 
     fn removed(&self, key: &[u8], (before, removal): (Before, Removal<'_>), removed: Result<bool>) -> Result<bool> {
@@ -325,7 +366,7 @@ impl Store {
 
     /// As [`remove`](Self::remove) for every key.
     pub(crate) fn clear(&self) -> Result<()> {
-        let (before, removal) = (self.dooms.before(), self.stale.removal());
+        let (before, removal) = (self.dooms.before(), self.removal(&[]));
         let clear = || unpanicked(BACKEND, || self.backend.clear(&self.space()));
         let cleared = match self.behind() {
             Some(behind) => behind.clear(clear),

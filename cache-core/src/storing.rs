@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::flights::Flights;
 use crate::key::{Key, Value};
 use crate::offload::offload;
-use crate::stale::Mark;
+use crate::stale::{Basis, Mark};
 use crate::store::Store;
 use crate::time::Timestamp;
 use crate::waits::Ticket;
@@ -42,8 +42,9 @@ pub(crate) struct Storing<K: Key, V: Value> {
     posted: Option<Posted<K, V>>,
     store: Arc<Store>,
     key: Vec<u8>,
-    /// None once the write has begun.
+    /// None where the queue has it.
     record: Option<Record>,
+    begun: bool,
     now: Timestamp,
     /// What others had removed when the value was there.
     mark: Mark,
@@ -52,9 +53,14 @@ pub(crate) struct Storing<K: Key, V: Value> {
 }
 
 impl<K: Key, V: Value> Storing<K, V> {
-    pub(crate) fn new(posted: Posted<K, V>, store: Arc<Store>, key: Vec<u8>, record: Record, now: Timestamp) -> Self {
-        let mark = store.mark();
-        Storing { posted: Some(posted), store, key, record: Some(record), now, mark, replaces: false }
+    pub(crate) fn new(
+        posted: Posted<K, V>,
+        (store, basis): (Arc<Store>, Basis),
+        (key, record): (Vec<u8>, Record),
+        now: Timestamp,
+    ) -> Self {
+        let mark = store.mark(basis);
+        Storing { posted: Some(posted), store, key, record: Some(record), begun: false, now, mark, replaces: false }
     }
 
     /// The same where another value may be in its place: if that cannot be replaced, it goes.
@@ -83,8 +89,9 @@ impl<K: Key, V: Value> Storing<K, V> {
         let Some(native) = store.native() else {
             return offload(move || self.run()).await.unwrap_or(Ok(()));
         };
-        let Some(record) = self.record.take() else { return Ok(()) };
-        let put = store.put_async(native, &self.key, &record, self.now).await;
+        self.begun = true;
+        let Some(record) = &self.record else { return Ok(()) };
+        let put = store.put_async(native, &self.key, record, self.now).await;
         if put.is_err() && self.replaces {
             let _ = store.remove_async(native, &self.key).await;
         }
@@ -100,47 +107,47 @@ impl<K: Key, V: Value> Storing<K, V> {
             return Ok(());
         }
         // If we are cancelled here, our drop removes it.
-        let removed = self.store.remove_async(native, &self.key).await;
+        let taken = self.store.take_back_async(native, &self.key, self.record.as_ref()).await;
         self.posted.take().into_iter().for_each(|posted| posted.take());
-        removed.map(drop)
+        taken.map(drop)
     }
 
     fn put(&mut self) -> Result<()> {
-        let (Some(record), Some(posted)) = (self.record.take(), &mut self.posted) else { return Ok(()) };
-        self.store.put(&self.key, (record, &mut posted.claim), self.now)
+        let Some(posted) = &mut self.posted else { return Ok(()) };
+        self.begun = true;
+        self.store.put(&self.key, (&mut self.record, self.mark, &mut posted.claim), self.now)
     }
 
     /// What others have removed while we wrote may be what we have written.
     fn outdate_if_others_removed(&self) {
-        if let Some(posted) = self.posted.as_ref().filter(|_| self.store.mark() != self.mark) {
-            posted.flights.outdate_all();
+        if let Some(posted) = self.posted.as_ref().filter(|_| self.store.is_past(self.mark)) {
+            posted.flights.doom(posted.hash, posted.ticket);
         }
     }
 
     fn undo_if_invalidated(&mut self) -> Result<()> {
         self.outdate_if_others_removed();
         let Some(invalidated) = self.posted.take().and_then(Posted::settle) else { return Ok(()) };
-        let removed = match invalidated.flights.is_outdated(invalidated.hash, invalidated.ticket) {
-            true => self.store.take_back(&self.key),
-            false => self.store.remove(&self.key),
-        };
+        let taken = self.store.take_back(&self.key, self.record.as_ref());
         invalidated.take();
-        removed.map(drop)
+        taken.map(drop)
     }
 }
 
 impl<K: Key, V: Value> Drop for Storing<K, V> {
     fn drop(&mut self) {
         let Some(posted) = self.posted.take() else { return };
-        if self.record.is_some() {
+        if !self.begun {
             // Nothing was written.
             posted.take();
             return;
         }
-        // Cancelled in the middle of a native write: whether it happened is unknown, so the entry is given up.
+        // Cancelled in the middle of a native write: whether it happened is unknown, so the entry is given up, and what
+        // it was to replace.
         let (store, key) = (Arc::clone(&self.store), std::mem::take(&mut self.key));
+        let record = self.record.take().filter(|_| !self.replaces);
         drop(offload(move || {
-            let _ = store.remove(&key);
+            let _ = store.take_back(&key, record.as_ref());
             posted.take();
         }));
     }

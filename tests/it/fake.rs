@@ -97,6 +97,12 @@ impl Fake {
         watch.and_then(|watch| watch.upgrade()).unwrap().invalidated();
     }
 
+    /// Another process has taken back something.
+    pub(crate) fn taken_back(&self) {
+        let watch = self.watch.lock().unwrap().clone();
+        watch.and_then(|watch| watch.upgrade()).unwrap().taken_back();
+    }
+
     /// From now on removals are told by `word`.
     pub(crate) fn follow(&self, word: &'static AtomicU64) {
         let watch = self.watch.lock().unwrap().clone();
@@ -183,6 +189,11 @@ impl Backend for Fake {
         let removed = self.entries.lock().unwrap().remove(key);
         self.moment(Moment::Removed)?;
         Ok(removed.is_some())
+    }
+
+    fn take_back(&self, space: &Space, key: &[u8], record: Option<&Record>) -> Result<bool> {
+        let is_there = |record: &Record| self.entries.lock().unwrap().get(key) == Some(record);
+        if record.is_none_or(is_there) { Backend::remove(self, space, key) } else { Ok(false) }
     }
 
     fn clear(&self, _: &Space) -> Result<()> {

@@ -391,21 +391,22 @@ fn what_makes_stored_values_invalid_raises_the_word() {
     let cache = backed(&fake, 2);
     let word: &'static AtomicU64 = Box::leak(Box::default());
     fake.follow(word);
-    let raised = |what: &str, times: u64, act: &dyn Fn()| {
+    // Removals, and how often those who read are told.
+    let raised = |what: &str, (removals, told): (u64, u64), act: &dyn Fn()| {
         let before = word.load(SeqCst);
         act();
-        assert_eq!(word.load(SeqCst) - before, times, "{what}");
+        assert_eq!(word.load(SeqCst) - before, removals + (told << 32), "{what}");
     };
-    raised("puts, hits and evictions", 0, &|| {
+    raised("puts, hits and evictions", (0, 0), &|| {
         (0..5).for_each(|key| cache.insert(key, key));
         (0..9).for_each(|key| _ = cache.get_or_insert_with(&key, || key));
         assert_eq!((cache.get(&9), cache.contains(&10)), (None, false));
     });
-    raised("a removal", 1, &|| assert!(cache.remove(&1).unwrap()));
-    raised("a removal of nothing", 1, &|| assert!(!cache.remove(&1).unwrap()));
-    raised("removals by a predicate", 1, &|| assert_eq!(cache.remove_if(|key, _| *key < 4).unwrap(), 3));
-    raised("a clear", 1, &|| cache.clear().unwrap());
-    raised("a value that is invalidated while it is written", 2, &|| {
+    raised("a removal", (1, 1), &|| assert!(cache.remove(&1).unwrap()));
+    raised("a removal of nothing", (1, 1), &|| assert!(!cache.remove(&1).unwrap()));
+    raised("removals by a predicate", (1, 1), &|| assert_eq!(cache.remove_if(|key, _| *key < 4).unwrap(), 3));
+    raised("a clear", (1, 1), &|| cache.clear().unwrap());
+    raised("a value that is invalidated while it is written", (1, 2), &|| {
         let (arrival, go) = stop_at(&fake, Moment::Stored);
         thread::scope(|scope| {
             scope.spawn(|| cache.get_or_insert_with(&1, || 1));
@@ -414,8 +415,8 @@ fn what_makes_stored_values_invalid_raises_the_word() {
             go.send(()).unwrap();
         });
     });
-    // Each would tell the others in turn, who take back what they are writing.
-    raised("what others remove while a value is written", 1, &|| {
+    // As a removal each would tell the others in turn, who take back what they are writing.
+    raised("what others remove while a value is written", (1, 1), &|| {
         let (arrival, go) = stop_at(&fake, Moment::Stored);
         thread::scope(|scope| {
             scope.spawn(|| cache.get_or_insert_with(&1, || 1));
@@ -428,12 +429,12 @@ fn what_makes_stored_values_invalid_raises_the_word() {
     });
     cache.insert(1, 1);
     fake.fault(Fault::Fails);
-    raised("a removal that fails", 1, &|| assert!(cache.remove(&1).is_err()));
-    raised("attempts to make it good that fail", 0, &|| assert_eq!((cache.get(&1), cache.get(&1)), (None, None)));
+    raised("a removal that fails", (1, 1), &|| assert!(cache.remove(&1).is_err()));
+    raised("attempts to make it good that fail", (0, 0), &|| assert_eq!((cache.get(&1), cache.get(&1)), (None, None)));
     fake.fault(Fault::None);
-    raised("one that succeeds", 1, &|| assert_eq!((cache.get(&1), cache.get(&1)), (None, None)));
+    raised("one that succeeds", (1, 0), &|| assert_eq!((cache.get(&1), cache.get(&1)), (None, None)));
     fake.fault(Fault::Fails);
-    raised("a value that cannot be replaced", 1, &|| cache.insert(1, 2));
+    raised("a value that cannot be replaced", (1, 1), &|| cache.insert(1, 2));
 }
 
 /// Memory keeps the rest, unless somebody else has removed something meanwhile.
@@ -468,4 +469,95 @@ fn two_caches_of_one_space_in_memory_hear_of_each_other() {
     assert_eq!(other.get(&1), Some(2));
     other.clear().expect("memory answers");
     assert_eq!(one.get(&1), None);
+}
+
+/// What another process takes back is dropped from memory, and by who is reading it; who computes is not concerned.
+#[test]
+fn what_others_take_back_ends_copies_and_no_computations() {
+    within(20, || {
+        let fake = Fake::new();
+        let cache = backed(&fake, 10);
+        let word: &'static AtomicU64 = Box::leak(Box::default());
+        fake.follow(word);
+        let ways: [&dyn Fn(); 2] = [&|| fake.taken_back(), &|| _ = word.fetch_add(1 << 32, SeqCst)];
+        for take_back in ways {
+            cache.insert(1, 7);
+            fake.wipe();
+            take_back();
+            assert_eq!(cache.get(&1), None, "a copy");
+            cache.insert(1, 7);
+            take_back();
+            let (arrival, go) = stop_at(&fake, Moment::Got);
+            thread::scope(|scope| {
+                let reader = scope.spawn(|| cache.get_or_insert_with(&1, || 8));
+                arrival.recv().unwrap();
+                fake.wipe();
+                take_back();
+                assert_eq!(cache.get(&2), None);
+                go.send(()).unwrap();
+                assert_eq!(reader.join().unwrap(), 7);
+            });
+            assert_eq!(cache.get(&1), None, "it was being read");
+            let value = cache.get_or_insert_with(&3, || {
+                take_back();
+                assert_eq!(cache.get(&2), None);
+                9
+            });
+            assert_eq!((value, fake.held()), (9, 1), "it was being computed");
+            let (arrival, go) = stop_at(&fake, Moment::Stored);
+            thread::scope(|scope| {
+                scope.spawn(|| cache.get_or_insert_with(&4, || 9));
+                arrival.recv().unwrap();
+                take_back();
+                assert_eq!(cache.get(&2), None);
+                go.send(()).unwrap();
+            });
+            assert_eq!(fake.held(), 2, "it was being written");
+            cache.clear().unwrap();
+        }
+    });
+}
+
+/// Whichever is written last in the backend, it is not one that memory has not.
+#[test]
+fn of_two_values_inserted_at_once_memory_and_backend_keep_one() {
+    within(60, || {
+        let place = Arc::new(memolith::backends::Memory::new());
+        let fresh = || Cache::<u64, u64>::builder().backend(place.clone(), "f", Postcard).build();
+        let (cache, mut kept) = (fresh(), 0);
+        for round in 0..500 {
+            let start = std::sync::Barrier::new(2);
+            thread::scope(|scope| {
+                for thread in [0, 1] {
+                    let (cache, start) = (&cache, &start);
+                    scope.spawn(move || {
+                        start.wait();
+                        cache.insert(round, thread);
+                    });
+                }
+            });
+            let there = fresh().get(&round);
+            assert!(there.is_none() || there == cache.get(&round), "{round}: {there:?}");
+            kept += u64::from(there.is_some());
+        }
+        assert!(kept > 0);
+    });
+}
+
+/// A value that was inserted while the one before it was being written is not taken back with that.
+#[test]
+fn a_value_takes_nothing_with_it_that_came_after_it() {
+    within(20, || {
+        let fake = Fake::new();
+        let cache = backed(&fake, 10);
+        let (arrival, go) = stop_at(&fake, Moment::Stored);
+        thread::scope(|scope| {
+            scope.spawn(|| cache.insert(1, 7));
+            arrival.recv().unwrap();
+            cache.insert(1, 8);
+            go.send(()).unwrap();
+        });
+        assert_eq!((cache.get(&1), fake.held()), (Some(8), 1));
+        assert_eq!(backed(&fake, 10).get(&1), Some(8));
+    });
 }

@@ -8,6 +8,8 @@ mod model;
 mod stores;
 #[cfg(all(feature = "sqlite", feature = "postcard"))]
 mod together;
+#[cfg(all(feature = "sqlite", feature = "postcard"))]
+mod truth;
 
 use memolith::{Cache, Lookup, invalidate_tag, invalidate_tags, lru_cache};
 #[cfg(all(feature = "sqlite", feature = "postcard"))]

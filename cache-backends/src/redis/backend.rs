@@ -184,6 +184,10 @@ impl Backend for Redis {
         wait(self.store().remove_record(space, key))
     }
 
+    fn take_back(&self, space: &Space, key: &[u8], record: Option<&Record>) -> Result<bool> {
+        wait(self.store().take_record_back(space, key, record))
+    }
+
     fn clear(&self, space: &Space) -> Result<()> {
         wait(self.store().clear_space(space))
     }
@@ -256,6 +260,15 @@ impl AsyncBackend for Redis {
 
     fn remove<'a>(&'a self, space: &'a Space, key: &'a [u8]) -> BoxFuture<'a, Result<bool>> {
         Box::pin(self.store().remove_record(space, key))
+    }
+
+    fn take_back<'a>(
+        &'a self,
+        space: &'a Space,
+        key: &'a [u8],
+        record: Option<&'a Record>,
+    ) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(self.store().take_record_back(space, key, record))
     }
 
     fn claim<'a>(

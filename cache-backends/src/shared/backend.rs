@@ -126,6 +126,11 @@ impl Backend for Shared {
         self.handle.region_for_sure(now)?.remove(space, key, now)
     }
 
+    fn take_back(&self, space: &Space, key: &[u8], record: Option<&Record>) -> Result<bool> {
+        let now = now();
+        self.handle.region_for_sure(now)?.take_back(space, (key, record), now)
+    }
+
     fn clear(&self, space: &Space) -> Result<()> {
         let now = now();
         self.handle.region_for_sure(now)?.clear(space, now);

@@ -282,11 +282,24 @@ impl Region {
     }
 
     pub(super) fn remove(&self, space: &memolith_core::Space, key: &[u8], now: Timestamp) -> Result<bool> {
+        self.take_back(space, (key, None), now)
+    }
+
+    /// Removes a key if it has this record, or whatever it has.
+    pub(super) fn take_back(
+        &self,
+        space: &memolith_core::Space,
+        (key, record): (&[u8], Option<&Record>),
+        now: Timestamp,
+    ) -> Result<bool> {
         // A space that moves meanwhile is emptied, and so the key is gone in any case.
         let Some(space) = self.find(space) else { return Ok(false) };
         let mut room = [0; 16];
         let name = Name::of(&self.map().layout, &space, key, &mut room);
         let removed = self.locked(name.stripe, now, |stripe| {
+            if record.is_some_and(|record| !self.holds(&name, (key, record), now)) {
+                return Ok(false);
+            }
             let lives = stripe.find(&name).is_some_and(|(_, found)| stripe.expires(&found) > now);
             Ok(stripe.take(&name)? && lives)
         });
@@ -299,6 +312,17 @@ impl Region {
             }
             removed => removed,
         }
+    }
+
+    /// Whether `name` has this record now.
+    fn holds(&self, name: &Name<'_>, (key, record): (&[u8], &Record), now: Timestamp) -> bool {
+        let mut value = vec![];
+        let Some(copied) = read::get(self.map(), name, (now, Verify::Later), &mut value) else { return false };
+        let is_same = match copied.manifest {
+            true => value == Manifest::new(key, &record.value).0.to_bytes(),
+            false => value == record.value,
+        };
+        is_same && copied.expires == record.expires
     }
 
     /// What is invalidated must not be served, even while a stopped process holds the lock of its stripe: then all goes.

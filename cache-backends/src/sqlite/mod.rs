@@ -34,6 +34,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
+use watch::{REMOVED, TAKEN_BACK, UNTAGGED};
 
 /// How long any lock is waited for.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -126,16 +127,20 @@ impl Sqlite {
         }
     }
 
-    fn invalidate<T>(&self, space: &Space, work: impl FnOnce(&mut writer::Writer) -> rusqlite::Result<T>) -> Result<T> {
+    fn invalidate<T>(
+        &self,
+        (space, by): (&Space, i64),
+        work: impl FnOnce(&mut writer::Writer) -> rusqlite::Result<T>,
+    ) -> Result<T> {
         let watchers = &self.handle.store.watchers;
         let mut others = vec![];
         let result = self.with(|database, _| {
             database.write_then(work, || {
                 database.words().removed();
-                others = watchers.own(&space.name);
+                others = watchers.own(&space.name, by);
             })
         });
-        others.iter().for_each(|watch| watch.invalidated());
+        others.iter().for_each(|watch| if by == TAKEN_BACK { watch.taken_back() } else { watch.invalidated() });
         result
     }
 }
@@ -177,11 +182,15 @@ impl Backend for Sqlite {
     }
 
     fn remove(&self, space: &Space, key: &[u8]) -> Result<bool> {
-        self.invalidate(space, |writer| writer.remove(space, key))
+        self.invalidate((space, REMOVED), |writer| writer.remove(space, key))
+    }
+
+    fn take_back(&self, space: &Space, key: &[u8], record: Option<&Record>) -> Result<bool> {
+        self.invalidate((space, TAKEN_BACK), |writer| writer.take_back(space, key, record))
     }
 
     fn clear(&self, space: &Space) -> Result<()> {
-        self.invalidate(space, |writer| writer.clear(space))
+        self.invalidate((space, REMOVED), |writer| writer.clear(space))
     }
 
     fn len(&self, space: &Space) -> Result<u64> {
@@ -200,14 +209,14 @@ impl Backend for Sqlite {
                 Visit::Stop => break,
             }
             if removed.len() >= SHOWN {
-                self.invalidate(space, |writer| writer.remove_shown(space, &removed))?;
+                self.invalidate((space, REMOVED), |writer| writer.remove_shown(space, &removed))?;
                 removed.clear();
             }
         }
         if removed.is_empty() {
             return Ok(());
         }
-        self.invalidate(space, |writer| writer.remove_shown(space, &removed))
+        self.invalidate((space, REMOVED), |writer| writer.remove_shown(space, &removed))
     }
 
     fn flush(&self) -> Result<()> {
@@ -222,7 +231,7 @@ impl Backend for Sqlite {
     }
 
     fn invalidate_tags(&self, tags: &[&[u8]]) -> Result<TagState> {
-        self.invalidate(&Space::of_tags(), |writer| writer.invalidate_tags(tags))
+        self.invalidate((&Space::of_tags(), UNTAGGED), |writer| writer.invalidate_tags(tags))
     }
 
     fn identity(&self) -> usize {

@@ -8,6 +8,14 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Acquire};
 use std::sync::{Arc, Weak};
 
+/// What a removal adds to the generation of a space, and the cache to its word: to the lower half when it begins, to the
+/// upper one when it is done.
+pub(super) const REMOVED: i64 = 1 + TAKEN_BACK;
+/// What is added when a cache takes back what it has put.
+pub(super) const TAKEN_BACK: i64 = 1 << 32;
+/// What an invalidation of tags adds: no reader has copies of them.
+pub(super) const UNTAGGED: i64 = 1;
+
 /// The watched spaces, each with what was last seen there.
 #[derive(Debug, Default)]
 pub(super) struct Watchers {
@@ -20,6 +28,13 @@ struct Watcher {
     seen: Option<i64>,
     told: Weak<dyn Watch>,
     word: Option<Followed>,
+}
+
+/// What a watcher is told of its space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum News {
+    Removed,
+    TakenBack,
 }
 
 /// The word that a cache looks at by itself.
@@ -64,7 +79,7 @@ impl Watchers {
     /// Tells those whose space another process has invalidated, as far as their words have not.
     pub(super) fn look(&self, database: &Database) -> rusqlite::Result<()> {
         self.follow(database.words());
-        let (mut told, mut looked): (Vec<Arc<dyn Watch>>, _) = (vec![], Ok(()));
+        let (mut told, mut looked): (Vec<(Arc<dyn Watch>, News)>, _) = (vec![], Ok(()));
         {
             // Under the writer's lock no invalidation of this process is half done.
             let mut writer = database.writer()?;
@@ -76,8 +91,10 @@ impl Watchers {
             }
             for watcher in list.iter_mut() {
                 match writer.generation(&watcher.space) {
-                    Ok(generation) if watcher.sees(generation) => told.extend(watcher.told.upgrade()),
-                    Ok(_) => {}
+                    Ok(generation) => {
+                        let news = watcher.sees(generation);
+                        told.extend(news.and_then(|news| Some((watcher.told.upgrade()?, news))));
+                    }
                     // The others are told all the same, and this one is looked at again.
                     Err(error) => looked = Err(error),
                 }
@@ -91,21 +108,21 @@ impl Watchers {
             database.renew_readers();
         }
         // No lock is held: they are foreign code.
-        told.iter().for_each(|watch| watch.invalidated());
+        told.iter().for_each(|(watch, news)| news.tell(&**watch));
         looked
     }
 
-    /// This process has invalidated entries of `space` itself. A single watcher is who did it, and knows; of several
+    /// This process has invalidated entries of `space` itself, which has added so much to its generation. A single watcher is who did it, and knows; of several
     /// nobody can say which, so all are returned, to be told when no lock is held. Called under the writer's lock.
     #[must_use]
-    pub(super) fn own(&self, space: &str) -> Vec<Arc<dyn Watch>> {
+    pub(super) fn own(&self, space: &str, by: i64) -> Vec<Arc<dyn Watch>> {
         let mut list = self.list.lock();
         let mut watching = vec![];
         for watcher in list.iter_mut().filter(|watcher| watcher.space == space) {
-            watcher.seen = watcher.seen.map(|seen| seen + 1);
+            watcher.seen = watcher.seen.map(|seen| seen.wrapping_add(by));
             // It will be raised, by the cache that has removed.
             if let Some(followed) = &mut watcher.word {
-                followed.raised = followed.raised.saturating_add(1);
+                followed.raised = followed.raised.saturating_add(by.cast_unsigned());
             }
             watching.extend(watcher.told.upgrade());
         }
@@ -114,24 +131,40 @@ impl Watchers {
 }
 
 impl Watcher {
-    /// Whether `generation` is news that its word has not told. Who was killed between the removal and the raising of
+    /// The news in `generation` that its word has not told. Who was killed between the removal and the raising of
     /// the word is told of here; so is, once more, what is looked at in that moment.
-    fn sees(&mut self, generation: i64) -> bool {
-        let Some(seen) = self.seen.replace(generation) else { return true };
+    fn sees(&mut self, generation: i64) -> Option<News> {
+        let Some(seen) = self.seen.replace(generation) else { return Some(News::Removed) };
         if seen == generation {
             self.settle();
-            return false;
+            return None;
         }
-        let Some(followed) = &mut self.word else { return true };
-        let raised = followed.word.load(Acquire);
-        let told = raised.saturating_sub(std::mem::replace(&mut followed.raised, raised));
-        generation < seen || told < generation.abs_diff(seen)
+        let mut told = 0;
+        if let Some(followed) = &mut self.word {
+            let raised = followed.word.load(Acquire);
+            told = raised.saturating_sub(std::mem::replace(&mut followed.raised, raised));
+        }
+        let happened = generation.abs_diff(seen);
+        let untold = |half: fn(u64) -> u64| half(told) < half(happened);
+        if generation < seen || untold(|count| count & u64::from(u32::MAX)) {
+            return Some(News::Removed);
+        }
+        untold(|count| count >> 32).then_some(News::TakenBack)
     }
 
     /// All that was removed was seen: what the word was raised for besides is none of it.
     fn settle(&mut self) {
         if let Some(followed) = &mut self.word {
             followed.raised = followed.raised.max(followed.word.load(Acquire));
+        }
+    }
+}
+
+impl News {
+    fn tell(self, watch: &dyn Watch) {
+        match self {
+            News::Removed => watch.invalidated(),
+            News::TakenBack => watch.taken_back(),
         }
     }
 }

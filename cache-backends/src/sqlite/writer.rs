@@ -2,6 +2,7 @@
 
 use super::ledger::{Ledger, data_version};
 use super::recency::Hits;
+use super::watch::{REMOVED, TAKEN_BACK, UNTAGGED};
 use super::{scores, tags};
 use memolith_core::{Record, Space, TagState, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -159,7 +160,23 @@ impl Writer {
         if found {
             self.delete(row)?;
         }
-        self.announce(id)?;
+        self.announce(id, REMOVED)?;
+        Ok(found)
+    }
+
+    /// Removes a key if it still has `record`, or whatever it has, and tells other processes that may have read it.
+    pub(super) fn take_back(&mut self, space: &Space, key: &[u8], record: Option<&Record>) -> rusqlite::Result<bool> {
+        let id = self.ledger.account(&self.connection, &space.name)?.id;
+        let row = row_id(id, key);
+        let select = "SELECT 1 FROM entries WHERE id = ?1 AND space = ?2 AND key = ?3
+            AND (?4 IS NULL OR (expires = ?4 AND value = ?5))";
+        let expires = record.map(|record| scores::micros(record.expires));
+        let values = params![row, id, key, expires, record.map(|record| &record.value)];
+        let found = self.connection.prepare_cached(select)?.exists(values)?;
+        if found {
+            self.delete(row)?;
+        }
+        self.announce(id, TAKEN_BACK)?;
         Ok(found)
     }
 
@@ -173,7 +190,7 @@ impl Writer {
                 self.delete(*row)?;
             }
         }
-        self.announce(id)
+        self.announce(id, REMOVED)
     }
 
     /// Removes every entry of `space`.
@@ -182,21 +199,21 @@ impl Writer {
         let id = account.id;
         account.add(-account.entries, -account.bytes);
         self.connection.prepare_cached("DELETE FROM entries WHERE space = ?1")?.execute([id])?;
-        self.announce(id)
+        self.announce(id, REMOVED)
     }
 
     /// Invalidates tags, and tells other processes.
     pub(super) fn invalidate_tags(&mut self, tags: &[&[u8]]) -> rusqlite::Result<TagState> {
         tags::invalidate(&self.connection, tags)?;
         let id = self.ledger.account(&self.connection, &Space::of_tags().name)?.id;
-        self.announce(id)?;
+        self.announce(id, UNTAGGED)?;
         tags::state(&self.connection, tags)
     }
 
     /// Other processes look at this number to learn that something was invalidated.
-    fn announce(&self, space: i64) -> rusqlite::Result<()> {
-        let sql = "UPDATE spaces SET generation = generation + 1 WHERE id = ?1";
-        self.connection.prepare_cached(sql)?.execute([space]).map(drop)
+    fn announce(&self, space: i64, by: i64) -> rusqlite::Result<()> {
+        let sql = "UPDATE spaces SET generation = generation + ?2 WHERE id = ?1";
+        self.connection.prepare_cached(sql)?.execute([space, by]).map(drop)
     }
 
     /// Takes a row away and its share of the sums of whatever space it is in.

@@ -12,11 +12,15 @@ const LONG: Duration = Duration::from_secs(20);
 
 /// Somebody who counts what they are told.
 #[derive(Default)]
-pub(crate) struct Ear(AtomicU64);
+pub(crate) struct Ear(AtomicU64, AtomicU64);
 
 impl Watch for Ear {
     fn invalidated(&self) {
         self.0.fetch_add(1, SeqCst);
+    }
+
+    fn taken_back(&self) {
+        self.1.fetch_add(1, SeqCst);
     }
 
     fn follow(&self, _: &'static AtomicU64) {}
@@ -69,6 +73,34 @@ fn a_removal_is_news_to_others_and_to_none_of_other_spaces() {
     assert_eq!(elsewhere.told(), standing[1], "another space");
     redis_clear(&ours, &space);
     ear.after(told, "others hear of a clear");
+}
+
+/// Told apart from removals, whether it is still there or not, whatever form it has; what has come in its place stays.
+#[test]
+fn what_is_taken_back_is_news_to_readers_alone() {
+    let (url, space) = (Server::shared().url(), Space::new(fresh("news")));
+    let bounded = {
+        let mut space = Space::new(fresh("news"));
+        space.maxsize = Some(10);
+        space
+    };
+    let [ours, theirs] = [(), ()].map(|()| open(&url));
+    let record = |value: &[u8]| Record { value: value.to_vec(), expires: Timestamp::NEVER };
+    for space in [space, bounded] {
+        ours.open(&space).unwrap();
+        let (ear, own) = (Ear::at(&theirs, &space), Ear::at(&ours, &space));
+        let (standing, own_standing) = (ear.after(0, "the subscription stands"), own.after(0, "one's own"));
+        let put = |value: &[u8]| ours.put(&space, b"key", &record(value), Timestamp::from_micros(1)).unwrap();
+        let there = || ours.get(&space, b"key", Timestamp::from_micros(1)).unwrap();
+        put(b"value");
+        assert!(ours.take_back(&space, b"key", Some(&record(b"value"))).unwrap());
+        assert_eq!(there(), None);
+        put(b"later");
+        assert!(!ours.take_back(&space, b"key", Some(&record(b"value"))).unwrap());
+        assert_eq!(there(), Some(record(b"later")));
+        eventually("others hear of both", || ear.1.load(SeqCst) == 2);
+        assert_eq!((ear.told(), own.told(), own.1.load(SeqCst)), (standing, own_standing, 0));
+    }
 }
 
 fn redis_clear(redis: &Redis, space: &Space) {

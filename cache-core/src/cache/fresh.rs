@@ -39,7 +39,7 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// be about to leave where the key is `stale`. What was invalidated before that leaves here.
     pub(crate) fn is_leaving(&self, stale: bool) -> bool {
         self.leave_if_due();
-        stale && self.tagging.is_some()
+        stale && self.tagging.is_some() && !planted("offered while it leaves")
     }
 
     #[cold]
@@ -63,7 +63,10 @@ impl<K: Key, V: Value> Cache<K, V> {
         if planted("heeded too early") {
             remote.store.heed(news);
         }
-        self.flights.outdate_all();
+        match remote.store.tells_of_removals(news) {
+            true => self.flights.forget_all(),
+            false => self.flights.forget_reads(),
+        }
         // Heeded before the listener hears of it, which may ask us again.
         drop(self.memory.clear(|| remote.store.heed(news)));
     }

@@ -9,7 +9,7 @@ use crate::lease::{Fetched, Lease};
 use crate::memory::{Life, NEVER, later};
 use crate::remote::Remote;
 use crate::scope::Mode;
-use crate::stale::Mark;
+use crate::stale::{Basis, Mark};
 use crate::storing::Storing;
 use crate::sync::planted;
 use std::sync::atomic::Ordering::Relaxed;
@@ -97,7 +97,9 @@ impl<K: Key, V: Value> Cache<K, V> {
         // What leaves by a tag after this takes the lease off the board.
         self.leave_if_due();
         let Some((value, until)) = self.recalled(lease.hash(), key, self.now_if_aging()) else { return };
-        let unheard = |remote: &Remote<K, V>| remote.store.news().is_none() && Some(remote.store.mark()) == before;
+        let unheard = |remote: &Remote<K, V>| {
+            remote.store.news().is_none() && before.is_some_and(|before| !remote.store.is_past(before))
+        };
         if self.remote.as_ref().is_none_or(unheard) || planted("offered before the news") {
             lease.recall(Old { value: value.into(), until, tags: None });
         }
@@ -106,7 +108,7 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// What others have removed, where that matters to an old value.
     #[inline]
     pub(crate) fn mark_if_aging(&self) -> Option<Mark> {
-        self.remote.as_ref().filter(|_| self.settings.aging.is_on()).map(|remote| remote.store.mark())
+        self.remote.as_ref().filter(|_| self.settings.aging.is_on()).map(|remote| remote.store.mark(Basis::Read))
     }
 
     /// The old value that memory has, and until when it may be served.

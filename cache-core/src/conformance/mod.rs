@@ -20,6 +20,8 @@
 //!   Other keys may wait with it, but not beyond their own time.
 //! - **Tags.** Each invalidation moves the clock and is noted for its tags; none is lost, and no entry of a space with
 //!   it. A tag may be said to have been invalidated that was not, once there are thousands.
+//! - **What is taken back** is gone if it is what was put. Who watches is told of nothing but by [`Watch`], of that as of
+//!   what is removed, or by [`Watch::taken_back`].
 //! - **Leave.** A backend without claims gives every one.
 //!   `open` may answer [`ErrorKind::Unsupported`] to bounds or a policy it
 //!   cannot keep, and `scan` may answer it always; then nothing more is demanded of them.
@@ -30,6 +32,7 @@ mod bounds;
 mod bytes;
 mod claims;
 mod model;
+mod news;
 mod tags;
 mod threads;
 
@@ -37,9 +40,12 @@ pub use bounds::{max_bytes, maxsize, shrink};
 pub use bytes::{batches, expiry, hostile_keys, reopened, replace_and_remove, round_trip, scan, spaces_apart};
 pub use claims::claims;
 pub use model::policy;
+pub use news::take_back;
 pub use tags::tags;
 pub use threads::hammer;
 
+#[cfg(doc)]
+use crate::Watch;
 use crate::{Backend, Error, ErrorKind, Policy, Record, Result, Space, Timestamp};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -66,6 +72,7 @@ pub fn run(make: impl Fn() -> Arc<dyn Backend>) {
     hammer(&*make());
     claims(&*make());
     tags(&*make());
+    take_back(&*make());
 }
 
 /// A space that no run has used before.

@@ -2,6 +2,7 @@
 
 use crate::flight::Flight;
 use crate::key::{Key, KeyRef, Value};
+use crate::stale::Basis;
 use crate::sync::planted;
 use crate::waits::Ticket;
 use hashbrown::HashTable;
@@ -25,6 +26,8 @@ pub(super) struct Posted<K, V> {
     /// Made when somebody needs it: of most computations nobody hears before they have ended.
     pub(super) flight: Option<Arc<Flight<V>>>,
     pub(super) stage: Stage,
+    /// Whether what others take back may be kept, offered or written here.
+    pub(super) basis: Basis,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +40,6 @@ pub(super) enum Stage {
     Forgotten,
     /// The value is being written to the backend.
     Storing,
-    /// As doomed, because others have removed something: it may be this, or not.
-    Outdated,
     /// What the backend holds is stale: until the leader whose value was invalidated while it was being written has
     /// removed it again, or until an invalidation has reached the backend.
     Doomed,
@@ -94,8 +95,9 @@ impl<K, V> Board<K, V> {
         self.one.iter_mut().chain(self.rest.iter_mut()).for_each(Posted::forget);
     }
 
-    pub(super) fn outdate_all(&mut self) {
-        self.one.iter_mut().chain(self.rest.iter_mut()).for_each(Posted::outdate);
+    pub(super) fn forget_reads(&mut self) {
+        let posted = self.one.iter_mut().chain(self.rest.iter_mut());
+        posted.filter(|posted| posted.basis == Basis::Read).for_each(Posted::forget);
     }
 }
 
@@ -108,8 +110,7 @@ impl<K: Key, V: Value> Board<K, V> {
     }
 
     pub(super) fn is_doomed<Q: KeyRef<K> + ?Sized>(&mut self, hash: u64, key: &Q) -> bool {
-        let is_doomed = |stage| matches!(stage, Stage::Doomed | Stage::Outdated);
-        self.find(hash, |posted| is_doomed(posted.stage) && posted.hash == hash && key.is(&posted.key)).is_some()
+        self.find(hash, |posted| posted.stage == Stage::Doomed && posted.hash == hash && key.is(&posted.key)).is_some()
     }
 
     pub(super) fn is_forgotten<Q: KeyRef<K> + ?Sized>(&mut self, hash: u64, key: &Q) -> bool {
@@ -121,7 +122,14 @@ impl<K: Key, V: Value> Board<K, V> {
     #[inline]
     pub(super) fn forget<Q: KeyRef<K> + ?Sized>(&mut self, hash: u64, key: &Q) {
         self.supersede(hash, key);
-        self.forget_each(hash, key, Stage::Replacing);
+        if self.is_empty() || planted("unseen invalidation") {
+            return;
+        }
+        // Of one key there may be several.
+        let is = |posted: &Posted<K, V>| posted.stage == Stage::Replacing && posted.hash == hash && key.is(&posted.key);
+        while let Some(posted) = self.find(hash, is) {
+            posted.forget();
+        }
     }
 
     /// As [`forget`](Self::forget), but for what will take the place of the value that comes now.
@@ -133,21 +141,6 @@ impl<K: Key, V: Value> Board<K, V> {
         if let Some(posted) = self.current(hash, key) {
             posted.forget();
         }
-        // Each was current until others removed something.
-        self.forget_each(hash, key, Stage::Outdated);
-    }
-
-    /// Of one key several may be in such a stage.
-    #[inline]
-    fn forget_each<Q: KeyRef<K> + ?Sized>(&mut self, hash: u64, key: &Q, stage: Stage) {
-        if self.is_empty() || planted("unseen invalidation") {
-            return;
-        }
-        while let Some(posted) =
-            self.find(hash, |posted| posted.stage == stage && posted.hash == hash && key.is(&posted.key))
-        {
-            posted.forget();
-        }
     }
 }
 
@@ -155,15 +148,7 @@ impl<K, V> Posted<K, V> {
     fn forget(&mut self) {
         self.stage = match self.stage {
             Stage::Computing | Stage::Replacing | Stage::Forgotten => Stage::Forgotten,
-            Stage::Storing | Stage::Outdated | Stage::Doomed => Stage::Doomed,
-        };
-    }
-
-    fn outdate(&mut self) {
-        self.stage = match self.stage {
-            Stage::Computing | Stage::Replacing | Stage::Forgotten => Stage::Forgotten,
-            Stage::Storing | Stage::Outdated => Stage::Outdated,
-            Stage::Doomed => Stage::Doomed,
+            Stage::Storing | Stage::Doomed => Stage::Doomed,
         };
     }
 }

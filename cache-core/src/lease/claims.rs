@@ -3,6 +3,7 @@
 use super::{Fetched, Lease};
 use crate::backend::Claim;
 use crate::key::{Key, Value};
+use crate::stale::Basis;
 use crate::stop::Stop;
 use std::time::{Duration, Instant};
 
@@ -60,11 +61,13 @@ impl<K: Key, V: Value> Lease<'_, K, V> {
             };
             if !piece.is_zero() {
                 stop.ask()?;
+                self.rely(Basis::Own);
             }
             match self.cache.report(remote.store.claim(&key.bytes, stop.piece(piece))) {
                 Some(claimed) => *claim = claimed,
                 None => return Ok(Fetched::Nothing),
             }
+            self.rely(Basis::Read);
         }
     }
 
@@ -78,10 +81,14 @@ impl<K: Key, V: Value> Lease<'_, K, V> {
                 Ok(piece) => piece,
                 Err(found) => return found,
             };
+            if !piece.is_zero() {
+                self.rely(Basis::Own);
+            }
             match self.cache.report(remote.store.claim_async(&key.bytes, piece).await) {
                 Some(claimed) => *claim = claimed,
                 None => return Fetched::Nothing,
             }
+            self.rely(Basis::Read);
         }
     }
 

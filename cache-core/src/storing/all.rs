@@ -17,6 +17,7 @@ impl<K: Key, V: Value> Storing<K, V> {
         }
         let (entries, now) = Self::entries(&mut all);
         let put = store.put_many(&entries, now);
+        Self::keep(&mut all, entries);
         if put.is_err() {
             all.iter().filter(|one| one.replaces).for_each(|one| _ = store.remove(&one.key));
         }
@@ -35,6 +36,7 @@ impl<K: Key, V: Value> Storing<K, V> {
         };
         let (entries, now) = Self::entries(&mut all);
         let put = store.put_many_async(native, &entries, now).await;
+        Self::keep(&mut all, entries);
         let mut removed = Ok(());
         for one in &mut all {
             if put.is_err() && one.replaces {
@@ -49,7 +51,15 @@ impl<K: Key, V: Value> Storing<K, V> {
     /// Their records, whose writing begins now.
     fn entries(all: &mut [Self]) -> (Vec<(Vec<u8>, Record)>, Timestamp) {
         let now = all.iter().map(|one| one.now).max();
-        let entries = all.iter_mut().filter_map(|one| Some((one.key.clone(), one.record.take()?)));
+        let entries = all.iter_mut().filter_map(|one| {
+            one.begun = true;
+            Some((one.key.clone(), one.record.take()?))
+        });
         (entries.collect(), now.unwrap_or(Timestamp::from_micros(0)))
+    }
+
+    /// Gives each its record again: it may have to be taken back.
+    fn keep(all: &mut [Self], entries: Vec<(Vec<u8>, Record)>) {
+        all.iter_mut().zip(entries).for_each(|(one, (_, record))| one.record = Some(record));
     }
 }

@@ -1,8 +1,9 @@
 //! What this process knows of the tags of one backend, and how it asks and tells.
 
+use super::recent::Moment;
 use super::table::Table;
 pub(crate) use super::table::Verdict;
-use super::{Carried, Tag, recent, registry};
+use super::{Carried, Tag, reached, recent, registry};
 use crate::backend::{Backend, Space, TagState, Watch};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fault::{BACKEND, unpanicked};
@@ -44,7 +45,8 @@ impl Ledger {
     /// The ledger of `backend`, the same for all caches on it.
     ///
     /// What this process has invalidated before is invalidated there now: the first cache on a backend may be made later
-    /// than that, at the first call of its function.
+    /// than that, at the first call of its function. What was invalidated there already is not once more, though the
+    /// caches and their ledger were gone since.
     pub(crate) fn of(backend: &Arc<dyn Backend>, cache: &Arc<Stale>, hears: Hears) -> (Arc<Ledger>, Result<()>) {
         let ledger = registry::ledger_of(backend, |identity| {
             let (told, stale) = (Arc::new(Told::default()), Arc::new(Stale::default()));
@@ -83,7 +85,10 @@ impl Ledger {
                 Ok(())
             });
         }
-        let (tags, complete) = recent::all();
+        let (tags, complete, until) = match self.look() {
+            Ok(()) => recent::since(reached::until(self.table.lock().last)),
+            Err(_) => recent::since(Moment::default()),
+        };
         if complete == recent::Complete::No {
             self.table.lock().lose();
         }
@@ -93,7 +98,16 @@ impl Ledger {
         };
         // What has failed is known to have failed.
         self.begun.store(true, Release);
+        self.reached(until);
         begun
+    }
+
+    /// Every invalidation until then has been noted there, as far as none has failed.
+    pub(super) fn reached(&self, until: Moment) {
+        let table = self.table.lock();
+        if self.begun.load(Acquire) && table.again().is_none() {
+            reached::note(table.last, until);
+        }
     }
 
     /// Has a cache told of invalidations, by others and, as far as it does not know by itself, by this process.

@@ -6,12 +6,13 @@
 //!
 //! [`Ledger`] is what a process knows of one backend, and asks and invalidates there; [`Tagging`] is what a cache keeps
 //! of the tags of its entries in memory ([`index`]); [`recent`] is what was invalidated in this process while something
-//! was being computed; [`registry`] finds all caches and ledgers; [`record`](mod@record) keeps tags in a backend that has
+//! was being computed, and [`reached`] where that has come to; [`registry`] finds all caches and ledgers; [`record`](mod@record) keeps tags in a backend that has
 //! no way of its own.
 
 mod carried;
 mod index;
 mod ledger;
+mod reached;
 mod recent;
 pub(crate) mod record;
 mod registry;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Release};
 const MOST: usize = 16_384;
 
 /// A moment of this process, counted in invalidations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment(u64);
 
 /// The invalidations of the process.
@@ -44,14 +44,16 @@ pub(super) fn invalidated(tags: &[Tag], began: Moment) -> bool {
     now() != began && RECENT.lock().invalidated(tags, began)
 }
 
-/// Every tag that this process has invalidated, as far as that is known; the others may be any.
-pub(super) fn all() -> (Vec<Tag>, Complete) {
+/// Every tag that this process has invalidated after `moment`, as far as that is known; the others may be any. And until
+/// when.
+pub(super) fn since(moment: Moment) -> (Vec<Tag>, Complete, Moment) {
     let recent = RECENT.lock();
-    let tags = recent.tags.iter().flat_map(HashMap::keys).cloned().collect();
-    (tags, if recent.floor == 0 { Complete::Yes } else { Complete::No })
+    let tags = recent.tags.iter().flatten().filter(|(_, at)| **at > moment.0);
+    let complete = if recent.floor <= moment.0 { Complete::Yes } else { Complete::No };
+    (tags.map(|(tag, _)| Tag::clone(tag)).collect(), complete, now())
 }
 
-/// Whether all that was ever noted is known.
+/// Whether all that was noted is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Complete {
     Yes,

@@ -3,6 +3,10 @@
 //! One record, because a backend may evict, expire or lose records one by one: who loses this one has another epoch
 //! afterwards, and nothing that was tagged before is believed. It holds as many tags as were invalidated, up to a bound;
 //! beyond that the oldest are forgotten, and count as invalidated when the last of them was.
+//!
+//! An invalidation writes the record, then tells. Who dies in between has invalidated the tags for whoever asks, and left
+//! those who know an older answer with that until anything else is invalidated: it had not returned, so nobody may rely
+//! on it yet. Before the record is written nothing has happened, and the next clock is the same.
 
 use crate::backend::{Backend, Record, Space, TagState};
 use crate::error::{Error, ErrorKind, Result};

@@ -5,11 +5,13 @@ use super::tagging::Tagged;
 use super::{Tag, recent};
 use crate::backend::Backend;
 use crate::error::Result;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use std::sync::{Arc, Weak};
 
 static CACHES: Mutex<Vec<Weak<dyn Tagged>>> = Mutex::new(Vec::new());
 static LEDGERS: Mutex<Vec<Weak<Ledger>>> = Mutex::new(Vec::new());
+/// Read by each invalidation that is under way.
+static UNDER_WAY: RwLock<()> = RwLock::new(());
 
 /// Invalidates every value that carries `tag`, of every cache of this process, and of everybody who shares a backend
 /// with one of them. When it returns, no call of this process that begins later gets a value whose computation began
@@ -51,6 +53,19 @@ pub fn invalidate_tags<T: AsRef<[u8]>>(tags: impl IntoIterator<Item = T>) -> Res
 }
 
 fn invalidate(tags: &[Tag]) -> Result<()> {
+    let result = {
+        let _under_way = UNDER_WAY.read();
+        invalidate_everywhere(tags)
+    };
+    let ledgers = living(&LEDGERS);
+    // Else the last to end sees to it: what is under way is noted and may not have arrived.
+    if let Some(_none) = UNDER_WAY.try_write() {
+        ledgers.iter().for_each(|ledger| ledger.reached(recent::now()));
+    }
+    result
+}
+
+fn invalidate_everywhere(tags: &[Tag]) -> Result<()> {
     // First: a ledger that is not found now was made after this, and looks here.
     recent::note(tags);
     let mut result = Ok(());

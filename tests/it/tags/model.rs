@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 /// Where the caches of a run keep their values.
 #[derive(Clone, Copy, Debug)]
-enum Place {
+pub(super) enum Place {
     Nowhere,
     Memory,
     Sqlite,
@@ -20,7 +20,7 @@ enum Place {
 }
 
 /// A file that goes with the test.
-struct Scratch(PathBuf);
+pub(super) struct Scratch(PathBuf);
 
 impl Drop for Scratch {
     fn drop(&mut self) {
@@ -29,7 +29,17 @@ impl Drop for Scratch {
 }
 
 impl Place {
-    fn open(self, name: &str) -> (Option<Arc<dyn Backend>>, Scratch) {
+    pub(super) fn all() -> Vec<Place> {
+        vec![
+            Place::Nowhere,
+            Place::Memory,
+            Place::Sqlite,
+            #[cfg(all(feature = "shared", target_os = "linux"))]
+            Place::Shared,
+        ]
+    }
+
+    pub(super) fn open(self, name: &str) -> (Option<Arc<dyn Backend>>, Scratch) {
         let name = format!("memolith-{}-{}", name.replace(':', "-"), std::process::id());
         let scratch = Scratch(std::env::temp_dir().join(name));
         std::fs::create_dir_all(&scratch.0).unwrap();
@@ -49,14 +59,7 @@ impl Place {
 }
 
 fn places() -> impl Strategy<Value = Place> {
-    let places = [
-        Place::Nowhere,
-        Place::Memory,
-        Place::Sqlite,
-        #[cfg(all(feature = "shared", target_os = "linux"))]
-        Place::Shared,
-    ];
-    prop::sample::select(places.to_vec())
+    prop::sample::select(Place::all())
 }
 
 #[derive(Clone, Debug)]

@@ -243,3 +243,45 @@ mod processes {
         let _ = std::fs::remove_dir_all(&dir);
     }
 }
+
+/// The first cache on a backend tells it of what was invalidated before, and of nothing that it knows already.
+#[test]
+fn what_a_backend_was_told_once_it_is_not_told_again() {
+    let _alone = alone();
+    let (backend, tag): (Arc<dyn Backend>, _) = (Arc::new(Memory::new()), fresh("told"));
+    let ask = |value| cache(Arc::clone(&backend), &tag, 0).get_or_insert_with(&1, || value);
+    {
+        let first = cache(Arc::clone(&backend), &tag, 0);
+        first.insert(1, 1);
+        invalidate_tag(&tag).unwrap();
+    }
+    // Each is the only cache on the backend in its time.
+    assert_eq!((ask(2), ask(3)), (2, 2));
+    invalidate_tag(&tag).unwrap();
+    assert_eq!((ask(4), ask(5)), (4, 4));
+}
+
+/// Who dies at any moment of an invalidation has done all of it or nothing, as whoever asks sees it, and the next one
+/// counts on from there.
+#[test]
+fn an_invalidation_that_is_cut_short_is_whole_or_not_at_all() {
+    for moment in [Moment::Open, Moment::Claim, Moment::Get, Moment::Put, Moment::Stored, Moment::Remove] {
+        let fake = Fake::claiming();
+        let before = fake.invalidate_tags(&[b"one", b"two"]).unwrap();
+        let weak = Arc::downgrade(&fake);
+        fake.at(move |now| {
+            if now == moment {
+                weak.upgrade().unwrap().fault(Fault::Fails);
+            }
+        });
+        fake.invalidate_tags(&[b"one"]).unwrap_err();
+        fake.at(|_| {});
+        fake.fault(Fault::None);
+        let after = fake.tags(&[b"one", b"two"]).unwrap();
+        let written = matches!(moment, Moment::Stored | Moment::Remove);
+        let clock = before.clock + u64::from(written);
+        assert_eq!((after.epoch, after.clock), (before.epoch, clock), "{moment:?}");
+        assert_eq!(after.invalidated, [clock, before.clock], "{moment:?}");
+        assert_eq!(fake.invalidate_tags(&[b"two"]).unwrap().invalidated, [clock + 1], "{moment:?}");
+    }
+}

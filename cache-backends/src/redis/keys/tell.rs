@@ -6,6 +6,9 @@ use crate::redis::wire::request::Route;
 /// The id of a [`Redis`](crate::redis::Redis), which its messages carry.
 pub(crate) type Sender = [u8; 16];
 
+/// What follows it in a message that is for readers alone.
+pub(crate) const TAKEN_BACK: [u8; 1] = *b"t";
+
 /// By which command others are told of removals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tell {
@@ -25,8 +28,8 @@ impl Tell {
     }
 }
 
-/// The script that tells of a removal on `channel`, which is in the slot of `route`.
-pub(crate) fn told(tell: Tell, route: Route, (channel, sender): (&[u8], Sender)) -> Call<'static> {
+/// The script that says `message` on `channel`, which is in the slot of `route`.
+pub(crate) fn told(tell: Tell, route: Route, (channel, message): (&[u8], &[u8])) -> Call<'static> {
     let call = Call::new(&TELL, route).key(channel.to_vec()).arg(channel.to_vec());
-    call.arg(sender.to_vec()).text(tell.letter())
+    call.arg(message.to_vec()).text(tell.letter())
 }

@@ -7,6 +7,7 @@ use super::bell::Bell;
 use super::subscription::{Event, Listener, Subscribed, Subscriptions};
 use crate::redis::keys::id::Id;
 use crate::redis::keys::layout::Channel;
+use crate::redis::keys::tell::{Sender, TAKEN_BACK};
 use crate::redis::server::timer::within;
 use memolith_core::Watch;
 use parking_lot::Mutex;
@@ -16,6 +17,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
+
+/// The bytes of the id that a message begins with.
+const ID: usize = size_of::<Sender>();
 
 /// Words that nobody raises any more, to be used again: what they counted is of no interest.
 static WORDS: Mutex<Vec<&'static AtomicU64>> = Mutex::new(vec![]);
@@ -105,9 +109,13 @@ impl Watchers {
 
 impl Listener for Watchers {
     fn hear(&self, event: Event<'_>) {
+        let mut news: fn(&(dyn Watch + 'static)) = <dyn Watch>::invalidated;
         match event {
             // It has raised the word.
-            Event::Message(sender) if sender == self.id.bytes() => return,
+            Event::Message(message) if message.starts_with(&self.id.bytes()) => return,
+            Event::Message(message) if message.len() == ID + TAKEN_BACK.len() && message.ends_with(&TAKEN_BACK) => {
+                news = <dyn Watch>::taken_back;
+            }
             // Nobody has relied on it.
             Event::Failed => return,
             // What is in memory may be what others have removed while nothing was heard. Who may not listen is told now
@@ -117,7 +125,7 @@ impl Listener for Watchers {
         let watching: Vec<_> = self.list.lock().iter().filter_map(Weak::upgrade).collect();
         for watch in watching {
             // No lock is held: it is foreign code, and if it panics others want to hear all the same.
-            let _ = catch_unwind(AssertUnwindSafe(|| watch.invalidated()));
+            let _ = catch_unwind(AssertUnwindSafe(|| news(&*watch)));
         }
     }
 }

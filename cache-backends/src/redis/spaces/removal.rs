@@ -4,7 +4,7 @@ use super::pages;
 use super::store::{Form, Store};
 use crate::redis::keys::layout::{Area, Stripe};
 use crate::redis::keys::script::{CLEAR, Call, DISCARD, REMOVE};
-use crate::redis::keys::tell::{Tell, told};
+use crate::redis::keys::tell::{TAKEN_BACK, Tell, told};
 use crate::redis::wire::reply::Reply;
 use crate::redis::wire::request::{Request, Route};
 use memolith_core::{ErrorKind, Result};
@@ -13,22 +13,31 @@ use memolith_core::{ErrorKind, Result};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Told {
     Everybody,
+    /// Those who may have copies of it: it was taken back by who had put it.
+    Readers,
     /// The entry was none any more, or is gone without anybody's wish.
     Nobody,
 }
 
 impl Store {
-    /// Removes an entry in whatever form it is.
-    pub(crate) async fn remove_entry(&self, area: &Area, key: &[u8]) -> Result<bool> {
+    /// Removes an entry in whatever form it is, if it has these bytes or none are given.
+    pub(crate) async fn remove_entry(
+        &self,
+        area: &Area,
+        (key, bytes): (&[u8], Option<Vec<u8>>),
+        told: Told,
+    ) -> Result<bool> {
         let (asks, stripe) = (self.client.asks(), area.stripe(key));
-        let removed = self.removal(area, key, Told::Everybody).run(&self.client).await.and_then(Reply::into_int);
+        let call = bytes.into_iter().fold(self.removal(area, key, told), Call::arg);
+        let removed = call.run(&self.client).await.and_then(Reply::into_int);
         if !self.is_on_the_move(&removed) {
-            self.tell_owners(asks, &[(&stripe.channel, stripe.route)]).await?;
+            self.tell_owners((asks, told), &[(&stripe.channel, stripe.route)]).await?;
             return Ok(removed? > 0);
         }
         let field = |command: &str, of: &[u8]| Request::new(command, stripe.route).arg(of).arg(area.field(key));
         let unlink = Request::new("UNLINK", stripe.route).arg(stripe.entry(key));
-        let removed = self.apart(stripe, vec![unlink, field("HDEL", &stripe.values), field("ZREM", &stripe.scores)]);
+        let removals = vec![unlink, field("HDEL", &stripe.values), field("ZREM", &stripe.scores)];
+        let removed = self.apart(stripe, removals, told);
         Ok(removed.await?[..2] != [0, 0])
     }
 
@@ -39,22 +48,23 @@ impl Store {
 
     /// Removes by commands that name one key each, then tells. What is left of an entry if one of them fails is mended by
     /// later puts.
-    async fn apart(&self, stripe: &Stripe, removals: Vec<Request>) -> Result<Vec<i64>> {
+    async fn apart(&self, stripe: &Stripe, removals: Vec<Request>, who: Told) -> Result<Vec<i64>> {
         let asks = self.client.asks();
         let replies = self.client.call_all(removals).await;
         let counts = replies.into_iter().map(|reply| reply?.into_int()).collect::<Result<Vec<i64>>>()?;
-        told(self.tell, stripe.route, (&stripe.channel, self.id())).run(&self.client).await?.checked()?;
-        self.tell_owners(asks, &[(&stripe.channel, stripe.route)]).await?;
+        told(self.tell, stripe.route, (&stripe.channel, &self.message(who))).run(&self.client).await?.checked()?;
+        self.tell_owners((asks, who), &[(&stripe.channel, stripe.route)]).await?;
         Ok(counts)
     }
 
     /// Tells of what was removed since `asks`. While a slot moves a script may run at the node that the slot goes to,
     /// and those who listen are still at the one that has it.
-    pub(crate) async fn tell_owners(&self, asks: usize, channels: &[(&[u8], Route)]) -> Result<()> {
-        if self.tell == Tell::All || self.client.asks() == asks {
+    pub(crate) async fn tell_owners(&self, (asks, who): (usize, Told), channels: &[(&[u8], Route)]) -> Result<()> {
+        if self.tell == Tell::All || who == Told::Nobody || self.client.asks() == asks {
             return Ok(());
         }
-        let tell = |(channel, route): &(&[u8], Route)| Request::new("SPUBLISH", *route).arg(channel).arg(self.id());
+        let message = self.message(who);
+        let tell = |(channel, route): &(&[u8], Route)| Request::new("SPUBLISH", *route).arg(channel).arg(&message);
         for reply in self.client.call_all(channels.iter().map(tell).collect()).await {
             match reply? {
                 // Before version 7 the script has told all nodes.
@@ -69,19 +79,25 @@ impl Store {
     pub(crate) async fn remove_exactly(&self, area: &Area, (key, bytes): (&[u8], Vec<u8>), told: Told) -> Result<()> {
         let (asks, stripe) = (self.client.asks(), area.stripe(key));
         self.removal(area, key, told).arg(bytes).run(&self.client).await?.checked()?;
-        match told {
-            Told::Everybody => self.tell_owners(asks, &[(&stripe.channel, stripe.route)]).await,
-            Told::Nobody => Ok(()),
+        self.tell_owners((asks, told), &[(&stripe.channel, stripe.route)]).await
+    }
+
+    /// What is said in a channel.
+    fn message(&self, who: Told) -> Vec<u8> {
+        let mut message = self.id().to_vec();
+        if who == Told::Readers {
+            message.extend(TAKEN_BACK);
         }
+        message
     }
 
     /// The script that removes an entry.
     pub(crate) fn removal<'a>(&self, area: &'a Area, key: &[u8], told: Told) -> Call<'a> {
         let stripe = area.stripe(key);
-        let how = if told == Told::Everybody { self.tell.letter() } else { "" };
+        let how = if told == Told::Nobody { "" } else { self.tell.letter() };
         let call = Call::new(&REMOVE, stripe.route).key(stripe.entry(key));
         let call = call.key(&stripe.scores[..]).key(&stripe.values[..]).arg(area.field(key));
-        call.arg(&stripe.channel[..]).arg(self.id().to_vec()).text(how).text(area.extra())
+        call.arg(&stripe.channel[..]).arg(self.message(told)).text(how).text(area.extra())
     }
 
     /// Removes all entries of a space in whatever form they are. Pairs go at once.
@@ -109,12 +125,13 @@ impl Store {
             if self.is_on_the_move(&plain) {
                 let unlink = |key: &[u8]| Request::new("UNLINK", stripe.route).arg(key);
                 let exists = Request::new("EXISTS", stripe.route).arg(&stripe.was_plain);
-                let counts = self.apart(stripe, vec![unlink(&stripe.scores), unlink(&stripe.values), exists]);
+                let removals = vec![unlink(&stripe.scores), unlink(&stripe.values), exists];
+                let counts = self.apart(stripe, removals, Told::Everybody);
                 plain = counts.await.map(|counts| counts[2]);
             }
             was_plain |= plain? > 0;
         }
-        self.tell_owners(asks, &area.channels()).await?;
+        self.tell_owners((asks, Told::Everybody), &area.channels()).await?;
         Ok(was_plain)
     }
 
@@ -137,10 +154,11 @@ impl Store {
             }
         }
         let asks = self.client.asks();
-        let tell = |stripe: &Stripe| told(self.tell, stripe.route, (&stripe.channel, self.id()));
+        let message = self.message(Told::Everybody);
+        let tell = |stripe: &Stripe| told(self.tell, stripe.route, (&stripe.channel, &message));
         for reply in Call::run_all(&area.stripes.iter().map(tell).collect::<Vec<_>>(), &self.client).await {
             reply?.checked()?;
         }
-        self.tell_owners(asks, &area.channels()).await
+        self.tell_owners((asks, Told::Everybody), &area.channels()).await
     }
 }

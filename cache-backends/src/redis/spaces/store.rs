@@ -158,7 +158,11 @@ impl Store {
     }
 
     pub(crate) async fn remove_record(&self, space: &Space, key: &[u8]) -> Result<bool> {
-        self.remove_entry(&self.layout.area(space), key).await
+        self.remove_entry(&self.layout.area(space), (key, None), Told::Everybody).await
+    }
+
+    pub(crate) async fn take_record_back(&self, space: &Space, key: &[u8], record: Option<&Record>) -> Result<bool> {
+        self.remove_entry(&self.layout.area(space), (key, record.map(packed)), Told::Readers).await
     }
 
     pub(crate) async fn clear_space(&self, space: &Space) -> Result<()> {

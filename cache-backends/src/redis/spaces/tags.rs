@@ -1,5 +1,6 @@
 //! Tags of all spaces, in one key: if the server loses it, it loses all, and another epoch begins.
 
+use super::removal::Told;
 use super::store::Store;
 use crate::redis::fleet::slots::slot_of;
 use crate::redis::keys::script::{Call, INVALIDATE, TAGS};
@@ -28,7 +29,7 @@ impl Store {
         let tell = |call: Call<'static>| call.arg(self.id().to_vec()).text(self.tell.letter());
         let (asks, key) = (self.client.asks(), self.layout.tags());
         let reply = self.tag_call(&INVALIDATE, tell, tags).run(&self.client).await?;
-        self.tell_owners(asks, &[(&key, Route::Slot(slot_of(&key)))]).await?;
+        self.tell_owners((asks, Told::Everybody), &[(&key, Route::Slot(slot_of(&key)))]).await?;
         let [epoch, clock] = <[Reply; 2]>::try_from(reply.into_array()?).map_err(|_| unexpected())?;
         let (epoch, clock) = (number(epoch)?, number(clock)?);
         Ok(TagState { epoch, clock, invalidated: vec![clock; tags.len()] })

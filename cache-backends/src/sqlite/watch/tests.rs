@@ -10,11 +10,15 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Instant;
 
 #[derive(Default)]
-struct Bell(AtomicU64);
+struct Bell(AtomicU64, AtomicU64);
 
 impl Watch for Bell {
     fn invalidated(&self) {
         self.0.fetch_add(1, SeqCst);
+    }
+
+    fn taken_back(&self) {
+        self.1.fetch_add(1, SeqCst);
     }
 }
 
@@ -68,6 +72,26 @@ fn a_look_that_fails_swallows_nothing() {
     assert_eq!(bells.map(|bell| bell.0.load(SeqCst)), [1, 1, 1], "each is told once");
 }
 
+/// What is taken back is told as that, whether there is a word or not; of both a removal counts.
+#[test]
+fn what_is_taken_back_is_told_apart() {
+    let (directory, space, watchers) = (Directory::new("back"), Space::new("one"), Watchers::default());
+    let (ours, theirs) = (directory.database(), directory.database());
+    put(&ours, &space);
+    let bell = watch(&watchers, &space);
+    let take_back = || theirs.write(|writer| writer.take_back(&space, b"key", None)).unwrap();
+    let mut rung = |removed, taken_back| {
+        watchers.look(&ours).unwrap();
+        assert_eq!((bell.0.swap(0, SeqCst), bell.1.swap(0, SeqCst)), (removed, taken_back));
+    };
+    assert!(take_back());
+    rung(0, 1);
+    assert!(!take_back());
+    theirs.write(|writer| writer.remove(&space, b"key")).unwrap();
+    rung(1, 0);
+    rung(0, 0);
+}
+
 /// What its word has told a watcher is not told by the look too; what nobody told is.
 #[cfg(target_os = "linux")]
 #[test]
@@ -85,20 +109,25 @@ fn what_the_word_has_told_is_not_told_again() {
     // Removals of another process, how often it raised the word, and whether that is too few.
     for (removals, raised, rings) in [(1, 1, 0), (2, 2, 0), (1, 0, 1), (2, 1, 1), (0, 3, 0), (1, 0, 1), (1, 5, 0)] {
         (0..removals).for_each(|_| _ = remove());
-        word.fetch_add(raised, SeqCst);
+        word.fetch_add(raised * REMOVED.cast_unsigned(), SeqCst);
         watchers.look(&ours).unwrap();
         rung += rings;
         assert_eq!(bell.0.load(SeqCst), rung, "{removals} removals, {raised} times raised");
     }
     // Our own: the cache that removes raises the word a moment later.
-    ours.write_then(|writer| writer.remove(&space, b"key"), || _ = watchers.own(&space.name)).unwrap();
+    ours.write_then(|writer| writer.remove(&space, b"key"), || _ = watchers.own(&space.name, REMOVED)).unwrap();
     watchers.look(&ours).unwrap();
-    word.fetch_add(1, SeqCst);
+    word.fetch_add(REMOVED.cast_unsigned(), SeqCst);
     watchers.look(&ours).unwrap();
     assert_eq!(bell.0.load(SeqCst), rung, "one's own");
     remove();
     watchers.look(&ours).unwrap();
     assert_eq!(bell.0.load(SeqCst), rung + 1, "what comes after is told");
+    // Who was killed when it had removed, and before it told those who read meanwhile.
+    remove();
+    word.fetch_add(1, SeqCst);
+    watchers.look(&ours).unwrap();
+    assert_eq!((bell.0.load(SeqCst), bell.1.load(SeqCst)), (rung + 1, 1), "its writers have heard, its readers not");
     // Whatever a damaged file says, what nobody told is told.
     for strange in [u64::MAX, 0, 1 << 63] {
         word.store(strange, SeqCst);
