@@ -82,8 +82,14 @@ impl Aging {
     }
 
     /// Of a value made now, which was given `ttl` to live and took `cost` to compute.
+    #[inline]
     pub(crate) fn term(&self, ttl: Option<Duration>, cost: Duration) -> Term {
-        let Some(ttl) = ttl.map(|ttl| self.shortened(ttl)) else { return Term::default() };
+        ttl.map_or_else(Term::default, |ttl| self.term_within(ttl, cost))
+    }
+
+    #[inline(never)]
+    fn term_within(&self, ttl: Duration, cost: Duration) -> Term {
+        let ttl = self.shortened(ttl);
         // What is given no time is not to be kept.
         let stale = if ttl.is_zero() { Duration::ZERO } else { self.stale };
         Term { due: Some(ttl.saturating_sub(self.lead(cost))), end: Some(ttl.saturating_add(stale)) }

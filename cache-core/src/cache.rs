@@ -15,6 +15,7 @@ use crate::memory::{Hit, Memory, NEVER};
 use crate::remote::Remote;
 use crate::scope::Mode;
 use crate::settings::Settings;
+use crate::stale::Mark;
 use crate::stop::{Never, Stop};
 use crate::studies::Studies;
 use crate::tags::Tagging;
@@ -381,7 +382,7 @@ impl<K: Key, V: Value> Cache<K, V> {
     }
 
     /// To be called right after a look into memory.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn begin<Q: KeyRef<K> + ?Sized>(
         &self,
         hash: u64,
@@ -391,38 +392,51 @@ impl<K: Key, V: Value> Cache<K, V> {
         if self.settings.disabled() {
             return Begin::Miss(Lease::alone(self));
         }
-        if let Some(begin) = self.begin_limited(hash, key, (caller, mode)) {
-            return begin;
+        if !(mode.reads && mode.writes) {
+            return self.begin_limited(hash, key, (caller, mode));
         }
-        let (ages, mark) = (self.settings.aging.is_on(), self.mark_if_aging());
+        let mark = self.mark_if_aging();
         match self.flights.join(hash, key, caller) {
-            Join::Follow(flight) => match self.offered(&flight, self.now_if_aging()) {
-                Some(value) => Begin::Hit(value),
-                None => Begin::Follow(flight),
-            },
-            Join::Lead(lead) if !lead.late && self.remote.is_none() && !ages => {
+            Join::Lead(lead) if !lead.late && self.remote.is_none() && !self.settings.aging.is_on() => {
                 Begin::Miss(Lease::in_memory(self, hash, lead))
             }
-            Join::Lead(lead) => {
-                let (late, stale) = (lead.late, lead.stale);
-                let mut lease = Lease::new(self, hash, lead, key);
-                // The leader before us may have landed between our look into memory and our joining, or have failed, so
-                // that an old value is served once more. While a tag of the key is invalidated, it is not to be.
-                let again = (late || ages) && !self.is_leaving(stale);
-                match if again { self.find_again(hash, key) } else { None } {
-                    Some(value) => Begin::Hit(lease.answer(value)),
-                    None => {
-                        if !stale {
-                            self.recall(&mut lease, key, mark);
-                        }
-                        Begin::Lead { lease, ask: !stale }
-                    }
-                }
-            }
+            joined => self.begin_joined(hash, key, joined, mark),
         }
     }
 
-    #[inline]
+    /// What `begin` does after the common case of a cache in memory.
+    #[inline(never)]
+    fn begin_joined<Q: KeyRef<K> + ?Sized>(
+        &self,
+        hash: u64,
+        key: &Q,
+        joined: Join<V>,
+        mark: Option<Mark>,
+    ) -> Begin<'_, K, V> {
+        let lead = match joined {
+            Join::Lead(lead) => lead,
+            Join::Follow(flight) => {
+                return match self.offered(&flight, self.now_if_aging()) {
+                    Some(value) => Begin::Hit(value),
+                    None => Begin::Follow(flight),
+                };
+            }
+        };
+        let (late, stale) = (lead.late, lead.stale);
+        let mut lease = Lease::new(self, hash, lead, key);
+        // The leader before us may have landed between our look into memory and our joining, or have failed, so that an
+        // old value is served once more. While a tag of the key is invalidated, it is not to be.
+        let again = (late || self.settings.aging.is_on()) && !self.is_leaving(stale);
+        if again && let Some(value) = self.find_again(hash, key) {
+            return Begin::Hit(lease.answer(value));
+        }
+        if !stale {
+            self.recall(&mut lease, key, mark);
+        }
+        Begin::Lead { lease, ask: !stale }
+    }
+
+    #[inline(always)]
     fn miss<'a>(&'a self, mut lease: Lease<'a, K, V>, mode: Mode) -> Lookup<'a, K, V> {
         if !mode.computes {
             return Lookup::Hit(self.held_or_refused(lease));
