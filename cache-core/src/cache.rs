@@ -119,7 +119,11 @@ impl<K: Key, V: Value> Cache<K, V> {
         }
         let mode = self.mode();
         loop {
-            match self.begin(hash, key, (Caller::Thread, mode)) {
+            let begun = match self.lead(hash, key, (Caller::Thread, mode)) {
+                Ok(lease) => return Ok(self.miss(lease, mode)),
+                Err(begun) => begun,
+            };
+            match begun {
                 Begin::Hit(value) => return Ok(Lookup::Hit(value)),
                 Begin::Miss(lease) => return Ok(self.miss(lease, mode)),
                 Begin::Follow(flight) => {
@@ -349,12 +353,17 @@ impl<K: Key, V: Value> Cache<K, V> {
     pub(crate) fn find<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
         match self.hit(hash, key) {
             Some(hit) => Some(V::clone(&hit)),
-            None => self.find_again(hash, key),
+            None => self.find_cold(hash, key),
         }
     }
 
-    /// Memory once more in the same call, in every case, away from the hot path.
     #[inline(never)]
+    fn find_cold<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
+        self.find_again(hash, key)
+    }
+
+    /// Memory once more in the same call, in every case, away from the hot path.
+    #[inline(always)]
     pub(crate) fn find_again<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
         if self.memory.is_off() || !self.mode().reads {
             return None;
@@ -366,9 +375,16 @@ impl<K: Key, V: Value> Cache<K, V> {
 
     /// What a backend has that lies near, where memory would not keep it: then nobody need know that it is read.
     /// A fault is met again, and reported, by who asks the backend next.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find_near<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
-        let remote = self.remote.as_ref().filter(|remote| remote.store.is_near() && self.memory.is_off())?;
+        self.remote.as_ref().and_then(|remote| self.find_near_in(remote, hash, key))
+    }
+
+    #[inline(never)]
+    fn find_near_in<Q: KeyRef<K> + ?Sized>(&self, remote: &Remote<K, V>, hash: u64, key: &Q) -> Option<V> {
+        if !remote.store.is_near() || !self.memory.is_off() {
+            return None;
+        }
         if self.settings.tti.is_some() || self.settings.disabled() || !self.flights.is_quiet(hash) || !self.mode().reads
         {
             return None;
@@ -382,25 +398,29 @@ impl<K: Key, V: Value> Cache<K, V> {
     }
 
     /// To be called right after a look into memory.
+    pub(crate) fn begin<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, by: (Caller, Mode)) -> Begin<'_, K, V> {
+        self.lead(hash, key, by).map_or_else(|begun| begun, Begin::Miss)
+    }
+
+    /// As `begin`, with the common case of a cache in memory apart: a lease, for a key that nobody else computes.
     #[inline(always)]
-    pub(crate) fn begin<Q: KeyRef<K> + ?Sized>(
+    fn lead<Q: KeyRef<K> + ?Sized>(
         &self,
         hash: u64,
         key: &Q,
         (caller, mode): (Caller, Mode),
-    ) -> Begin<'_, K, V> {
+    ) -> Result<Lease<'_, K, V>, Begin<'_, K, V>> {
         if self.settings.disabled() {
-            return Begin::Miss(Lease::alone(self));
+            return Err(Begin::Miss(Lease::alone(self)));
         }
         if !(mode.reads && mode.writes) {
-            return self.begin_limited(hash, key, (caller, mode));
+            return Err(self.begin_limited(hash, key, (caller, mode)));
         }
-        let mark = self.mark_if_aging();
+        let simple = self.remote.is_none() && !self.settings.aging.is_on();
+        let mark = if simple { None } else { self.mark_if_aging() };
         match self.flights.join(hash, key, caller) {
-            Join::Lead(lead) if !lead.late && self.remote.is_none() && !self.settings.aging.is_on() => {
-                Begin::Miss(Lease::in_memory(self, hash, lead))
-            }
-            joined => self.begin_joined(hash, key, joined, mark),
+            Join::Lead(lead) if simple && !lead.late => Ok(Lease::in_memory(self, hash, lead)),
+            joined => Err(self.begin_joined(hash, key, joined, mark)),
         }
     }
 

@@ -17,7 +17,7 @@ const PARTS: usize = 16;
 /// The computations under way in one cache, at most one per key that can still be kept.
 #[derive(Debug)]
 pub(crate) struct Flights<K, V> {
-    parts: Box<[Part<K, V>]>,
+    parts: Box<[Part<K, V>; PARTS]>,
     /// Invalidations of every key that are under way. Raised before the parts are gone through: who locks one after
     /// that sees it, and who came before is told by what is done to it.
     sweeps: AtomicU64,
@@ -96,7 +96,7 @@ impl<V: Value> Drop for Landing<V> {
 impl<K, V> Default for Flights<K, V> {
     fn default() -> Self {
         let part = || Part { board: Lock::new(Board::default()), busy: AtomicBool::new(false) };
-        Flights { parts: (0..PARTS).map(|_| part()).collect(), sweeps: AtomicU64::new(0) }
+        Flights { parts: Box::new(std::array::from_fn(|_| part())), sweeps: AtomicU64::new(0) }
     }
 }
 
@@ -130,7 +130,8 @@ impl<K: Key, V: Value> Flights<K, V> {
     pub(crate) fn join<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, caller: Caller) -> Join<V> {
         // Made outside of the lock: `to_key` is the user's code.
         let owned = key.to_key();
-        let mut board = self.board(hash).lock();
+        let part = self.part(hash);
+        let mut board = part.board.lock();
         let mut stale = self.sweeping();
         // Most boards are empty most of the time.
         if !board.is_empty() {
@@ -150,8 +151,10 @@ impl<K: Key, V: Value> Flights<K, V> {
         };
         // What this thread has put there last it has put there before it looked, and what others did before that.
         let late = !planted("no second look") && board.landed != 0 && board.landed != ticket.thread();
-        board.post(Posted { hash, key: owned, ticket, flight: flight.clone(), stage: Stage::Computing });
-        self.part(hash).note(&board);
+        let posted = flight.clone();
+        board.post_with(|| Posted { hash, key: owned, ticket, flight: posted, stage: Stage::Computing });
+        // As `note` does.
+        part.busy.store(true, Release);
         Join::Lead(Lead { ticket, flight, stale, late })
     }
 

@@ -86,6 +86,14 @@ impl<V> Default for Extras<V> {
     }
 }
 
+impl<V> Extras<V> {
+    #[inline(never)]
+    fn tagged() -> Box<Self> {
+        let tagged = Some(Tagged { since: tags::now(), present: (0, 0), tags: Vec::new() });
+        Box::new(Extras { tagged, ..Self::default() })
+    }
+}
+
 impl<'a, K: Key, V: Value> Lease<'a, K, V> {
     pub(crate) fn new<Q: KeyRef<K> + ?Sized>(cache: &'a Cache<K, V>, hash: u64, lead: Lead<V>, key: &Q) -> Self {
         // From here on a panic of the key's own code passes the lease on.
@@ -123,11 +131,8 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
     #[inline(always)]
     pub(crate) fn in_memory(cache: &'a Cache<K, V>, hash: u64, lead: Lead<V>) -> Self {
         let Lead { ticket, flight, .. } = lead;
-        let mut lease = Lease { cache, hash, ticket: Some(ticket), flight, extras: None };
-        if cache.tagging.is_some() {
-            lease.extras().tagged = Some(Tagged { since: tags::now(), present: (0, 0), tags: Vec::new() });
-        }
-        lease
+        let extras = if cache.tagging.is_some() { Some(Extras::tagged()) } else { None };
+        Lease { cache, hash, ticket: Some(ticket), flight, extras }
     }
 
     /// The computation begins.
@@ -180,6 +185,12 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
 
     /// As [`fill`](Self::fill), for a value with a time to live of its own if there is one.
     pub(crate) fn fill_within(mut self, value: V, own: Option<Duration>) -> V {
+        let Some(_) = &self.extras else {
+            self.publish_here(&value, own);
+            // Load-bearing for speed alone: by now it holds nothing that could be dropped.
+            std::mem::forget(self);
+            return value;
+        };
         if let Some(storing) = self.finish(&value, own) {
             self.cache.report(storing.run());
         }

@@ -58,11 +58,21 @@ impl<K, V> Board<K, V> {
 
     #[inline]
     pub(super) fn post(&mut self, posted: Posted<K, V>) {
-        if self.one.is_none() {
-            self.one = Some(posted);
-        } else {
-            self.rest.insert_unique(posted.hash, posted, |posted| posted.hash);
+        self.post_with(|| posted);
+    }
+
+    /// As [`post`](Self::post) what is made in its place: most of what a miss does there is to move it.
+    #[inline(always)]
+    pub(super) fn post_with(&mut self, posted: impl FnOnce() -> Posted<K, V>) {
+        match self.one {
+            None => self.one = Some(posted()),
+            Some(_) => self.post_beside(posted()),
         }
+    }
+
+    #[inline(never)]
+    fn post_beside(&mut self, posted: Posted<K, V>) {
+        self.rest.insert_unique(posted.hash, posted, |posted| posted.hash);
     }
 
     /// What is posted for `ticket`.

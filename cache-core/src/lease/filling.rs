@@ -38,21 +38,10 @@ impl<K: Key, V: Value> Lease<'_, K, V> {
 
     /// Ends the computation with `value`. Returns the writing of it to the backend, if there is one and the value has a
     /// form in bytes.
-    #[inline(always)]
-    pub(super) fn finish(&mut self, value: &V, own: Option<Duration>) -> Option<Storing<K, V>> {
-        let Some(extras) = &self.extras else {
-            self.publish_here(value, own);
-            return None;
-        };
-        let began = extras.began;
-        self.finish_timed(value, own, began)
-    }
-
-    /// As `finish`, with when the computation began if that matters.
     #[inline(never)]
-    fn finish_timed(&mut self, value: &V, own: Option<Duration>, began: u64) -> Option<Storing<K, V>> {
+    pub(super) fn finish(&mut self, value: &V, own: Option<Duration>) -> Option<Storing<K, V>> {
         let settings = &self.cache.settings;
-        let began = Some(began).filter(|began| *began != NEVER);
+        let began = self.extras.as_ref().map(|extras| extras.began).filter(|began| *began != NEVER);
         let cost = began.map(|began| Duration::from_micros(self.cache.now().saturating_sub(began)));
         let term = settings.aging.term(own.or(settings.ttl), cost.unwrap_or_default());
         self.tag(value);
@@ -91,7 +80,7 @@ impl<K: Key, V: Value> Lease<'_, K, V> {
 
     /// Puts the value into memory and gives it to those who wait, where there is nothing else to do.
     #[inline(always)]
-    fn publish_here(&mut self, value: &V, own: Option<Duration>) {
+    pub(super) fn publish_here(&mut self, value: &V, own: Option<Duration>) {
         let Some(ticket) = self.ticket else { return };
         let (cache, hash) = (self.cache, self.hash);
         cache.refresh();
