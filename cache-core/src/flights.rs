@@ -173,6 +173,20 @@ impl<K: Key, V: Value> Flights<K, V> {
         Lead { ticket, flight: Some(flight), stale: false, late: false }
     }
 
+    /// Posts that this caller has an old value of `key` at hand, or is about to, and keeps none itself.
+    pub(crate) fn post_reading(&self, hash: u64, key: K) -> Ticket {
+        let ticket = Ticket::by_task();
+        let mut board = self.board(hash).lock();
+        board.post(Posted { hash, key, ticket, flight: None, stage: Stage::Reading });
+        self.part(hash).note(&board);
+        ticket
+    }
+
+    /// Whether nothing was invalidated since `ticket` was posted that its old value may be.
+    pub(crate) fn may_serve(&self, hash: u64, ticket: Ticket) -> bool {
+        self.board(hash).lock().of(hash, ticket).is_some_and(|posted| posted.stage == Stage::Reading)
+    }
+
     /// Whether the backend may hold an invalidated value of `key`.
     pub(crate) fn is_stale<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> bool {
         self.board(hash).lock().is_doomed(hash, key) || self.sweeping()
@@ -198,7 +212,7 @@ impl<K: Key, V: Value> Flights<K, V> {
                 board.landed = thread();
                 keep(key);
             }
-            Stage::Forgotten | Stage::Outdated | Stage::Doomed => _unkept = Some(key),
+            Stage::Reading | Stage::Forgotten | Stage::Outdated | Stage::Doomed => _unkept = Some(key),
         }
         drop(board);
         landing

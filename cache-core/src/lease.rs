@@ -60,6 +60,8 @@ struct Extras<V> {
     began: u64,
     /// What is served if it fails.
     old: Option<Old<V>>,
+    /// Of who keeps no value: what is posted to hear of an invalidation of the old one.
+    reading: Option<Ticket>,
     /// Of a cache whose entries carry tags.
     tagged: Option<Tagged>,
 }
@@ -82,7 +84,7 @@ struct Backed {
 
 impl<V> Default for Extras<V> {
     fn default() -> Self {
-        Extras { backed: None, began: NEVER, old: None, tagged: None }
+        Extras { backed: None, began: NEVER, old: None, reading: None, tagged: None }
     }
 }
 
@@ -123,6 +125,9 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
     pub(crate) fn reading<Q: KeyRef<K> + ?Sized>(cache: &'a Cache<K, V>, hash: u64, key: &Q) -> Self {
         let mut lease = Self::alone(cache);
         lease.hash = hash;
+        if cache.settings.aging.is_on() {
+            lease.extras().reading = Some(cache.flights.post_reading(hash, key.to_key()));
+        }
         cache.remote.iter().for_each(|remote| lease.name_in(remote, &key.to_key()));
         lease
     }
@@ -296,6 +301,8 @@ impl<K: Key, V: Value> Drop for Lease<'_, K, V> {
             // Whoever takes over here is to find the key unclaimed.
             drop(self.extras.take());
             drop(self.cache.flights.discard(self.hash, ticket));
+        } else if let Some(reading) = self.extras.as_mut().and_then(|extras| extras.reading.take()) {
+            drop(self.cache.flights.discard(self.hash, reading));
         }
     }
 }

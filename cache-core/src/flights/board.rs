@@ -33,6 +33,8 @@ pub(super) enum Stage {
     Computing,
     /// The value is being computed and will take the place of what is there by then. Nobody waits for it.
     Replacing,
+    /// The value is being computed and will be kept nowhere; an old one is at hand. Nobody waits for it.
+    Reading,
     /// The value is being computed and will be kept nowhere, because its key was invalidated meanwhile.
     Forgotten,
     /// The value is being written to the backend.
@@ -131,7 +133,7 @@ impl<K: Key, V: Value> Board<K, V> {
     #[inline]
     pub(super) fn forget<Q: KeyRef<K> + ?Sized>(&mut self, hash: u64, key: &Q) {
         self.supersede(hash, key);
-        self.forget_each(hash, key, Stage::Replacing);
+        self.forget_each(hash, key, |stage| matches!(stage, Stage::Replacing | Stage::Reading));
     }
 
     /// As [`forget`](Self::forget), but for what will take the place of the value that comes now.
@@ -144,17 +146,17 @@ impl<K: Key, V: Value> Board<K, V> {
             posted.forget();
         }
         // Each was current until others removed something.
-        self.forget_each(hash, key, Stage::Outdated);
+        self.forget_each(hash, key, |stage| stage == Stage::Outdated);
     }
 
-    /// Of one key several may be in such a stage.
+    /// Of one key several may be in a stage that is one of those.
     #[inline]
-    fn forget_each<Q: KeyRef<K> + ?Sized>(&mut self, hash: u64, key: &Q, stage: Stage) {
+    fn forget_each<Q: KeyRef<K> + ?Sized>(&mut self, hash: u64, key: &Q, is: impl Fn(Stage) -> bool) {
         if self.is_empty() || planted("unseen invalidation") {
             return;
         }
         while let Some(posted) =
-            self.find(hash, |posted| posted.stage == stage && posted.hash == hash && key.is(&posted.key))
+            self.find(hash, |posted| is(posted.stage) && posted.hash == hash && key.is(&posted.key))
         {
             posted.forget();
         }
@@ -164,14 +166,14 @@ impl<K: Key, V: Value> Board<K, V> {
 impl<K, V> Posted<K, V> {
     fn forget(&mut self) {
         self.stage = match self.stage {
-            Stage::Computing | Stage::Replacing | Stage::Forgotten => Stage::Forgotten,
+            Stage::Computing | Stage::Replacing | Stage::Reading | Stage::Forgotten => Stage::Forgotten,
             Stage::Storing | Stage::Outdated | Stage::Doomed => Stage::Doomed,
         };
     }
 
     fn outdate(&mut self) {
         self.stage = match self.stage {
-            Stage::Computing | Stage::Replacing | Stage::Forgotten => Stage::Forgotten,
+            Stage::Computing | Stage::Replacing | Stage::Reading | Stage::Forgotten => Stage::Forgotten,
             Stage::Storing | Stage::Outdated => Stage::Outdated,
             Stage::Doomed => Stage::Doomed,
         };

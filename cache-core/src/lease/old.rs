@@ -99,12 +99,17 @@ impl<K: Key, V: Value> Lease<'_, K, V> {
     pub(crate) fn fall_back(&mut self) -> Option<V> {
         let old = self.extras.as_mut()?.old.take()?;
         let (cache, hash) = (self.cache, self.hash);
+        cache.refresh();
         let now = cache.now();
         if old.until <= now {
             return None;
         }
         let Some(ticket) = self.ticket else {
             // Nothing is kept of what it brings.
+            let reading = self.extras.as_ref()?.reading?;
+            if !cache.flights.may_serve(hash, reading) {
+                return None;
+            }
             cache.count_stale(old.until, now);
             return Some(V::clone(&old.value));
         };
