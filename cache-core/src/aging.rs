@@ -22,6 +22,10 @@ pub(crate) struct Aging {
     beta: f64,
     /// How long an entry may be served after its time to live.
     stale: Duration,
+    /// What every miss asks: whether an entry may be served when it is due to be computed anew, and whether it matters in
+    /// memory what it cost.
+    on: bool,
+    early: bool,
     draws: Draws,
 }
 
@@ -51,7 +55,7 @@ impl<V> Clone for Old<V> {
 
 impl Default for Aging {
     fn default() -> Self {
-        Aging { jitter: 0.0, beta: 0.0, stale: Duration::ZERO, draws: Draws::new(seed()) }
+        Aging { jitter: 0.0, beta: 0.0, stale: Duration::ZERO, on: false, early: false, draws: Draws::new(seed()) }
     }
 }
 
@@ -63,27 +67,36 @@ impl Aging {
 
     pub(crate) fn set_early(&mut self, beta: f64) {
         self.beta = if beta > 0.0 { beta.min(f64::MAX) } else { 0.0 };
+        self.early = self.beta > 0.0;
+        self.on = self.early || !self.stale.is_zero();
     }
 
     pub(crate) fn set_stale(&mut self, stale: Duration) {
         self.stale = stale;
+        self.on = self.early || !self.stale.is_zero();
     }
 
     /// Whether an entry may be served when it is due to be computed anew.
     #[inline]
     pub(crate) fn is_on(&self) -> bool {
-        self.is_early() || !self.stale.is_zero()
+        self.on
     }
 
     /// Whether it matters in memory what an entry cost.
     #[inline]
     pub(crate) fn is_early(&self) -> bool {
-        self.beta > 0.0
+        self.early
     }
 
     /// Of a value made now, which was given `ttl` to live and took `cost` to compute.
+    #[inline]
     pub(crate) fn term(&self, ttl: Option<Duration>, cost: Duration) -> Term {
-        let Some(ttl) = ttl.map(|ttl| self.shortened(ttl)) else { return Term::default() };
+        ttl.map_or_else(Term::default, |ttl| self.term_within(ttl, cost))
+    }
+
+    #[inline(never)]
+    fn term_within(&self, ttl: Duration, cost: Duration) -> Term {
+        let ttl = self.shortened(ttl);
         // What is given no time is not to be kept.
         let stale = if ttl.is_zero() { Duration::ZERO } else { self.stale };
         Term { due: Some(ttl.saturating_sub(self.lead(cost))), end: Some(ttl.saturating_add(stale)) }

@@ -1,19 +1,20 @@
 //! The cache: the one path of a call, for threads and tasks side by side.
 
+mod begin;
 mod follow;
 mod fresh;
 mod old;
 
+pub(crate) use begin::Begin;
+
 use crate::counts::Counts;
 use crate::error::Result;
-use crate::flight::Flight;
 use crate::flights::{Caller, Flights, Join};
 use crate::info::CacheInfo;
 use crate::key::{Key, KeyRef, Value};
 use crate::lease::{Fetched, Lease};
 use crate::memory::{Hit, Memory, NEVER};
 use crate::remote::Remote;
-use crate::scope::Mode;
 use crate::settings::Settings;
 use crate::stop::{Never, Stop};
 use crate::studies::Studies;
@@ -64,21 +65,6 @@ pub enum Lookup<'a, K: Key, V: Value> {
     Miss(Lease<'a, K, V>),
 }
 
-/// How a lookup that memory could not answer goes on.
-pub(crate) enum Begin<'a, K: Key, V: Value> {
-    Hit(V),
-    /// Compute: nobody else knows.
-    Miss(Lease<'a, K, V>),
-    /// Wait for who computes.
-    Follow(Arc<Flight<V>>),
-    /// Compute, unless the backend knows; `ask` is false where it may know something stale. Then nobody is waited for
-    /// either, and the key is not claimed: who computes it elsewhere may have begun before it was invalidated.
-    Lead {
-        lease: Lease<'a, K, V>,
-        ask: bool,
-    },
-}
-
 impl<K: Key, V: Value> Cache<K, V> {
     /// The value, or the lease of its computation.
     ///
@@ -118,7 +104,11 @@ impl<K: Key, V: Value> Cache<K, V> {
         }
         let mode = self.mode();
         loop {
-            match self.begin(hash, key, (Caller::Thread, mode)) {
+            let begun = match self.lead(hash, key, (Caller::Thread, mode)) {
+                Ok(lease) => return Ok(self.miss(lease, mode)),
+                Err(begun) => begun,
+            };
+            match begun {
                 Begin::Hit(value) => return Ok(Lookup::Hit(value)),
                 Begin::Miss(lease) => return Ok(self.miss(lease, mode)),
                 Begin::Follow(flight) => {
@@ -348,12 +338,17 @@ impl<K: Key, V: Value> Cache<K, V> {
     pub(crate) fn find<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
         match self.hit(hash, key) {
             Some(hit) => Some(V::clone(&hit)),
-            None => self.find_again(hash, key),
+            None => self.find_cold(hash, key),
         }
     }
 
-    /// Memory once more in the same call, in every case, away from the hot path.
     #[inline(never)]
+    fn find_cold<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
+        self.find_again(hash, key)
+    }
+
+    /// Memory once more in the same call, in every case, away from the hot path.
+    #[inline(always)]
     pub(crate) fn find_again<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
         if self.memory.is_off() || !self.mode().reads {
             return None;
@@ -365,9 +360,16 @@ impl<K: Key, V: Value> Cache<K, V> {
 
     /// What a backend has that lies near, where memory would not keep it: then nobody need know that it is read.
     /// A fault is met again, and reported, by who asks the backend next.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find_near<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
-        let remote = self.remote.as_ref().filter(|remote| remote.store.is_near() && self.memory.is_off())?;
+        self.remote.as_ref().and_then(|remote| self.find_near_in(remote, hash, key))
+    }
+
+    #[inline(never)]
+    fn find_near_in<Q: KeyRef<K> + ?Sized>(&self, remote: &Remote<K, V>, hash: u64, key: &Q) -> Option<V> {
+        if !remote.store.is_near() || !self.memory.is_off() {
+            return None;
+        }
         if self.settings.tti.is_some() || self.settings.disabled() || !self.flights.is_quiet(hash) || !self.mode().reads
         {
             return None;
@@ -378,58 +380,6 @@ impl<K: Key, V: Value> Cache<K, V> {
         }
         self.count_backend_hit();
         Some(value)
-    }
-
-    /// To be called right after a look into memory.
-    #[inline]
-    pub(crate) fn begin<Q: KeyRef<K> + ?Sized>(
-        &self,
-        hash: u64,
-        key: &Q,
-        (caller, mode): (Caller, Mode),
-    ) -> Begin<'_, K, V> {
-        if self.settings.disabled() {
-            return Begin::Miss(Lease::alone(self));
-        }
-        if let Some(begin) = self.begin_limited(hash, key, (caller, mode)) {
-            return begin;
-        }
-        let (ages, mark) = (self.settings.aging.is_on(), self.mark_if_aging());
-        match self.flights.join(hash, key, caller) {
-            Join::Follow(flight) => match self.offered(&flight, self.now_if_aging()) {
-                Some(value) => Begin::Hit(value),
-                None => Begin::Follow(flight),
-            },
-            Join::Lead(lead) if !lead.late && self.remote.is_none() && !ages => {
-                Begin::Miss(Lease::in_memory(self, hash, lead))
-            }
-            Join::Lead(lead) => {
-                let (late, stale) = (lead.late, lead.stale);
-                let mut lease = Lease::new(self, hash, lead, key);
-                // The leader before us may have landed between our look into memory and our joining, or have failed, so
-                // that an old value is served once more. While a tag of the key is invalidated, it is not to be.
-                let again = (late || ages) && !self.is_leaving(stale);
-                match if again { self.find_again(hash, key) } else { None } {
-                    Some(value) => Begin::Hit(lease.answer(value)),
-                    None => {
-                        if !stale {
-                            self.recall(&mut lease, key, mark);
-                        }
-                        Begin::Lead { lease, ask: !stale }
-                    }
-                }
-            }
-        }
-    }
-
-    #[inline]
-    fn miss<'a>(&'a self, mut lease: Lease<'a, K, V>, mode: Mode) -> Lookup<'a, K, V> {
-        if !mode.computes {
-            return Lookup::Hit(self.held_or_refused(lease));
-        }
-        self.count_computed();
-        lease.begins();
-        Lookup::Miss(lease)
     }
 
     fn get_remote<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {

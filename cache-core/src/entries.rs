@@ -17,6 +17,9 @@ use std::time::Duration;
 
 impl<K: Key, V: Value> Cache<K, V> {
     /// Stores a value. What is being computed for the key at this moment is returned to its callers and not kept.
+    ///
+    /// It carries the tags that [`CacheBuilder::tags`](crate::CacheBuilder::tags) gives it. In the cache of a function
+    /// with `tags = ..` it carries none, for those are asked of the arguments of a call.
     pub fn insert(&self, key: K, value: V) {
         self.store(key, value, None);
     }

@@ -18,7 +18,7 @@ const PARTS: usize = 16;
 /// The computations under way in one cache, at most one per key that can still be kept.
 #[derive(Debug)]
 pub(crate) struct Flights<K, V> {
-    parts: Box<[Part<K, V>]>,
+    parts: Box<[Part<K, V>; PARTS]>,
     /// Invalidations of every key that are under way. Raised before the parts are gone through: who locks one after
     /// that sees it, and who came before is told by what is done to it.
     sweeps: AtomicU64,
@@ -97,7 +97,7 @@ impl<V: Value> Drop for Landing<V> {
 impl<K, V> Default for Flights<K, V> {
     fn default() -> Self {
         let part = || Part { board: Lock::new(Board::default()), busy: AtomicBool::new(false) };
-        Flights { parts: (0..PARTS).map(|_| part()).collect(), sweeps: AtomicU64::new(0) }
+        Flights { parts: Box::new(std::array::from_fn(|_| part())), sweeps: AtomicU64::new(0) }
     }
 }
 
@@ -131,7 +131,8 @@ impl<K: Key, V: Value> Flights<K, V> {
     pub(crate) fn join<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, caller: Caller) -> Join<V> {
         // Made outside of the lock: `to_key` is the user's code.
         let owned = key.to_key();
-        let mut board = self.board(hash).lock();
+        let part = self.part(hash);
+        let mut board = part.board.lock();
         let mut stale = self.sweeping();
         // Most boards are empty most of the time.
         if !board.is_empty() {
@@ -151,9 +152,10 @@ impl<K: Key, V: Value> Flights<K, V> {
         };
         // What this thread has put there last it has put there before it looked, and what others did before that.
         let late = !planted("no second look") && board.landed != 0 && board.landed != ticket.thread();
-        let (stage, basis) = (Stage::Computing, Basis::Read);
-        board.post(Posted { hash, key: owned, ticket, flight: flight.clone(), stage, basis });
-        self.part(hash).note(&board);
+        let (posted, stage, basis) = (flight.clone(), Stage::Computing, Basis::Read);
+        board.post_with(|| Posted { hash, key: owned, ticket, flight: posted, stage, basis });
+        // As `note` does.
+        part.busy.store(true, Release);
         Join::Lead(Lead { ticket, flight, stale, late })
     }
 
@@ -187,6 +189,21 @@ impl<K: Key, V: Value> Flights<K, V> {
         }
     }
 
+    /// Posts that this caller has an old value of `key` at hand, or is about to, and keeps none itself.
+    pub(crate) fn post_reading(&self, hash: u64, key: K) -> Ticket {
+        let ticket = Ticket::by_task();
+        let mut board = self.board(hash).lock();
+        let (stage, basis) = (Stage::Reading, Basis::Read);
+        board.post(Posted { hash, key, ticket, flight: None, stage, basis });
+        self.part(hash).note(&board);
+        ticket
+    }
+
+    /// Whether nothing was invalidated since `ticket` was posted that its old value may be.
+    pub(crate) fn may_serve(&self, hash: u64, ticket: Ticket) -> bool {
+        self.board(hash).lock().of(hash, ticket).is_some_and(|posted| posted.stage == Stage::Reading)
+    }
+
     /// Whether the backend may hold an invalidated value of `key`.
     pub(crate) fn is_stale<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> bool {
         self.board(hash).lock().is_doomed(hash, key) || self.sweeping()
@@ -212,7 +229,7 @@ impl<K: Key, V: Value> Flights<K, V> {
                 board.landed = thread();
                 keep(key);
             }
-            Stage::Forgotten | Stage::Doomed => _unkept = Some(key),
+            Stage::Reading | Stage::Forgotten | Stage::Doomed => _unkept = Some(key),
         }
         drop(board);
         landing

@@ -36,17 +36,16 @@ impl<K: Key, V: Value> Cache<K, V> {
         if scope::is_around() { scope::mode(&*self.flights) } else { Mode::USUAL }
     }
 
-    /// As `begin`, for a call that may not do what calls do. To be called right after a look into memory.
-    #[inline]
+    /// As `begin`, for a call that may not read, or not write.
+    #[inline(never)]
     pub(crate) fn begin_limited<Q: KeyRef<K> + ?Sized>(
         &self,
         hash: u64,
         key: &Q,
         (caller, mode): (Caller, Mode),
-    ) -> Option<Begin<'_, K, V>> {
-        Some(match mode {
-            Mode { reads: true, writes: true, .. } => return None,
-            Mode { reads: true, writes: false, .. } => match self.flights.current(hash, key) {
+    ) -> Begin<'_, K, V> {
+        match mode {
+            Mode { reads: true, .. } => match self.flights.current(hash, key) {
                 Some(flight) => match self.offered(&flight, self.now_if_aging()) {
                     Some(value) => Begin::Hit(value),
                     None => Begin::Follow(flight),
@@ -60,7 +59,7 @@ impl<K: Key, V: Value> Cache<K, V> {
                     Begin::Lead { lease, ask }
                 }
             },
-            Mode { reads: false, writes: true, .. } => {
+            Mode { writes: true, .. } => {
                 // A task has asked before.
                 if let (Some(remote), Caller::Thread) = (&self.remote, caller) {
                     self.report(remote.store.ask_of_tags());
@@ -68,7 +67,7 @@ impl<K: Key, V: Value> Cache<K, V> {
                 Begin::Miss(Lease::replacing(self, hash, key))
             }
             Mode { reads: false, writes: false, .. } => Begin::Miss(Lease::alone(self)),
-        })
+        }
     }
 
     /// What a task has to know before it begins that will not look into the backend.

@@ -107,7 +107,8 @@ use proc_macro::TokenStream;
 ///   argument of the function in turn, `self` among them, and the value, all by reference; gives anything that iterates
 ///   over text or bytes. `memolith::invalidate_tag("..")` ends every result that carries the tag, of every function, in
 ///   memory and in the backends, for everybody. An argument that is taken by value is cloned before the function runs,
-///   unless the closure calls it `_`. The path of a function does as well.
+///   unless the closure calls it `_`. The path of a function does as well. A result put in place by hand, by `insert` on
+///   the cache, carries no tags: there are no arguments to ask.
 ///
 /// Of the key:
 ///

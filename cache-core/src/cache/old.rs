@@ -130,9 +130,16 @@ impl<K: Key, V: Value> Cache<K, V> {
     }
 
     /// How long a value lives in memory, beginning now.
+    #[inline]
     pub(crate) fn life(&self, term: Term, weight: u64) -> Life {
-        let timed = term.end.is_some() || self.settings.expires() || self.memory.is_mortal();
-        let now = if timed { self.now() } else { 0 };
+        if term.end.is_some() || self.settings.expires() || self.memory.is_mortal() {
+            return self.life_from(self.now(), term, weight);
+        }
+        Life { now: 0, due: NEVER, limit: NEVER, weight }
+    }
+
+    #[inline(never)]
+    fn life_from(&self, now: u64, term: Term, weight: u64) -> Life {
         let after = |left: Option<Duration>| left.map_or(NEVER, |left| later(now, left));
         Life { now, due: after(term.due), limit: after(term.end), weight }
     }

@@ -36,6 +36,8 @@ pub(super) enum Stage {
     Computing,
     /// The value is being computed and will take the place of what is there by then. Nobody waits for it.
     Replacing,
+    /// The value is being computed and will be kept nowhere; an old one is at hand. Nobody waits for it.
+    Reading,
     /// The value is being computed and will be kept nowhere, because its key was invalidated meanwhile.
     Forgotten,
     /// The value is being written to the backend.
@@ -59,11 +61,21 @@ impl<K, V> Board<K, V> {
 
     #[inline]
     pub(super) fn post(&mut self, posted: Posted<K, V>) {
-        if self.one.is_none() {
-            self.one = Some(posted);
-        } else {
-            self.rest.insert_unique(posted.hash, posted, |posted| posted.hash);
+        self.post_with(|| posted);
+    }
+
+    /// As [`post`](Self::post) what is made in its place: most of what a miss does there is to move it.
+    #[inline(always)]
+    pub(super) fn post_with(&mut self, posted: impl FnOnce() -> Posted<K, V>) {
+        match self.one {
+            None => self.one = Some(posted()),
+            Some(_) => self.post_beside(posted()),
         }
+    }
+
+    #[inline(never)]
+    fn post_beside(&mut self, posted: Posted<K, V>) {
+        self.rest.insert_unique(posted.hash, posted, |posted| posted.hash);
     }
 
     /// What is posted for `ticket`.
@@ -126,7 +138,9 @@ impl<K: Key, V: Value> Board<K, V> {
             return;
         }
         // Of one key there may be several.
-        let is = |posted: &Posted<K, V>| posted.stage == Stage::Replacing && posted.hash == hash && key.is(&posted.key);
+        let is = |posted: &Posted<K, V>| {
+            matches!(posted.stage, Stage::Replacing | Stage::Reading) && posted.hash == hash && key.is(&posted.key)
+        };
         while let Some(posted) = self.find(hash, is) {
             posted.forget();
         }
@@ -147,7 +161,7 @@ impl<K: Key, V: Value> Board<K, V> {
 impl<K, V> Posted<K, V> {
     fn forget(&mut self) {
         self.stage = match self.stage {
-            Stage::Computing | Stage::Replacing | Stage::Forgotten => Stage::Forgotten,
+            Stage::Computing | Stage::Replacing | Stage::Reading | Stage::Forgotten => Stage::Forgotten,
             Stage::Storing | Stage::Doomed => Stage::Doomed,
         };
     }

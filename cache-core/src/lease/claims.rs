@@ -106,7 +106,7 @@ impl<K: Key, V: Value> Lease<'_, K, V> {
             Fetched::Old(old) => Some(old),
             _ => None,
         };
-        let has_old = old.is_some() || self.old.is_some();
+        let has_old = old.is_some() || self.old().is_some();
         match self.next_of(patience) {
             Some(piece) if piece.is_zero() || !has_old => Ok(piece),
             _ if has_old => Err(Fetched::Elsewhere(old)),
@@ -123,7 +123,7 @@ impl<K: Key, V: Value> Lease<'_, K, V> {
     }
 
     fn hold(&mut self, claim: Option<Claim>) {
-        if let Some(backed) = &mut self.backed {
+        if let Some(backed) = self.backed_mut() {
             backed.claim = claim;
         }
     }

@@ -58,7 +58,7 @@ impl<K: Key, V: Value> Lease<'_, K, V> {
 
     /// Offers an old value to those who ask for the key, and holds it for the case that no new one comes.
     pub(crate) fn recall(&mut self, old: Old<V>) {
-        if self.old.as_ref().is_some_and(|held| held.until >= old.until) {
+        if self.old().is_some_and(|held| held.until >= old.until) {
             return;
         }
         if !self.is_to_offer(&old) {
@@ -68,12 +68,12 @@ impl<K: Key, V: Value> Lease<'_, K, V> {
         if let Some(flight) = self.flight.clone().or_else(posted) {
             flight.offer(old.clone());
         }
-        self.old = Some(Box::new(old));
+        self.extras().old = Some(old);
     }
 
     /// Whether no tag of an old value was invalidated since the lease was given; if one is later, nobody is offered it.
     fn is_to_offer(&self, old: &Old<V>) -> bool {
-        let (Some(tagging), Some(tagged), Some(carried)) = (&self.cache.tagging, &self.tagged, &old.tags) else {
+        let (Some(tagging), Some(tagged), Some(carried)) = (&self.cache.tagging, self.tagged(), &old.tags) else {
             return true;
         };
         let key = self.ticket.and_then(|ticket| self.cache.flights.key(self.hash, ticket));
@@ -82,8 +82,12 @@ impl<K: Key, V: Value> Lease<'_, K, V> {
 
     /// The old value, if it may still be served, and until when.
     pub(crate) fn held(&self) -> Option<(V, u64)> {
-        let old = self.old.as_ref().filter(|old| old.until > self.cache.now())?;
+        let old = self.old().filter(|old| old.until > self.cache.now())?;
         Some((V::clone(&old.value), old.until))
+    }
+
+    pub(super) fn old(&self) -> Option<&Old<V>> {
+        self.extras.as_ref()?.old.as_ref()
     }
 
     /// The hash of the key.
@@ -93,14 +97,19 @@ impl<K: Key, V: Value> Lease<'_, K, V> {
 
     /// The old value, if it may still be served; then memory serves it for a while, as if it were a new one.
     pub(crate) fn fall_back(&mut self) -> Option<V> {
-        let old = self.old.take()?;
+        let old = self.extras.as_mut()?.old.take()?;
         let (cache, hash) = (self.cache, self.hash);
+        cache.refresh();
         let now = cache.now();
         if old.until <= now {
             return None;
         }
         let Some(ticket) = self.ticket else {
             // Nothing is kept of what it brings.
+            let reading = self.extras.as_ref()?.reading?;
+            if !cache.flights.may_serve(hash, reading) {
+                return None;
+            }
             cache.count_stale(old.until, now);
             return Some(V::clone(&old.value));
         };

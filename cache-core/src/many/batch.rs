@@ -14,6 +14,7 @@ use crate::time::Timestamp;
 use crate::waits::Ticket;
 use hashbrown::HashTable;
 use std::sync::Arc;
+use std::thread::panicking;
 
 /// What was asked for in one call.
 pub(super) struct Batch<'a, 'q, K: Key, V: Value, Q: ?Sized> {
@@ -38,8 +39,8 @@ struct Wanted<'q, K, V, Q: ?Sized> {
     /// How often it was asked for.
     times: usize,
     value: Option<V>,
-    /// Whether the first time is counted.
-    counted: bool,
+    /// How many of those times are counted.
+    counted: usize,
     /// To wait for others would never end.
     alone: bool,
 }
@@ -70,7 +71,7 @@ impl<'a, 'q, K: Key, V: Value, Q: KeyRef<K> + ?Sized + 'q> Batch<'a, 'q, K, V, Q
                 return Answer::Of(*at);
             }
             let (at, key) = (wanted.len(), query.to_key());
-            wanted.push(Wanted { query, hash, key, times: 1, value: None, counted: false, alone: false });
+            wanted.push(Wanted { query, hash, key, times: 1, value: None, counted: 0, alone: false });
             places.insert_unique(hash, at, |at| wanted[*at].hash);
             Answer::Of(at)
         };
@@ -162,7 +163,7 @@ impl<'a, 'q, K: Key, V: Value, Q: KeyRef<K> + ?Sized + 'q> Batch<'a, 'q, K, V, Q
         }
         let missing = round.missing.iter_mut().map(|(at, lease)| {
             let wanted = &mut self.wanted[*at];
-            wanted.counted = true;
+            wanted.counted = 1;
             self.cache.count_computed();
             lease.begins();
             wanted.query
@@ -238,7 +239,7 @@ impl<'a, 'q, K: Key, V: Value, Q: KeyRef<K> + ?Sized + 'q> Batch<'a, 'q, K, V, Q
     fn known(mut self) -> Vec<Option<V>> {
         self.count_open();
         let wanted = &mut self.wanted;
-        let answers = self.answers.into_iter().map(|answer| match answer {
+        let answers = std::mem::take(&mut self.answers).into_iter().map(|answer| match answer {
             Answer::Known(value) => Some(value),
             Answer::Of(at) => {
                 wanted[at].times -= 1;
@@ -253,15 +254,26 @@ impl<'a, 'q, K: Key, V: Value, Q: KeyRef<K> + ?Sized + 'q> Batch<'a, 'q, K, V, Q
         self.count_open();
         Err(error)
     }
+}
 
+impl<K: Key, V: Value, Q: ?Sized> Batch<'_, '_, K, V, Q> {
     /// Counts what is not counted: keys that nobody knew, and those that were asked for more than once.
     fn count_open(&mut self) {
         for wanted in &mut self.wanted {
             let known = wanted.value.is_some();
-            let counted = usize::from(std::mem::replace(&mut wanted.counted, true));
-            for _ in counted..wanted.times {
+            for _ in std::mem::replace(&mut wanted.counted, wanted.times)..wanted.times {
                 if known { self.cache.count_hit() } else { self.cache.count_miss() }
             }
+        }
+    }
+}
+
+impl<K: Key, V: Value, Q: ?Sized> Drop for Batch<'_, '_, K, V, Q> {
+    fn drop(&mut self) {
+        // A call that ends with a panic was one for each key, as one that ends with an error. A task that is cancelled has
+        // not ended: it has counted what it has begun to compute.
+        if panicking() {
+            self.count_open();
         }
     }
 }
@@ -269,7 +281,7 @@ impl<'a, 'q, K: Key, V: Value, Q: KeyRef<K> + ?Sized + 'q> Batch<'a, 'q, K, V, Q
 impl<K, V, Q: ?Sized> Wanted<'_, K, V, Q> {
     /// Counted by who found the value.
     fn answer(&mut self, value: V) {
-        self.counted = true;
+        self.counted = self.counted.max(1);
         self.value = Some(value);
     }
 }

@@ -57,10 +57,17 @@ impl<'a, K: Key, V: Value> Departed<'a, K, V> {
 }
 
 impl<K: Key, V: Value> Drop for Departed<'_, K, V> {
+    #[inline]
     fn drop(&mut self) {
-        if self.untold.is_empty() {
-            return;
+        if !self.untold.is_empty() {
+            self.tell();
         }
+    }
+}
+
+impl<K: Key, V: Value> Departed<'_, K, V> {
+    #[inline(never)]
+    fn tell(&mut self) {
         let untold = self.untold.take();
         let Some(listener) = &self.memory.listener else { return };
         let mut panic = None;

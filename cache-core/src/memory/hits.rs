@@ -72,11 +72,14 @@ impl<K: Key, V: Value> Memory<K, V> {
     }
 
     /// As [`hit`](Self::hit) in every case, and a copy. `now` is only asked where something expires.
-    #[inline(never)]
+    #[inline(always)]
     pub(crate) fn get<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, now: impl Fn() -> u64) -> Option<V> {
-        if self.index.is_absent(hash) {
-            return None;
-        }
+        // All that most of those do who miss.
+        if self.index.is_absent(hash) { None } else { self.get_present(hash, key, now) }
+    }
+
+    #[inline(never)]
+    fn get_present<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q, now: impl Fn() -> u64) -> Option<V> {
         match self.stripes.mine() {
             Some(stripe) => Some(V::clone(&*self.hit_by(stripe, hash, key, now)?)),
             None => self.with_stripe(|stripe| Some(V::clone(&*self.hit_by(stripe, hash, key, now)?))),

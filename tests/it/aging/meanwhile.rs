@@ -3,7 +3,7 @@
 use super::{SECOND, TICK, TIERS, Tiers, World, leased};
 use crate::fake::{Fake, Moment};
 use crate::watchdog::{until, within};
-use memolith::Cache;
+use memolith::{Cache, Lease, Scope};
 use std::future::{Future, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
@@ -187,15 +187,54 @@ fn a_panic_leaves_the_old_value_and_the_next_computes() {
     }
 }
 
+const FORGET: [fn(&Cache<u64, u64>); 3] = [
+    |cache| assert!(cache.remove(&1).unwrap()),
+    |cache| cache.clear().unwrap(),
+    |cache| assert_eq!(cache.remove_if(|_, _| true).unwrap(), 1),
+];
+
+/// The lease of somebody who computes, and may only read.
+fn leased_to_reader(cache: &Cache<u64, u64>) -> Lease<'_, u64, u64> {
+    let _inside = Scope::new().read_only().enter();
+    leased(cache, 1)
+}
+
+#[test]
+fn who_may_only_read_has_no_old_value_either_once_it_is_invalidated() {
+    for tiers in TIERS {
+        for forget in FORGET {
+            let world = World::new(tiers);
+            let cache = grown_old(&world);
+            assert_eq!(leased_to_reader(&cache).fail(), Some(7), "{tiers:?}");
+            let leases = [leased_to_reader(&cache), leased_to_reader(&cache)];
+            forget(&cache);
+            assert_eq!(leases.map(Lease::fail), [None, None], "{tiers:?}");
+            cache.insert(1, 7);
+            world.clock.advance(SECOND * 10);
+            let lease = leased_to_reader(&cache);
+            cache.remove(&2).unwrap();
+            assert_eq!(lease.fail(), Some(7), "{tiers:?}: another key");
+        }
+    }
+}
+
+#[test]
+fn who_fails_first_hears_what_other_processes_remove() {
+    let lease: [fn(&Cache<u64, u64>) -> Lease<'_, u64, u64>; 2] = [|cache| leased(cache, 1), leased_to_reader];
+    for lease in lease {
+        let world = World::new(Tiers::Both);
+        let cache = grown_old(&world);
+        let lease = lease(&cache);
+        world.fake.wipe();
+        world.fake.invalidated();
+        assert_eq!(lease.fail(), None);
+    }
+}
+
 #[test]
 fn an_invalidation_removes_the_old_value_too() {
-    let forget: [fn(&Cache<u64, u64>); 3] = [
-        |cache| assert!(cache.remove(&1).unwrap()),
-        |cache| cache.clear().unwrap(),
-        |cache| assert_eq!(cache.remove_if(|_, _| true).unwrap(), 1),
-    ];
     for tiers in TIERS {
-        for forget in forget {
+        for forget in FORGET {
             within(20, move || {
                 let world = World::new(tiers);
                 let cache = grown_old(&world);

@@ -47,6 +47,19 @@ fn of_a_panic_nothing_is_kept() {
 }
 
 #[test]
+fn a_panic_is_a_call_for_each_key_as_an_error_is() {
+    let cache = cache();
+    cache.insert(1, 1);
+    let keys = [1, 2, 3, 2, 1, 2];
+    let call = || cache.get_or_insert_many(&keys, |_| panic!("planned"));
+    assert!(catch_unwind(AssertUnwindSafe(call)).is_err());
+    assert_eq!((cache.info().hits, cache.info().misses), (2, 4));
+    let task = cache.get_or_insert_many_async(&keys, |_| async { panic!("planned") });
+    assert!(catch_unwind(AssertUnwindSafe(|| poll(pin!(task)))).is_err());
+    assert_eq!((cache.info().hits, cache.info().misses), (4, 8));
+}
+
+#[test]
 fn too_few_and_too_many_values_are_a_panic_that_says_so() {
     let cache = cache();
     for values in [vec![], vec![2], vec![2, 3, 4]] {
