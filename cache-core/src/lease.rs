@@ -218,6 +218,13 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
         self.cache.sift(found.flatten())
     }
 
+    /// As [`fetch`](Self::fetch), off the executor.
+    pub(crate) async fn fetch_async(&self) -> Fetched<V> {
+        let Some((remote, key)) = self.place() else { return Fetched::Nothing };
+        let found = self.cache.report(remote.get_async(key, self.cache.settings.clock.now()).await);
+        self.cache.sift(found.flatten())
+    }
+
     /// Where the key has a name in the backend.
     fn place(&self) -> Option<(&Remote<K, V>, &KeyBytes)> {
         Some((self.cache.remote.as_ref()?, &self.backed.as_ref()?.key))
@@ -276,13 +283,12 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
         let created = stamp.created;
         // Without an epoch nobody could tell when it was invalidated, so nobody would believe it.
         let believed = stamp.tags.as_ref().is_none_or(|carried| carried.epoch != 0);
-        let Some(record) = believed.then(|| cache.report(remote.seal(&key, value, stamp))).flatten() else {
-            // It cannot be stored, and what is stored belongs to the value before.
-            let _removed = replaces.then(|| cache.report(remote.store.remove(&key.bytes)));
+        let record = believed.then(|| cache.report(remote.seal(&key, value, stamp))).flatten();
+        if record.is_none() && !replaces {
             return None;
-        };
+        }
         let posted = Posted { flights: Arc::clone(&cache.flights), hash: self.hash, ticket, claim };
-        let storing = Storing::new(posted, Arc::clone(&remote.store), key.bytes, record, created);
+        let storing = Storing::new(posted, Arc::clone(&remote.store), (key.bytes, record), created);
         Some(if replaces { storing.replacing() } else { storing })
     }
 

@@ -172,11 +172,28 @@ impl<K: Key, V: Value> Cache<K, V> {
     pub fn get_many<'q, Q: KeyRef<K> + ?Sized + 'q>(&self, keys: impl IntoIterator<Item = &'q Q>) -> Vec<Option<V>> {
         let mut batch = Batch::new(self, keys);
         if let Some(remote) = &self.remote {
-            let mut round = batch.look();
+            let mut round = batch.look(Caller::Thread);
             let (keys, now) = round.keys(self);
             let found = remote.get_many(&keys, now);
             let storing = batch.found(&mut round, found);
             self.report(Storing::run_all(storing));
+            batch.pass(&mut round);
+        }
+        batch.known_by_now()
+    }
+
+    /// As [`get_many`](Self::get_many), for tasks. Cancelling the future is safe at every point.
+    pub async fn get_many_async<'q, Q: KeyRef<K> + ?Sized + 'q>(
+        &self,
+        keys: impl IntoIterator<Item = &'q Q>,
+    ) -> Vec<Option<V>> {
+        let mut batch = Batch::new(self, keys);
+        if let Some(remote) = &self.remote {
+            let mut round = batch.look(Caller::Task);
+            let (keys, now) = round.keys(self);
+            let found = remote.get_many_async(&keys, now).await;
+            let storing = batch.found(&mut round, found);
+            self.report(Storing::run_all_async(storing).await);
             batch.pass(&mut round);
         }
         batch.known_by_now()

@@ -42,7 +42,8 @@ pub(crate) struct Storing<K: Key, V: Value> {
     posted: Option<Posted<K, V>>,
     store: Arc<Store>,
     key: Vec<u8>,
-    /// None once the write has begun.
+    /// None once the write has begun, and from the beginning of a value that has no form in bytes: then what is there
+    /// goes.
     record: Option<Record>,
     now: Timestamp,
     /// What others had removed when the value was there.
@@ -52,9 +53,14 @@ pub(crate) struct Storing<K: Key, V: Value> {
 }
 
 impl<K: Key, V: Value> Storing<K, V> {
-    pub(crate) fn new(posted: Posted<K, V>, store: Arc<Store>, key: Vec<u8>, record: Record, now: Timestamp) -> Self {
+    pub(crate) fn new(
+        posted: Posted<K, V>,
+        store: Arc<Store>,
+        (key, record): (Vec<u8>, Option<Record>),
+        now: Timestamp,
+    ) -> Self {
         let mark = store.mark();
-        Storing { posted: Some(posted), store, key, record: Some(record), now, mark, replaces: false }
+        Storing { posted: Some(posted), store, key, record, now, mark, replaces: false }
     }
 
     /// The same where another value may be in its place: if that cannot be replaced, it goes.
@@ -65,31 +71,35 @@ impl<K: Key, V: Value> Storing<K, V> {
 
     /// Writes on this thread.
     pub(crate) fn run(mut self) -> Result<()> {
-        let put = self.put();
-        if put.is_err() && self.replaces {
-            // The error of the put says enough.
-            let _ = self.store.remove(&self.key);
-        }
+        let written = match self.record.take() {
+            Some(record) => self.put(record),
+            None => self.store.remove(&self.key).map(drop),
+        };
         self.undo_if_invalidated()?;
-        put
+        written
     }
 
     /// Writes without blocking the executor.
     pub(crate) async fn run_async(mut self) -> Result<()> {
-        if self.store.is_behind() {
+        if Self::are_quick(std::slice::from_ref(&self)) {
             return self.run();
         }
         let store = Arc::clone(&self.store);
         let Some(native) = store.native() else {
             return offload(move || self.run()).await.unwrap_or(Ok(()));
         };
-        let Some(record) = self.record.take() else { return Ok(()) };
-        let put = store.put_async(native, &self.key, &record, self.now).await;
-        if put.is_err() && self.replaces {
-            let _ = store.remove_async(native, &self.key).await;
-        }
+        let written = match self.record.take() {
+            Some(record) => {
+                let put = store.put_async(native, &self.key, &record, self.now).await;
+                if put.is_err() && self.replaces {
+                    let _ = store.remove_async(native, &self.key).await;
+                }
+                put
+            }
+            None => store.remove_async(native, &self.key).await.map(drop),
+        };
         self.undo_async(native).await?;
-        put
+        written
     }
 
     /// As [`undo_if_invalidated`](Self::undo_if_invalidated) through `native`.
@@ -105,9 +115,21 @@ impl<K: Key, V: Value> Storing<K, V> {
         removed.map(drop)
     }
 
-    fn put(&mut self) -> Result<()> {
-        let (Some(record), Some(posted)) = (self.record.take(), &mut self.posted) else { return Ok(()) };
-        self.store.put(&self.key, (record, &mut posted.claim), self.now)
+    /// Whether to write `all`, which are of one cache, is to put them into a queue that has room for them.
+    fn are_quick(all: &[Self]) -> bool {
+        let Some(store) = all.first().map(|first| &first.store).filter(|store| store.is_behind()) else { return false };
+        let size = |one: &Self| Some(one.key.len() + one.record.as_ref()?.value.len());
+        all.iter().map(size).sum::<Option<usize>>().is_some_and(|bytes| store.has_room(all.len(), bytes))
+    }
+
+    fn put(&mut self, record: Record) -> Result<()> {
+        let Some(posted) = &mut self.posted else { return Ok(()) };
+        let put = self.store.put(&self.key, (record, &mut posted.claim), self.now);
+        if put.is_err() && self.replaces {
+            // The error of the put says enough.
+            let _ = self.store.remove(&self.key);
+        }
+        put
     }
 
     /// What others have removed while we wrote may be what we have written.
