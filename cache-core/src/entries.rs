@@ -111,7 +111,7 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// Removes the entries that `doomed` picks, and returns how many. It is asked outside of all locks, about entries where
     /// they lie in memory, and about copies of those in a backend; so of some twice. Costs a look at every place.
     ///
-    /// What is inserted meanwhile may be seen or not.
+    /// What is inserted meanwhile may be seen or not. It has no form for tasks: give it a thread that may block.
     ///
     /// A backend keeps only the hash of a key longer than 128 bytes: such entries are removed unseen,
     /// and from a backend that cannot list its entries all are.

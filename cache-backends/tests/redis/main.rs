@@ -19,6 +19,7 @@ mod refusals;
 mod servers;
 mod spaces;
 mod tags;
+mod tasks;
 mod tls;
 mod tools;
 mod torment;

@@ -127,6 +127,26 @@ impl Table {
         }
     }
 
+    fn _get_many<'py>(&self, py: Python<'py>, keys: Vec<Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyDict>> {
+        match self.kind()? {
+            Kind::Near(near) => near.get_many(py, &keys),
+            Kind::Backed(backed) => backed.get_many(py, &keys),
+        }
+    }
+
+    fn _compute_many<'py>(
+        &self,
+        keys: Vec<Bound<'py, PyAny>>,
+        compute: &Bound<'py, PyAny>,
+        tags: Vec<String>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let extra = extra(None, tags);
+        match self.kind()? {
+            Kind::Near(near) => near.compute_many(&keys, compute, &extra),
+            Kind::Backed(backed) => backed.compute_many(&keys, compute, &extra),
+        }
+    }
+
     /// What `_exchange` and `_discard` take as `seen`; and None, or the value, the seconds it has left if it has an
     /// end, and its tags.
     #[expect(clippy::type_complexity, reason = "a tuple for one caller")]
