@@ -23,4 +23,5 @@ mod tasks;
 mod tls;
 mod tools;
 mod torment;
+#[path = "../kit/workers.rs"]
 mod workers;
