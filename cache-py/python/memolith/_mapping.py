@@ -56,8 +56,7 @@ class Cache(_Table):
         `ttl`, `tti` and `stale` are seconds, text such as "5m", or a timedelta. With a backend and a `ttl`, `jitter` ends
         each entry by up to this share of it sooner; `early_refresh` has one caller of `get_or_insert` compute a value
         anew before its end, and `stale` serves it for that much longer while one computes, and where that raises an
-        Exception. A value past its end is looked up as others are, and not `in` the cache. Raises ValueError and
-        TypeError for arguments that are none.
+        Exception: until then it is looked up as others are. Raises ValueError and TypeError for arguments that are none.
         """
         options = {
             "policy": policy,

@@ -11,7 +11,10 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 /// One look, one change or one computation at a time; `Cache` makes a mapping of it.
-#[pyclass(subclass, frozen, weakref, dict, module = "memolith._memolith", name = "_Table")]
+///
+/// Attributes of a cache lie in the dictionary of that class. One of this class CPython 3.11 would make before there is
+/// anything in a new object, and its collector may then look into that: load-bearing.
+#[pyclass(subclass, frozen, weakref, module = "memolith._memolith", name = "_Table")]
 pub(crate) struct Table {
     kind: Kind,
     ttl: Option<Duration>,
