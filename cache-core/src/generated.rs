@@ -29,6 +29,7 @@ pub use core::time::Duration;
 pub use std::sync::OnceLock;
 
 use crate::key::KeyRef;
+use crate::many::Keeping;
 use crate::memory::Hit;
 use crate::stop::Asking;
 use crate::{Backend, Cache, Cause, IntoBackend, Key, Lease, Lookup, Result, Value};
@@ -95,7 +96,7 @@ pub fn many_asking<'q, K: Key, V: Value, Q: KeyRef<K> + 'q, E>(
     cache: &Cache<K, V>,
     keys: &'q [Q],
     compute: impl FnMut(Vec<&'q Q>) -> core::result::Result<Vec<V>, E>,
-    (keeping, ask): (&dyn Fn(&mut dyn FnMut()), impl Fn() -> core::result::Result<(), E>),
+    (keeping, ask): (&Keeping<'_>, impl Fn() -> core::result::Result<(), E>),
 ) -> core::result::Result<Vec<V>, E> {
     cache.insert_many_until(keys, compute, (keeping, &Asking(ask)))?
 }

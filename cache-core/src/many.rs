@@ -12,6 +12,9 @@ use batch::Batch;
 use std::convert::Infallible;
 use std::future::Future;
 
+/// Calls what it is given once, which keeps what was computed.
+pub(crate) type Keeping<'a> = dyn Fn(&mut dyn FnMut()) + 'a;
+
 impl<K: Key, V: Value> Cache<K, V> {
     /// The values of `keys`, in their order. Those that are missing are computed by one call of `compute`, which returns
     /// a value for each key that it is given, in that order; a key that was asked for twice is given once.
@@ -68,7 +71,7 @@ impl<K: Key, V: Value> Cache<K, V> {
         &self,
         keys: impl IntoIterator<Item = &'q Q>,
         mut compute: impl FnMut(Vec<&'q Q>) -> Result<Vec<V>, E>,
-        (keeping, stop): (&dyn Fn(&mut dyn FnMut()), &S),
+        (keeping, stop): (&Keeping<'_>, &S),
     ) -> Result<Result<Vec<V>, E>, S::Left> {
         let mut batch = Batch::new(self, keys);
         while let Some(mut round) = batch.begin(Caller::Thread) {

@@ -35,7 +35,8 @@ fn what_a_task_does_is_there_for_others() {
         assert!(mine.remove_async(&3).await.unwrap());
         assert!(!mine.remove_async(&3).await.unwrap());
         assert_eq!((theirs.get(&3), theirs.contains_async(&4).await), (None, true));
-        invalidate_tag_async("tasks:0").await.unwrap();
+        // An error would be of another test's server: it is told in every backend of the process.
+        let _ = invalidate_tag_async("tasks:0").await;
         assert_eq!((theirs.get(&4), theirs.get(&5)), (None, Some(10)));
         mine.flush_async().await.unwrap();
         mine.clear_async().await.unwrap();
