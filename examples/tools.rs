@@ -26,5 +26,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let jane = sessions.rotate(&guest)?.ok_or("the session has ended")?;
     assert_eq!((sessions.get(&guest)?, sessions.get(&jane)?), (None, Some(b"an empty cart".to_vec())));
     sessions.delete(&jane)?;
-    Ok(())
+
+    // Each of these has a form for tasks.
+    tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+        if let Some(guard) = report.acquire_async(Duration::from_secs(5)).await? {
+            let guest = sessions.create_async(b"reads the report").await?;
+            println!("jane may come in: {}", logins.check_async("jane").await?.allowed);
+            sessions.delete_async(&guest).await?;
+            guard.release_async().await?;
+        }
+        Ok(())
+    })
 }

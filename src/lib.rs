@@ -100,6 +100,7 @@
 //! If it fails, panics or is cancelled, one of them takes over.
 //! With `wait = "2s"` the same goes for processes that share a backend with claims.
 //! An `async fn` takes the same attribute with the same meaning.
+//! What else may ask a backend has a form for tasks too, which blocks no executor: [`Cache::insert_async`], [`Cache::remove_async`], [`invalidate_tag_async`], `user::invalidate_async(5)`.
 //!
 //! **For all processes of a machine**: `backend = "shm:NAME"`, a memory-mapped file (feature `shared`, Linux).
 //!

@@ -174,6 +174,12 @@ impl Behind {
         self.flush()
     }
 
+    /// Whether so many more records, of `bytes` with their keys, would be put without waiting.
+    pub(crate) fn has_room(&self, records: usize, bytes: usize) -> bool {
+        let queue = self.0.queue.lock();
+        queue.waiting.len() + records <= QUEUE && queue.bytes + bytes <= BYTES
+    }
+
     /// Takes `key` out of the queue, and runs `remove` when nothing queued before can be written after it.
     pub(crate) fn remove(&self, key: &[u8], remove: impl FnOnce() -> Result<bool>) -> Result<bool> {
         let _batch = self.0.batch.lock();

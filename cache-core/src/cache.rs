@@ -3,13 +3,14 @@
 mod begin;
 mod follow;
 mod fresh;
+mod look;
 mod old;
 
 pub(crate) use begin::Begin;
 
 use crate::counts::Counts;
 use crate::error::Result;
-use crate::flights::{Caller, Flights, Join};
+use crate::flights::{Caller, Flights};
 use crate::info::CacheInfo;
 use crate::key::{Key, KeyRef, Value};
 use crate::lease::{Fetched, Lease};
@@ -17,6 +18,7 @@ use crate::memory::{Hit, Memory, NEVER};
 use crate::remote::Remote;
 use crate::settings::Settings;
 use crate::stop::{Never, Stop};
+use crate::store::Store;
 use crate::studies::Studies;
 use crate::tags::Tagging;
 use std::fmt;
@@ -233,41 +235,27 @@ impl<K: Key, V: Value> Cache<K, V> {
         }
     }
 
-    /// The value if memory or the backend has it. Counts a hit or a miss, never computes, never waits for who does.
-    /// It may be one whose time to live is over, as far as [`CacheBuilder::stale`](crate::CacheBuilder::stale) allows.
-    pub fn get<Q: KeyRef<K> + ?Sized>(&self, key: &Q) -> Option<V> {
-        let hash = self.settings.hasher.hash_one(key);
-        let value = self.find(hash, key).or_else(|| self.get_remote(hash, key)).or_else(|| self.find_old(hash, key));
-        if value.is_none() {
-            self.count_miss();
-        }
-        value
-    }
-
-    /// Whether memory or the backend has a live value. Counts nothing, and is no use for the eviction policy of memory.
-    pub fn contains<Q: KeyRef<K> + ?Sized>(&self, key: &Q) -> bool {
-        self.refresh();
-        if !self.mode().reads {
-            return false;
-        }
-        let hash = self.settings.hasher.hash_one(key);
-        if self.memory.contains(hash, key, || self.now()) {
-            return true;
-        }
-        let Some(remote) = self.remote.as_ref().filter(|_| !self.flights.is_stale(hash, key)) else { return false };
-        let found = remote.key(&key.to_key()).and_then(|key| remote.get(&key, self.settings.clock.now()));
-        self.report(found).flatten().is_some()
-    }
-
     /// Entries held: in the backend if there is one and it answers, else in memory. What `writes = Behind` has queued is
     /// written out first.
     pub fn len(&self) -> usize {
         self.refresh();
         let there = self.remote.as_ref().and_then(|remote| self.report(remote.store.len()));
-        match there {
-            Some(there) => usize::try_from(there).unwrap_or(usize::MAX),
-            None => self.memory.len(|| self.now()),
-        }
+        self.held(there)
+    }
+
+    /// As [`len`](Self::len), for tasks.
+    pub async fn len_async(&self) -> usize {
+        self.refresh();
+        let there = match &self.remote {
+            Some(remote) => self.report(remote.store.away(Store::len).await),
+            None => None,
+        };
+        self.held(there)
+    }
+
+    /// As many as the backend says, or memory has.
+    fn held(&self, there: Option<u64>) -> usize {
+        there.map_or_else(|| self.memory.len(|| self.now()), |there| usize::try_from(there).unwrap_or(usize::MAX))
     }
 
     /// Whether no entry is held.
@@ -296,14 +284,34 @@ impl<K: Key, V: Value> Cache<K, V> {
         self.remote.as_ref().map_or(Ok(()), |remote| self.counted(remote.store.flush()))
     }
 
+    /// As [`flush`](Self::flush), for tasks. Cancelled, it is done all the same.
+    ///
+    /// # Errors
+    /// Those of the backend.
+    pub async fn flush_async(&self) -> Result<()> {
+        let Some(remote) = &self.remote else { return Ok(()) };
+        self.counted(remote.store.away(Store::flush).await)
+    }
+
     /// A snapshot of the counters. With a backend, `currsize` asks it.
     pub fn info(&self) -> CacheInfo {
+        self.counted_so_far(self.remote.is_some().then(|| self.len()))
+    }
+
+    /// As [`info`](Self::info), for tasks.
+    pub async fn info_async(&self) -> CacheInfo {
+        let held = if self.remote.is_some() { Some(self.len_async().await) } else { None };
+        self.counted_so_far(held)
+    }
+
+    /// The counters, with what is `held` where there is a backend.
+    fn counted_so_far(&self, held: Option<usize>) -> CacheInfo {
         self.refresh();
         let calls = self.counts.since_cleared(|| self.memory.calls());
-        // Memory knows its bound and its size at one moment; a backend is asked later.
-        let (currsize, maxsize) = match &self.remote {
+        // Memory knows its bound and its size at one moment; a backend was asked before.
+        let (currsize, maxsize) = match held {
             None => self.memory.len_and_maxsize(|| self.now()),
-            Some(_) => (self.len(), self.settings.maxsize()),
+            Some(held) => (held, self.settings.maxsize()),
         };
         let (evictions, expired) = self.memory.evicted_and_expired();
         CacheInfo {
@@ -380,33 +388,6 @@ impl<K: Key, V: Value> Cache<K, V> {
         }
         self.count_backend_hit();
         Some(value)
-    }
-
-    fn get_remote<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<V> {
-        let mode = self.mode();
-        let remote = self.remote.as_ref().filter(|_| !self.settings.disabled() && mode.reads)?;
-        // Where nothing that is read can be kept, nobody need know that it is read.
-        if mode.writes
-            && (!self.memory.is_off() || self.settings.tti.is_some())
-            && let Join::Lead(lead) = self.flights.join(hash, key, Caller::Thread)
-        {
-            let stale = lead.stale;
-            let lease = Lease::new(self, hash, lead, key);
-            return match if stale { Fetched::Nothing } else { lease.fetch() } {
-                Fetched::Fresh(value, stamp, rest) => {
-                    let (value, storing) = self.found(lease, (value, stamp, rest));
-                    storing.map(|storing| self.report(storing.run()));
-                    Some(value)
-                }
-                fetched => self.passed(fetched),
-            };
-        }
-        if self.flights.is_stale(hash, key) {
-            return None;
-        }
-        // We do not wait for who is at it, and what we read may be invalidated meanwhile, so it is not kept.
-        let found = remote.key(&key.to_key()).and_then(|key| remote.get(&key, self.settings.clock.now()));
-        self.passed(self.sift(self.report(found).flatten()))
     }
 
     /// The same as of the last tick of the system, which is cheap enough for a hit.

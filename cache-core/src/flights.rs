@@ -341,7 +341,7 @@ impl<K: Key, V: Value> Flights<K, V> {
 
     /// As [`forget`](Self::forget), and until the result is dropped the backend is not asked for `key`:
     /// who reads there before the invalidation has arrived would keep what it is about to remove.
-    pub(crate) fn invalidate<Q: KeyRef<K> + ?Sized>(&self, hash: u64, key: &Q) -> Invalidation<'_, K, V> {
+    pub(crate) fn invalidate<Q: KeyRef<K> + ?Sized>(self: &Arc<Self>, hash: u64, key: &Q) -> Invalidation<K, V> {
         let mark = Ticket::by_task();
         let (stage, basis) = (Stage::Doomed, Basis::Own);
         let posted = Posted { hash, key: key.to_key(), ticket: mark, flight: None, stage, basis };
@@ -350,7 +350,7 @@ impl<K: Key, V: Value> Flights<K, V> {
         board.post(posted);
         self.part(hash).note(&board);
         drop(board);
-        Invalidation { flights: self, mark: Some((hash, mark)) }
+        Invalidation { flights: Arc::clone(self), mark: Some((hash, mark)) }
     }
 
     /// An invalidation of every key.
@@ -365,25 +365,25 @@ impl<K: Key, V: Value> Flights<K, V> {
     }
 
     /// As [`invalidate`](Self::invalidate) for every key.
-    pub(crate) fn invalidate_all(&self) -> Invalidation<'_, K, V> {
+    pub(crate) fn invalidate_all(self: &Arc<Self>) -> Invalidation<K, V> {
         // The locks that follow order it.
         self.sweeps.fetch_add(1, Relaxed);
-        let invalidation = Invalidation { flights: self, mark: None };
+        let invalidation = Invalidation { flights: Arc::clone(self), mark: None };
         self.forget_all();
         invalidation
     }
 }
 
-/// An invalidation on its way to the backend.
+/// An invalidation on its way to the backend, which may go on when the call that began it was cancelled.
 #[derive(Debug)]
 #[must_use]
-pub(crate) struct Invalidation<'a, K: Key, V: Value> {
-    flights: &'a Flights<K, V>,
+pub(crate) struct Invalidation<K: Key, V: Value> {
+    flights: Arc<Flights<K, V>>,
     /// What is posted for its key; none if it is of every key.
     mark: Option<(u64, Ticket)>,
 }
 
-impl<K: Key, V: Value> Drop for Invalidation<'_, K, V> {
+impl<K: Key, V: Value> Drop for Invalidation<K, V> {
     fn drop(&mut self) {
         match self.mark {
             Some((hash, mark)) => drop(self.flights.discard(hash, mark)),

@@ -29,6 +29,7 @@ pub use core::time::Duration;
 pub use std::sync::OnceLock;
 
 use crate::key::KeyRef;
+use crate::many::Keeping;
 use crate::memory::Hit;
 use crate::stop::Asking;
 use crate::{Backend, Cache, Cause, IntoBackend, Key, Lease, Lookup, Result, Value};
@@ -84,6 +85,20 @@ pub fn look_on_asking<'a, K: Key, V: Value, Q: KeyRef<K> + ?Sized, L>(
     ask: impl Fn() -> core::result::Result<(), L>,
 ) -> core::result::Result<Lookup<'a, K, V>, L> {
     cache.lookup_until(hash, key, &Asking(ask))
+}
+
+/// As [`Cache::try_get_or_insert_many`] for a thread that may have to leave, as [`look_on_asking`] has it. What was computed
+/// is kept inside of `keeping`, which calls what it is given once.
+///
+/// # Errors
+/// Those of `compute`, and of `ask`.
+pub fn many_asking<'q, K: Key, V: Value, Q: KeyRef<K> + 'q, E>(
+    cache: &Cache<K, V>,
+    keys: &'q [Q],
+    compute: impl FnMut(Vec<&'q Q>) -> core::result::Result<Vec<V>, E>,
+    (keeping, ask): (&Keeping<'_>, impl Fn() -> core::result::Result<(), E>),
+) -> core::result::Result<Vec<V>, E> {
+    cache.insert_many_until(keys, compute, (keeping, &Asking(ask)))?
 }
 
 /// What memory has at a second look, or a near backend where memory keeps nothing: what [`look_on`] does before it may

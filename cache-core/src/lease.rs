@@ -271,6 +271,13 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
         self.cache.sift(found.flatten())
     }
 
+    /// As [`fetch`](Self::fetch), off the executor.
+    pub(crate) async fn fetch_async(&self) -> Fetched<V> {
+        let Some((remote, key)) = self.place() else { return Fetched::Nothing };
+        let found = self.cache.report(remote.get_async(key, self.cache.settings.clock.now()).await);
+        self.cache.sift(found.flatten())
+    }
+
     /// Where the key has a name in the backend.
     fn place(&self) -> Option<(&Remote<K, V>, &KeyBytes)> {
         Some((self.cache.remote.as_ref()?, &self.extras.as_ref()?.backed.as_ref()?.key))

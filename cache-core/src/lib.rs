@@ -36,6 +36,7 @@ mod offload;
 #[cfg(all(test, shuttle))]
 mod orders;
 mod remote;
+mod removing;
 mod scope;
 mod scoped;
 mod settings;
@@ -81,7 +82,7 @@ pub use memory::Cause;
 pub use scope::{Miss, Scope, ScopeGuard, ScopeStats};
 pub use simulate::{Simulated, optimum, simulate};
 pub use study::Study;
-pub use tags::{invalidate_tag, invalidate_tags};
+pub use tags::{invalidate_tag, invalidate_tag_async, invalidate_tags, invalidate_tags_async};
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};
 
 /// For generated code. Not covered by semantic versioning.

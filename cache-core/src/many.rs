@@ -6,11 +6,14 @@ use crate::cache::Cache;
 use crate::flights::Caller;
 use crate::key::{Key, KeyRef, Value};
 use crate::lease::Lease;
-use crate::stop::Never;
+use crate::stop::{Never, Stop};
 use crate::storing::Storing;
 use batch::Batch;
 use std::convert::Infallible;
 use std::future::Future;
+
+/// Calls what it is given once, which keeps what was computed.
+pub(crate) type Keeping<'a> = dyn Fn(&mut dyn FnMut()) + 'a;
 
 impl<K: Key, V: Value> Cache<K, V> {
     /// The values of `keys`, in their order. Those that are missing are computed by one call of `compute`, which returns
@@ -57,8 +60,19 @@ impl<K: Key, V: Value> Cache<K, V> {
     pub fn try_get_or_insert_many<'q, Q: KeyRef<K> + ?Sized + 'q, E>(
         &self,
         keys: impl IntoIterator<Item = &'q Q>,
-        mut compute: impl FnMut(Vec<&'q Q>) -> Result<Vec<V>, E>,
+        compute: impl FnMut(Vec<&'q Q>) -> Result<Vec<V>, E>,
     ) -> Result<Vec<V>, E> {
+        let Ok(values) = self.insert_many_until(keys, compute, (&|keep| keep(), &Never));
+        values
+    }
+
+    /// The same for a thread that leaves when `stop` says so. What was computed is kept inside of `keeping`.
+    pub(crate) fn insert_many_until<'q, Q: KeyRef<K> + ?Sized + 'q, E, S: Stop>(
+        &self,
+        keys: impl IntoIterator<Item = &'q Q>,
+        mut compute: impl FnMut(Vec<&'q Q>) -> Result<Vec<V>, E>,
+        (keeping, stop): (&Keeping<'_>, &S),
+    ) -> Result<Result<Vec<V>, E>, S::Left> {
         let mut batch = Batch::new(self, keys);
         while let Some(mut round) = batch.begin(Caller::Thread) {
             if let Some(remote) = &self.remote {
@@ -70,25 +84,25 @@ impl<K: Key, V: Value> Cache<K, V> {
             if let Some(missing) = batch.misses(&mut round) {
                 match compute(missing) {
                     Ok(values) => {
-                        let storing = batch.fill(&mut round, values);
-                        self.report(Storing::run_all(storing));
+                        let mut values = Some(values);
+                        keeping(&mut || {
+                            let storing = values.take().map(|values| batch.fill(&mut round, values));
+                            self.report(Storing::run_all(storing.unwrap_or_default()));
+                        });
                     }
-                    Err(error) if !batch.fail(&mut round) => return batch.give_up(error),
+                    Err(error) if !batch.fail(&mut round) => return Ok(batch.give_up(error)),
                     Err(_old_values_do) => {}
                 }
             }
             for (at, flight) in round.follow {
                 let ticket = flight.ticket();
                 match self.follow(flight) {
-                    Ok(follower) => {
-                        let Ok(outcome) = follower.wait(&Never);
-                        batch.followed(at, ticket, outcome);
-                    }
+                    Ok(follower) => batch.followed(at, ticket, follower.wait(stop)?),
                     Err(_circle) => batch.alone(at),
                 }
             }
         }
-        Ok(batch.values())
+        Ok(Ok(batch.values()))
     }
 
     /// As [`get_or_insert_many`](Self::get_or_insert_many) for tasks. Cancelling the future is safe at every point.
@@ -172,11 +186,28 @@ impl<K: Key, V: Value> Cache<K, V> {
     pub fn get_many<'q, Q: KeyRef<K> + ?Sized + 'q>(&self, keys: impl IntoIterator<Item = &'q Q>) -> Vec<Option<V>> {
         let mut batch = Batch::new(self, keys);
         if let Some(remote) = &self.remote {
-            let mut round = batch.look();
+            let mut round = batch.look(Caller::Thread);
             let (keys, now) = round.keys(self);
             let found = remote.get_many(&keys, now);
             let storing = batch.found(&mut round, found);
             self.report(Storing::run_all(storing));
+            batch.pass(&mut round);
+        }
+        batch.known_by_now()
+    }
+
+    /// As [`get_many`](Self::get_many), for tasks. Cancelling the future is safe at every point.
+    pub async fn get_many_async<'q, Q: KeyRef<K> + ?Sized + 'q>(
+        &self,
+        keys: impl IntoIterator<Item = &'q Q>,
+    ) -> Vec<Option<V>> {
+        let mut batch = Batch::new(self, keys);
+        if let Some(remote) = &self.remote {
+            let mut round = batch.look(Caller::Task);
+            let (keys, now) = round.keys(self);
+            let found = remote.get_many_async(&keys, now).await;
+            let storing = batch.found(&mut round, found);
+            self.report(Storing::run_all_async(storing).await);
             batch.pass(&mut round);
         }
         batch.known_by_now()

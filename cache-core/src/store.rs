@@ -203,11 +203,13 @@ impl Store {
 
     /// As [`ask_of_tags`](Self::ask_of_tags), off the executor.
     pub(crate) async fn ask_of_tags_async(self: &Arc<Self>) -> Result<()> {
-        if !self.is_unsure() {
-            return Ok(());
-        }
+        if self.is_unsure() { self.away(Store::ask_of_tags).await } else { Ok(()) }
+    }
+
+    /// Does `work` off the executor.
+    pub(crate) async fn away<T: Send + 'static>(self: &Arc<Self>, work: fn(&Store) -> Result<T>) -> Result<T> {
         let store = Arc::clone(self);
-        offload(move || store.ask_of_tags()).await.unwrap_or_else(|| Err(panicked(BACKEND)))
+        offload(move || work(&store)).await.unwrap_or_else(|| Err(panicked(BACKEND)))
     }
 
     /// Whether a computation that begins now would not know how far the backend's tags have come.
@@ -297,6 +299,12 @@ impl Store {
     /// Whether a put only goes to the queue.
     pub(crate) fn is_behind(&self) -> bool {
         self.behind().is_some()
+    }
+
+    /// Whether so many records go to the queue without waiting.
+    pub(crate) fn has_room(&self, records: usize, bytes: usize) -> bool {
+        let is_open = !self.unopened.load(Ordering::Acquire);
+        is_open && self.behind().is_some_and(|behind| behind.has_room(records, bytes))
     }
 
     /// Removes. If that fails, the backend is not believed about `key` until it has been removed or written again.

@@ -42,8 +42,9 @@ pub(crate) struct Storing<K: Key, V: Value> {
     posted: Option<Posted<K, V>>,
     store: Arc<Store>,
     key: Vec<u8>,
-    /// None where the queue has it.
+    /// None where the queue has it, and from the beginning of a value that has no form in bytes: then what is there goes.
     record: Option<Record>,
+    /// Whether there is something to be undone.
     begun: bool,
     now: Timestamp,
     /// What others had removed when the value was there.
@@ -56,11 +57,11 @@ impl<K: Key, V: Value> Storing<K, V> {
     pub(crate) fn new(
         posted: Posted<K, V>,
         (store, basis): (Arc<Store>, Basis),
-        (key, record): (Vec<u8>, Record),
+        (key, record): (Vec<u8>, Option<Record>),
         now: Timestamp,
     ) -> Self {
-        let mark = store.mark(basis);
-        Storing { posted: Some(posted), store, key, record: Some(record), begun: false, now, mark, replaces: false }
+        let (mark, begun) = (store.mark(basis), record.is_none());
+        Storing { posted: Some(posted), store, key, record, begun, now, mark, replaces: false }
     }
 
     /// The same where another value may be in its place: if that cannot be replaced, it goes.
@@ -71,18 +72,17 @@ impl<K: Key, V: Value> Storing<K, V> {
 
     /// Writes on this thread.
     pub(crate) fn run(mut self) -> Result<()> {
-        let put = self.put();
-        if put.is_err() && self.replaces {
-            // The error of the put says enough.
-            let _ = self.store.remove(&self.key);
-        }
+        let written = match self.record {
+            Some(_) => self.put(),
+            None => self.store.remove(&self.key).map(drop),
+        };
         self.undo_if_invalidated()?;
-        put
+        written
     }
 
     /// Writes without blocking the executor.
     pub(crate) async fn run_async(mut self) -> Result<()> {
-        if self.store.is_behind() {
+        if Self::are_quick(std::slice::from_ref(&self)) {
             return self.run();
         }
         let store = Arc::clone(&self.store);
@@ -90,13 +90,18 @@ impl<K: Key, V: Value> Storing<K, V> {
             return offload(move || self.run()).await.unwrap_or(Ok(()));
         };
         self.begun = true;
-        let Some(record) = &self.record else { return Ok(()) };
-        let put = store.put_async(native, &self.key, record, self.now).await;
-        if put.is_err() && self.replaces {
-            let _ = store.remove_async(native, &self.key).await;
-        }
+        let written = match &self.record {
+            Some(record) => {
+                let put = store.put_async(native, &self.key, record, self.now).await;
+                if put.is_err() && self.replaces {
+                    let _ = store.remove_async(native, &self.key).await;
+                }
+                put
+            }
+            None => store.remove_async(native, &self.key).await.map(drop),
+        };
         self.undo_async(native).await?;
-        put
+        written
     }
 
     /// As [`undo_if_invalidated`](Self::undo_if_invalidated) through `native`.
@@ -112,10 +117,22 @@ impl<K: Key, V: Value> Storing<K, V> {
         taken.map(drop)
     }
 
+    /// Whether to write `all`, which are of one cache, is to put them into a queue that has room for them.
+    fn are_quick(all: &[Self]) -> bool {
+        let Some(store) = all.first().map(|first| &first.store).filter(|store| store.is_behind()) else { return false };
+        let size = |one: &Self| Some(one.key.len() + one.record.as_ref()?.value.len());
+        all.iter().map(size).sum::<Option<usize>>().is_some_and(|bytes| store.has_room(all.len(), bytes))
+    }
+
     fn put(&mut self) -> Result<()> {
         let Some(posted) = &mut self.posted else { return Ok(()) };
         self.begun = true;
-        self.store.put(&self.key, (&mut self.record, self.mark, &mut posted.claim), self.now)
+        let put = self.store.put(&self.key, (&mut self.record, self.mark, &mut posted.claim), self.now);
+        if put.is_err() && self.replaces {
+            // The error of the put says enough.
+            let _ = self.store.remove(&self.key);
+        }
+        put
     }
 
     /// What others have removed while we wrote may be what we have written.

@@ -51,6 +51,9 @@ fn companions(arguments: &Arguments, function: &Function, place: &Place) -> Toke
     let in_key: Vec<TokenStream> = all.iter().filter(|parameter| !skipped(parameter)).map(plain).collect();
     let [cache, info, clear, invalidate, uncached, get] =
         ["cache", "cache_info", "cache_clear", "invalidate", "uncached", "get"].map(|name| place.companion(name));
+    let for_tasks = |name: &str| place.companion(&format!("{name}_async"));
+    let [info_async, clear_async, invalidate_async, get_async] =
+        ["cache_info", "cache_clear", "invalidate", "get"].map(for_tasks);
     let (generics, _, bounds) = signature.generics.split_for_impl();
     // A type that has no name cannot be promised by what never returns.
     let value = match &signature.output {
@@ -58,6 +61,18 @@ fn companions(arguments: &Arguments, function: &Function, place: &Place) -> Toke
         _ => quote!(()),
     };
     let asyncness = &signature.asyncness;
+    let for_tasks = asyncness.map(|_| {
+        quote! {
+            #[allow(dead_code, missing_docs)]
+            #vis async fn #info_async() -> #root::CacheInfo { loop {} }
+            #[allow(dead_code, missing_docs)]
+            #vis async fn #clear_async() -> #root::Result<()> { loop {} }
+            #[allow(dead_code, missing_docs, unused_variables)]
+            #vis async fn #invalidate_async #generics (#(#in_key),*) -> #root::Result<bool> #bounds { loop {} }
+            #[allow(dead_code, missing_docs, unused_variables)]
+            #vis async fn #get_async #generics (#(#in_key),*) -> #root::Option<#value> #bounds { loop {} }
+        }
+    });
     quote! {
         #[allow(dead_code, missing_docs)]
         #vis fn #cache() -> &'static #root::Cache<(), ()> { loop {} }
@@ -71,5 +86,6 @@ fn companions(arguments: &Arguments, function: &Function, place: &Place) -> Toke
         #vis #asyncness fn #uncached #generics (#(#declared),*) -> #value #bounds { loop {} }
         #[allow(dead_code, missing_docs, unused_variables)]
         #vis fn #get #generics (#(#in_key),*) -> #root::Option<#value> #bounds { loop {} }
+        #for_tasks
     }
 }

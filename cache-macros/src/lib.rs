@@ -47,7 +47,8 @@ use proc_macro::TokenStream;
 /// For methods they are associated functions of the same `impl`: `area_cache()`, `area_cache_info()`,
 /// `area_cache_clear()`, `area_invalidate(..)`, `area_get(..)`, `area_uncached(..)`.
 /// `invalidate` and `get` take the arguments that belong to the key; with `key = ..` they take all.
-/// Of an `async fn`, `uncached` alone is async.
+/// Of an `async fn`, `uncached` is async, and `cache_info`, `cache_clear`, `invalidate` and `get` have a second form that
+/// is, for tasks: `area::get_async(args).await` waits for a backend without blocking the executor.
 /// In documentation, ``[`area()`]`` with its parentheses is the function and not the type.
 /// In the implementation of a trait there is no place for companions: cache an inherent method, and call it from there.
 ///

@@ -523,3 +523,102 @@ if hasattr(os, "fork"):
         ended.set()
         thread.join()
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+
+
+def test_the_collector_may_run_while_a_cache_is_made(make: Make) -> None:
+    before = gc.get_threshold()
+    gc.set_threshold(1)
+    try:
+        for _ in range(20):
+            make().mark = "an attribute"
+    finally:
+        gc.set_threshold(*before)
+
+
+def test_many_are_looked_up_and_computed_at_once(make: Make) -> None:
+    cache = make()
+    cache["b"] = 2
+    assert cache.get_many(["a", "b", "a"]) == {"b": 2}
+    asked: list[list[str]] = []
+
+    def compute(missing: list[str]) -> dict[str, int]:
+        asked.append(missing)
+        return {key: ord(key) - 96 for key in reversed(missing)}
+
+    assert list(cache.get_or_insert_many("abca", compute).items()) == [("a", 1), ("b", 2), ("c", 3)]
+    assert cache.get_or_insert_many(iter("cb"), compute) == {"c": 3, "b": 2}
+    assert cache.get_or_insert_many([], compute) == {}
+    assert asked == [["a", "c"]]
+    assert cache.get_many("abcd") == {"a": 1, "b": 2, "c": 3}
+    cache.get_or_insert_many(["x", "y"], lambda missing: dict.fromkeys(missing, 0), tags=["zero"])
+    cache.invalidate_tag("zero")
+    assert "x" not in cache and "a" in cache
+
+
+def test_of_many_that_fail_none_is_kept(make: Make) -> None:
+    cache = make()
+
+    def fails(missing: list[str]) -> dict[str, int]:
+        raise OSError("nobody answers")
+
+    with pytest.raises(OSError, match="nobody answers"):
+        cache.get_or_insert_many(["a", "b"], fails)
+    with pytest.raises(ValueError, match="a value for each key"):
+        cache.get_or_insert_many(["a", "b"], lambda missing: {"a": 1})
+    with pytest.raises(TypeError):
+        cache.get_or_insert_many([["no", "key"]], dict)
+    with pytest.raises(TypeError, match="list of texts"):
+        cache.get_or_insert_many(["a"], dict, tags="one")
+    assert cache.get_many(["a", "b"]) == {}
+    assert cache.get_or_insert_many(["a", "b"], lambda missing: dict.fromkeys(missing, 1)) == {"a": 1, "b": 1}
+
+
+def test_threads_compute_each_of_many_once(tmp_path: Path) -> None:
+    cache: Cache[int, int] = Cache(backend=f"sqlite:{tmp_path / 'many.db'}", memory=0)
+    together, computed = threading.Barrier(6), []
+
+    def compute(missing: list[int]) -> dict[int, int]:
+        time.sleep(0.02)
+        computed.extend(missing)
+        return {key: key * key for key in missing}
+
+    def ask(first: int) -> None:
+        together.wait(60)
+        keys = [(first * 7 + at * 3) % 20 for at in range(12)]
+        assert cache.get_or_insert_many(keys, compute) == {key: key * key for key in keys}
+
+    threads = [threading.Thread(target=ask, args=(first,)) for first in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(computed) == sorted(set(computed))
+    assert cache.info().errors == 0
+
+
+def test_an_old_value_is_served_where_a_new_one_fails(tmp_path: Path) -> None:
+    for url in ("memory:", f"sqlite:{tmp_path / 'old.db'}"):
+        cache: Cache[str, str] = Cache(backend=url, ttl=0.2, stale="1h", early_refresh=True, jitter=0.1)
+
+        def fails() -> str:
+            raise OSError("nobody answers")
+
+        assert cache.get_or_insert("world", lambda: "news") == "news"
+        time.sleep(0.3)
+        assert cache.get_or_insert("world", fails) == "news"
+        assert cache["world"] == "news"
+        assert cache.info().stale >= 1
+        with pytest.raises(OSError, match="nobody answers"):
+            cache.get_or_insert("sports", fails)
+        del cache["world"]
+        with pytest.raises(OSError, match="nobody answers"):
+            cache.get_or_insert("world", fails)
+
+
+def test_old_values_need_a_backend_and_a_life() -> None:
+    for wrong in ({"stale": "1h"}, {"ttl": 5, "jitter": 2.0}, {"ttl": 5, "stale": 5, "single_flight": False}):
+        with pytest.raises(ValueError):
+            Cache(backend="memory:", **wrong)
+    with pytest.raises(ValueError, match="needs a `backend`"):
+        Cache(ttl=5, stale=5)
+    Cache(ttl=5, early_refresh=False)

@@ -33,5 +33,7 @@ mod remote;
 mod scopes;
 mod study;
 mod tags;
+#[cfg(all(feature = "postcard", feature = "sqlite", feature = "json"))]
+mod tasks;
 mod watchdog;
 mod weights;

@@ -22,6 +22,7 @@ mod refusals;
 mod servers;
 mod spaces;
 mod tags;
+mod tasks;
 mod tls;
 mod tools;
 mod torment;

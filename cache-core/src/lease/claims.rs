@@ -30,9 +30,7 @@ impl<K: Key, V: Value> Lease<'_, K, V> {
     /// As [`fetch_or_claim`](Self::fetch_or_claim). Cancelled, it leaves no claim behind.
     pub(crate) async fn fetch_or_claim_async(&mut self) -> Fetched<V> {
         let Some(wait) = self.patience() else {
-            let Some((remote, key)) = self.place() else { return Fetched::Nothing };
-            let found = remote.get_async(key, self.cache.settings.clock.now()).await;
-            let found = self.cache.sift(self.cache.report(found).flatten());
+            let found = self.fetch_async().await;
             return self.absorb(found);
         };
         let mut claim = None;

@@ -70,11 +70,10 @@ impl<K: Key, V: Value> Lease<'_, K, V> {
         let created = stamp.created;
         // Without an epoch nobody could tell when it was invalidated, so nobody would believe it.
         let believed = stamp.tags.as_ref().is_none_or(|carried| carried.epoch != 0);
-        let Some(record) = believed.then(|| cache.report(remote.seal(&key, value, stamp))).flatten() else {
-            // It cannot be stored, and what is stored belongs to the value before.
-            let _removed = replaces.then(|| cache.report(remote.store.remove(&key.bytes)));
+        let record = believed.then(|| cache.report(remote.seal(&key, value, stamp))).flatten();
+        if record.is_none() && !replaces {
             return None;
-        };
+        }
         let posted = Posted { flights: Arc::clone(&cache.flights), hash: self.hash, ticket, claim };
         let storing = Storing::new(posted, (Arc::clone(&remote.store), basis), (key.bytes, record), created);
         Some(if replaces { storing.replacing() } else { storing })

@@ -4,7 +4,7 @@ use crate::bytes::KeyBytes;
 use crate::cache::{Begin, Cache};
 use crate::error::Result;
 use crate::flight::{Flight, Outcome};
-use crate::flights::{Caller, Join};
+use crate::flights::Caller;
 use crate::key::{Key, KeyRef, Value};
 use crate::lease::{Fetched, Lease};
 use crate::remote::Opened;
@@ -101,29 +101,10 @@ impl<'a, 'q, K: Key, V: Value, Q: KeyRef<K> + ?Sized + 'q> Batch<'a, 'q, K, V, Q
     }
 
     /// As [`begin`](Self::begin) for who computes nothing and waits for nobody.
-    pub(super) fn look(&mut self) -> Round<'a, K, V> {
-        let cache = self.cache;
-        let mut round = Round { ask: Vec::new(), missing: Vec::new(), follow: Vec::new() };
-        if cache.settings.disabled() || !self.mode.reads {
-            return round;
-        }
-        // Where nothing that is read can be kept, nobody need know that it is read.
-        let keeps = self.mode.writes && (!cache.memory.is_off() || cache.settings.tti.is_some());
-        for (at, Wanted { hash, query, .. }) in self.wanted.iter().enumerate() {
-            let joined = keeps.then(|| cache.flights.join(*hash, *query, Caller::Thread));
-            let (lease, stale) = match joined {
-                Some(Join::Lead(lead)) => {
-                    let stale = lead.stale;
-                    (Lease::new(cache, *hash, lead, *query), stale)
-                }
-                // What we read may be invalidated meanwhile, so it is not kept.
-                _ => (Lease::reading(cache, *hash, *query), cache.flights.is_stale(*hash, *query)),
-            };
-            if !stale && lease.name().is_some() {
-                round.ask.push((at, lease));
-            }
-        }
-        round
+    pub(super) fn look(&mut self, caller: Caller) -> Round<'a, K, V> {
+        let looks = self.wanted.iter().map(|Wanted { hash, query, .. }| self.cache.look(*hash, *query, caller));
+        let named = |(at, lease): (usize, Option<Lease<'a, K, V>>)| Some((at, lease.filter(|it| it.name().is_some())?));
+        Round { ask: looks.enumerate().filter_map(named).collect(), missing: Vec::new(), follow: Vec::new() }
     }
 
     /// Takes what the backend had; what it had not is missing. Returns what is to be written there again.

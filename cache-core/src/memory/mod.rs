@@ -38,6 +38,7 @@ use stripes::{Clock, Stripes};
 use table::Table;
 
 pub use cause::Cause;
+pub(crate) use departed::Departed;
 pub(crate) use hits::Hit;
 pub(crate) use writes::Exchange;
 

@@ -10,34 +10,40 @@ use std::sync::Arc;
 
 impl<K: Key, V: Value> Storing<K, V> {
     /// As [`run`](Self::run) for each of them, which are of one cache.
-    pub(crate) fn run_all(mut all: Vec<Self>) -> Result<()> {
+    pub(crate) fn run_all(all: Vec<Self>) -> Result<()> {
         let Some(store) = all.first().map(|first| Arc::clone(&first.store)) else { return Ok(()) };
         if store.is_behind() || all.len() == 1 {
             return all.into_iter().map(Self::run).fold(Ok(()), Result::and);
         }
+        let (mut all, bare) = Self::parted(all);
+        let removed = bare.into_iter().map(Self::run).fold(Ok(()), Result::and);
         let (entries, now) = Self::entries(&mut all);
         let put = store.put_many(&entries, now);
         Self::keep(&mut all, entries);
         if put.is_err() {
             all.iter().filter(|one| one.replaces).for_each(|one| _ = store.remove(&one.key));
         }
-        all.iter_mut().map(Self::undo_if_invalidated).fold(Ok(()), Result::and)?;
+        all.iter_mut().map(Self::undo_if_invalidated).fold(removed, Result::and)?;
         put
     }
 
     /// As [`run_async`](Self::run_async) for each of them.
-    pub(crate) async fn run_all_async(mut all: Vec<Self>) -> Result<()> {
+    pub(crate) async fn run_all_async(all: Vec<Self>) -> Result<()> {
         let Some(store) = all.first().map(|first| Arc::clone(&first.store)) else { return Ok(()) };
-        if store.is_behind() {
+        if Self::are_quick(&all) {
             return Self::run_all(all);
         }
         let Some(native) = store.native() else {
             return offload(move || Self::run_all(all)).await.unwrap_or(Ok(()));
         };
+        let (mut all, bare) = Self::parted(all);
+        let mut removed = Ok(());
+        for one in bare {
+            removed = removed.and(one.run_async().await);
+        }
         let (entries, now) = Self::entries(&mut all);
         let put = store.put_many_async(native, &entries, now).await;
         Self::keep(&mut all, entries);
-        let mut removed = Ok(());
         for one in &mut all {
             if put.is_err() && one.replaces {
                 // The error of the put says enough.
@@ -46,6 +52,11 @@ impl<K: Key, V: Value> Storing<K, V> {
             removed = removed.and(one.undo_async(native).await);
         }
         removed.and(put)
+    }
+
+    /// Those that are written together, and those without a form in bytes.
+    fn parted(all: Vec<Self>) -> (Vec<Self>, Vec<Self>) {
+        all.into_iter().partition(|one| one.record.is_some())
     }
 
     /// Their records, whose writing begins now.

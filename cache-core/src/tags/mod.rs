@@ -23,5 +23,5 @@ pub(crate) use carried::{Carried, Tag};
 pub(crate) use index::Placed;
 pub(crate) use ledger::{Hears, Ledger, Verdict};
 pub(crate) use recent::{Moment, now};
-pub use registry::{invalidate_tag, invalidate_tags};
+pub use registry::{invalidate_tag, invalidate_tag_async, invalidate_tags, invalidate_tags_async};
 pub(crate) use tagging::{Tagging, TagsOf};

@@ -5,6 +5,8 @@ use super::tagging::Tagged;
 use super::{Tag, recent};
 use crate::backend::Backend;
 use crate::error::Result;
+use crate::fault::{BACKEND, panicked};
+use crate::offload::offload;
 use parking_lot::{Mutex, RwLock};
 use std::sync::{Arc, Weak};
 
@@ -43,6 +45,26 @@ pub fn invalidate_tag(tag: impl AsRef<[u8]>) -> Result<()> {
     invalidate(&[Tag::from(tag.as_ref())])
 }
 
+/// As [`invalidate_tag`], for tasks: it blocks no executor. Cancelled, it is done all the same.
+///
+/// ```
+/// use memolith_core::{Cache, invalidate_tag_async};
+///
+/// # async fn example() -> memolith_core::Result<()> {
+/// let names = Cache::<u64, String>::builder().tags(|id, _| [format!("user:{id}")]).build();
+/// names.insert_async(5, "Ada".into()).await;
+/// invalidate_tag_async("user:5").await?;
+/// assert_eq!(names.get_async(&5).await, None);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// As those of [`invalidate_tag`].
+pub async fn invalidate_tag_async(tag: impl AsRef<[u8]>) -> Result<()> {
+    invalidate_async(vec![Tag::from(tag.as_ref())]).await
+}
+
 /// As [`invalidate_tag`] for several, in one step of each backend.
 ///
 /// # Errors
@@ -50,6 +72,20 @@ pub fn invalidate_tag(tag: impl AsRef<[u8]>) -> Result<()> {
 pub fn invalidate_tags<T: AsRef<[u8]>>(tags: impl IntoIterator<Item = T>) -> Result<()> {
     let tags: Vec<Tag> = tags.into_iter().map(|tag| Tag::from(tag.as_ref())).collect();
     if tags.is_empty() { Ok(()) } else { invalidate(&tags) }
+}
+
+/// As [`invalidate_tags`], for tasks, like [`invalidate_tag_async`].
+///
+/// # Errors
+/// As those of [`invalidate_tag`].
+pub async fn invalidate_tags_async<T: AsRef<[u8]>>(tags: impl IntoIterator<Item = T>) -> Result<()> {
+    let tags: Vec<Tag> = tags.into_iter().map(|tag| Tag::from(tag.as_ref())).collect();
+    if tags.is_empty() { Ok(()) } else { invalidate_async(tags).await }
+}
+
+/// As `invalidate`, off the executor. Also where there is no backend now: one may be opened meanwhile.
+async fn invalidate_async(tags: Vec<Tag>) -> Result<()> {
+    offload(move || invalidate(&tags)).await.unwrap_or_else(|| Err(panicked(BACKEND)))
 }
 
 fn invalidate(tags: &[Tag]) -> Result<()> {

@@ -131,6 +131,16 @@ fn about(model: &Model) -> TokenStream {
     let clear_doc = format!(
         "Removes every result of `{function}` and resets its counters.\n\n# Errors\nWhen the backend could not be cleared."
     );
+    let for_tasks = for_tasks(model, ["cache_info", "cache_clear"], |[info, clear]| {
+        quote! {
+            #[doc = #info_doc]
+            #quiet
+            #vis async fn #info #generics () -> #root::CacheInfo #bounds { #cache #turbofish().info_async().await }
+            #[doc = #clear_doc]
+            #quiet
+            #vis async fn #clear #generics () -> #root::Result<()> #bounds { #cache #turbofish().clear_async().await }
+        }
+    });
     quote! {
         #[doc = #info_doc]
         #quiet
@@ -138,7 +148,18 @@ fn about(model: &Model) -> TokenStream {
         #[doc = #clear_doc]
         #quiet
         #vis fn #clear #generics () -> #root::Result<()> #bounds { #cache #turbofish().clear() }
+        #for_tasks
     }
+}
+
+/// The forms of companions for those who call an `async fn`: the same names with `_async` behind them.
+fn for_tasks<const N: usize>(
+    model: &Model,
+    names: [&str; N],
+    forms: impl FnOnce([Ident; N]) -> TokenStream,
+) -> Option<TokenStream> {
+    let names = names.map(|name| model.place.companion(&format!("{name}_async")));
+    model.signature.asyncness.map(|_| forms(names))
 }
 
 /// `invalidate(..)` and `get(..)`, which take what belongs to the key.
@@ -155,6 +176,22 @@ fn entries(model: &Model) -> TokenStream {
         "Forgets the result of `{function}` for these arguments, and says whether there was one.\n\n# Errors\nWhen the backend could not remove it."
     );
     let get_doc = format!("The kept result of `{function}` for these arguments, if there is one; never computes.");
+    let for_tasks = for_tasks(model, ["invalidate", "get"], |[invalidate, get]| {
+        quote! {
+            #[doc = #invalidate_doc]
+            #quiet
+            #vis async fn #invalidate #generics (#(#parameters),*) -> #root::Result<bool> #bounds {
+                #prepare
+                #cache.remove_async(#key).await
+            }
+            #[doc = #get_doc]
+            #quiet
+            #vis async fn #get #generics (#(#parameters),*) -> #root::Option<#value> #bounds {
+                #prepare
+                #cache.get_async(#key).await
+            }
+        }
+    });
     quote! {
         #[doc = #invalidate_doc]
         #quiet
@@ -168,6 +205,7 @@ fn entries(model: &Model) -> TokenStream {
             #prepare
             #cache.get(#key)
         }
+        #for_tasks
     }
 }
 

@@ -36,6 +36,9 @@ class Cache(_Table):
         policy: str = "lru",
         ttl: Any = None,
         tti: Any = None,
+        jitter: float | None = None,
+        early_refresh: float = False,
+        stale: Any = None,
         max_bytes: Any = None,
         backend: Any = None,
         memory: int | None = None,
@@ -50,13 +53,18 @@ class Cache(_Table):
     ) -> Cache:
         """A cache of at most `maxsize` entries; None is unbounded.
 
-        `ttl` and `tti` are seconds, text such as "5m", or a timedelta. Raises ValueError and TypeError for arguments
-        that are none.
+        `ttl`, `tti` and `stale` are seconds, text such as "5m", or a timedelta. With a backend and a `ttl`, `jitter` ends
+        each entry by up to this share of it sooner; `early_refresh` has one caller of `get_or_insert` compute a value
+        anew before its end, and `stale` serves it for that much longer while one computes, and where that raises an
+        Exception: until then it is looked up as others are. Raises ValueError and TypeError for arguments that are none.
         """
         options = {
             "policy": policy,
             "ttl": _seconds(ttl),
             "tti": _seconds(tti),
+            "jitter": jitter,
+            "early_refresh": early_refresh,
+            "stale": _seconds(stale),
             "max_bytes": _bytes(max_bytes),
             "backend": backend,
             "memory": memory,
@@ -82,7 +90,8 @@ class Cache(_Table):
         seconds, texts = _lifetime(ttl), _texts(tags)
         while key not in self:
             seen, found = self._entry(key)
-            if found is None and self._exchange(key, seen, value, seconds, texts):
+            # An old value that may still be served is none.
+            if (found is None or key not in self) and self._exchange(key, seen, value, seconds, texts):
                 return True
         return False
 
@@ -91,6 +100,23 @@ class Cache(_Table):
     ) -> Any:
         """The value, or what `compute()` returns, which is kept. Whoever asks for the key meanwhile waits for it."""
         return self._compute(key, compute, _lifetime(ttl), _texts(tags))
+
+    def get_many(self, keys: Iterable[Hashable]) -> dict[Any, Any]:
+        """Those of `keys` that are there, with their values; a backend is asked once."""
+        return self._get_many(list(dict.fromkeys(keys)))
+
+    def get_or_insert_many(
+        self, keys: Iterable[Hashable], compute: Callable[[list[Any]], Mapping[Any, Any]], *, tags: Iterable[str] = ()
+    ) -> dict[Any, Any]:
+        """All of `keys` with their values. Those that are missing are computed by one call, `compute(missing)`, which
+        returns a mapping with a value for each, and are kept; a backend is asked once and written to once.
+
+        With a backend, whoever asks for one of them meanwhile waits for it, and what others compute is waited for. Then
+        `compute` may be called again, with few keys. Without one, callers compute side by side.
+
+        Raises what `compute` raises, and ValueError where it leaves out a key; then nothing of that call is kept.
+        """
+        return self._compute_many(list(dict.fromkeys(keys)), compute, _texts(tags))
 
     def setdefault(self, key: Hashable, default: Any = None) -> Any:
         """The value, or `default`, which is kept then."""

@@ -26,6 +26,9 @@ class Cache(Generic[_K, _V]):
         policy: PolicyName = "lru",
         ttl: Duration | None = None,
         tti: Duration | None = None,
+        jitter: float | None = None,
+        early_refresh: float = False,
+        stale: Duration | None = None,
         max_bytes: Size | None = None,
         backend: str | Backend | None = None,
         memory: int | None = None,
@@ -49,6 +52,10 @@ class Cache(Generic[_K, _V]):
     def get_or_insert(
         self, key: _K, compute: Callable[[], _V], *, ttl: Duration | None = None, tags: Iterable[str] = ()
     ) -> _V: ...
+    def get_many(self, keys: Iterable[_K]) -> dict[_K, _V]: ...
+    def get_or_insert_many(
+        self, keys: Iterable[_K], compute: Callable[[list[_K]], Mapping[_K, _V]], *, tags: Iterable[str] = ()
+    ) -> dict[_K, _V]: ...
     @overload
     def setdefault(self: Cache[_K, _T | None], key: _K, default: None = None) -> _T | None: ...
     @overload

@@ -7,24 +7,24 @@ use crate::keys;
 use crate::options::Options;
 use crate::stored::{Content, Faults, Held, Label, Plan, Room, Tagged, Tags, Tier, invalidate, place, told, within};
 use crate::values::Codec;
-use memolith::{CacheInfo, ErrorKind, Lookup};
+use memolith::{CacheInfo, ErrorKind, Lease, Lookup};
 use memolith_core::__private::{PortableKey, PortableKeyRef, fill_with_ttl, visit};
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyException, PyTypeError};
 use pyo3::prelude::*;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Its values stand in entries, unless a codec was chosen that other languages read: then bare.
 pub(crate) struct Backed {
-    tier: Tier,
-    faults: Arc<Faults>,
+    pub(super) tier: Tier,
+    pub(super) faults: Arc<Faults>,
     content: Content,
     ttl: Option<Duration>,
     is_signed: bool,
     is_single_flight: bool,
     /// Its name in the backend, where its tags are invalidated by name.
     served: Option<String>,
-    turns: Turns,
+    pub(super) turns: Turns,
 }
 
 impl Backed {
@@ -135,7 +135,11 @@ impl Backed {
                 },
             }
         };
-        let value = compute.call0()?;
+        let (value, lease) = match (compute.call0(), lease) {
+            (Ok(value), lease) => (value, lease),
+            (Err(raised), Some(lease)) => return self.old((py, &room), lease, raised),
+            (Err(raised), None) => return Err(raised),
+        };
         let (ttl, held) = (extra.ttl, self.held((key, &room), &value, extra)?);
         let fill = || match (lease, ttl) {
             (Some(lease), None) => lease.fill(held).release(),
@@ -144,6 +148,20 @@ impl Backed {
         };
         self.changing(py, || self.turns.change(&room, fill));
         Ok(value)
+    }
+
+    /// An old value, if one may be served in place of what was raised. Else that, and the lease passes on.
+    fn old<'py>(
+        &self,
+        (py, key): (Python<'py>, &[u8]),
+        lease: Lease<'_, PortableKey, Held>,
+        raised: PyErr,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        if !raised.is_instance_of::<PyException>(py) {
+            return Err(raised);
+        }
+        let old = py.detach(|| lease.fail());
+        old.map_or(Ok(None), |old| self.object(py, key, old))?.ok_or(raised)
     }
 
     /// What [`exchange`](Self::exchange) takes; the value, how long it lives on if that is known, and its tags. Counts
@@ -252,7 +270,12 @@ impl Backed {
         held.release();
     }
 
-    fn held(&self, key: (&Bound<'_, PyAny>, &[u8]), value: &Bound<'_, PyAny>, extra: Extra) -> PyResult<Held> {
+    pub(super) fn held(
+        &self,
+        key: (&Bound<'_, PyAny>, &[u8]),
+        value: &Bound<'_, PyAny>,
+        extra: Extra,
+    ) -> PyResult<Held> {
         let (object, canonical) = key;
         if self.is_bare() {
             if !extra.tags.is_empty() {
@@ -311,7 +334,7 @@ impl Backed {
         Err(PyTypeError::new_err("a codec that other languages read has no room for tags, leave out `codec`"))
     }
 
-    fn object<'py>(&self, py: Python<'py>, key: &[u8], held: Held) -> PyResult<Option<Bound<'py, PyAny>>> {
+    pub(super) fn object<'py>(&self, py: Python<'py>, key: &[u8], held: Held) -> PyResult<Option<Bound<'py, PyAny>>> {
         let decoded = held.object(py, |bytes| {
             if self.is_bare() {
                 return self.tier.decode(py, bytes, Some(key));
@@ -323,7 +346,7 @@ impl Backed {
     }
 }
 
-fn canonical(key: &Bound<'_, PyAny>) -> PyResult<Room> {
+pub(super) fn canonical(key: &Bound<'_, PyAny>) -> PyResult<Room> {
     let mut room = Room::take();
     keys::write_object(key, false, &mut room)?;
     Ok(room)

@@ -3,6 +3,7 @@
 
 mod backed;
 mod entry;
+mod many;
 mod near;
 mod table;
 mod turns;

@@ -11,7 +11,10 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 /// One look, one change or one computation at a time; `Cache` makes a mapping of it.
-#[pyclass(subclass, frozen, weakref, dict, module = "memolith._memolith", name = "_Table")]
+///
+/// Attributes of a cache lie in the dictionary of that class. One of this class CPython 3.11 would make before there is
+/// anything in a new object, and its collector may then look into that: load-bearing.
+#[pyclass(subclass, frozen, weakref, module = "memolith._memolith", name = "_Table")]
 pub(crate) struct Table {
     kind: Kind,
     ttl: Option<Duration>,
@@ -124,6 +127,26 @@ impl Table {
         match slf.get().kind()? {
             Kind::Near(near) => near.compute(slf, key, compute, extra(ttl, tags)),
             Kind::Backed(backed) => backed.compute(key, compute, extra(ttl, tags)),
+        }
+    }
+
+    fn _get_many<'py>(&self, py: Python<'py>, keys: Vec<Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyDict>> {
+        match self.kind()? {
+            Kind::Near(near) => near.get_many(py, &keys),
+            Kind::Backed(backed) => backed.get_many(py, &keys),
+        }
+    }
+
+    fn _compute_many<'py>(
+        &self,
+        keys: Vec<Bound<'py, PyAny>>,
+        compute: &Bound<'py, PyAny>,
+        tags: Vec<String>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let extra = extra(None, tags);
+        match self.kind()? {
+            Kind::Near(near) => near.compute_many(&keys, compute, &extra),
+            Kind::Backed(backed) => backed.compute_many(&keys, compute, &extra),
         }
     }
 

@@ -25,6 +25,8 @@ assert_type(words.add("a", 1, ttl=5), bool)
 assert_type(words.incr("a"), int)
 assert_type(words.touch("a", "1h"), bool)
 assert_type(words.get_or_insert("a", lambda: 1), int)
+assert_type(words.get_many(["a", "b"]), dict[str, int])
+assert_type(words.get_or_insert_many(["a", "b"], lambda missing: {key: len(key) for key in missing}), dict[str, int])
 assert_type(words.info(), CacheInfo)
 assert_type(iter(words), Iterator[str])
 assert_type(list(words.items()), list[tuple[str, int]])
@@ -36,6 +38,8 @@ with words as opened:
 
 words[1] = 1  # type: ignore[index]  # pyright: ignore[reportArgumentType]
 words["a"] = "1"  # type: ignore[assignment]  # pyright: ignore[reportArgumentType]
+words.get_many([1])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
+served: Cache[str, int] = Cache(backend=backend, ttl=60, jitter=0.1, early_refresh=2.0, stale="1h")
 words.set("a", None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 names: Cache[str, str] = Cache()
 names.incr("a")  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]

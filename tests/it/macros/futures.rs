@@ -142,3 +142,42 @@ fn a_cancelled_computation_is_passed_on() {
     });
     assert_eq!(RUNS.load(SeqCst), 2);
 }
+
+#[test]
+fn companions_have_a_form_for_tasks() {
+    #[lru_cache]
+    async fn length(text: &str) -> usize {
+        yield_now().await;
+        text.len()
+    }
+
+    struct Shop {
+        id: u64,
+    }
+    impl Shop {
+        #[lru_cache(key = (self.id, item))]
+        async fn price(&self, item: u64) -> u64 {
+            self.id * item
+        }
+    }
+
+    let runtime = runtime();
+    runtime.block_on(async {
+        let task = runtime.spawn(async {
+            let text = "four".to_owned();
+            assert_eq!((length::get_async(&text).await, length(&text).await), (None, 4));
+            assert_eq!(length::get_async(&text).await, Some(4));
+            assert!(length::invalidate_async(&text).await.unwrap());
+            assert!(!length::invalidate_async(&text).await.unwrap());
+            assert_eq!((length::cache_info_async().await.misses, length(&text).await), (2, 4));
+            length::cache_clear_async().await.unwrap();
+            assert_eq!(length::cache_info_async().await, length::cache_info());
+        });
+        task.await.unwrap();
+        let shop = Shop { id: 6 };
+        assert_eq!((shop.price(7).await, shop.price_get_async(7).await), (42, Some(42)));
+        assert!(shop.price_invalidate_async(7).await.unwrap());
+        Shop::price_cache_clear_async().await.unwrap();
+        assert_eq!(Shop::price_cache_info_async().await.misses, 0);
+    });
+}

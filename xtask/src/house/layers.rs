@@ -40,7 +40,7 @@ const TOWERS: &[Tower] = &[
                 "aging", "backend", "bytes", "memory", "simulate", "studies", "flight", "flights", "dooms", "stale",
                 "store", "behind", "tags",
             ],
-            &["remote", "settings", "storing", "conformance"],
+            &["remote", "settings", "storing", "removing", "conformance"],
             &["cache", "entries", "lease", "many", "scoped", "study"],
             &["builder"],
             &["generated", "models"],
