@@ -183,11 +183,17 @@ impl Backend for Redis {
     }
 
     fn tags(&self, tags: &[&[u8]]) -> Result<TagState> {
-        wait(self.store().tag_state(tags))
+        wait(async {
+            self.beside.heard_of_tags().await;
+            self.store().tag_state(tags).await
+        })
     }
 
     fn invalidate_tags(&self, tags: &[&[u8]]) -> Result<TagState> {
-        wait(self.store().invalidate(tags))
+        wait(async {
+            self.beside.heard_of_tags().await;
+            self.store().invalidate(tags).await
+        })
     }
 
     fn identity(&self) -> usize {

@@ -11,6 +11,7 @@ use crate::redis::news::subscription::Subscriptions;
 use crate::redis::news::watched::News;
 use crate::redis::settings::options::Options;
 use memolith_core::{Claim, Result, Space, Watch};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use xxhash_rust::xxh3::xxh3_128;
@@ -22,6 +23,8 @@ pub(crate) struct Beside {
     pub(crate) layout: Arc<Layout>,
     pub(crate) holds: Arc<Holds>,
     news: News,
+    /// Whether somebody has waited for news of tags.
+    heard_of_tags: AtomicBool,
     claim_ttl: Duration,
     timeout: Duration,
 }
@@ -36,6 +39,7 @@ impl Beside {
             layout,
             holds,
             news: News::new(id, subscriptions),
+            heard_of_tags: AtomicBool::new(false),
             claim_ttl: options.claim_ttl,
             timeout: options.timeout,
         })
@@ -52,9 +56,17 @@ impl Beside {
         self.news.watch(&self.layout.channels(space), watch);
     }
 
-    /// Waits until the removals of others from `space` are heard, no longer than the time-out.
-    pub(crate) async fn heard(&self, space: &Space) {
-        self.news.heard(&self.layout.channels(space), Instant::now() + self.timeout).await;
+    /// Waits until the removals of others from `space` are heard, no longer than the time-out. Whether anybody watches it.
+    pub(crate) async fn heard(&self, space: &Space) -> bool {
+        self.news.heard(&self.layout.channels(space), Instant::now() + self.timeout).await
+    }
+
+    /// The same for invalidations of tags, for whoever asks first: what is tagged after that is kept.
+    pub(crate) async fn heard_of_tags(&self) {
+        if !self.heard_of_tags.load(Relaxed) {
+            let watched = self.heard(&Space::of_tags()).await;
+            self.heard_of_tags.store(watched, Relaxed);
+        }
     }
 
     /// See [`Backend::claim`](memolith_core::Backend::claim).

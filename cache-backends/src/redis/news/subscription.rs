@@ -239,16 +239,20 @@ impl Subscriptions {
         !used
     }
 
-    /// The server at `address` has said that it listens.
+    /// The server at `address` has said that it listens. Of a channel that came when the line had just begun it says so
+    /// twice, which is no news: nothing was missed in between.
     pub(crate) fn stands(&self, name: &[u8], address: &Address) {
-        let stands = {
+        let listeners = {
             let mut table = self.table.lock();
-            let channel = table.channels.get_mut(name).filter(|channel| channel.home.as_ref() == Some(address));
-            channel.map(|channel| channel.state = State::Standing)
+            let Some(channel) = table.channels.get_mut(name) else { return };
+            if channel.home.as_ref() != Some(address) || channel.state == State::Standing {
+                return;
+            }
+            channel.state = State::Standing;
+            // In the same step: who comes from now on is told by `subscribe`, and nobody by both.
+            channel.listening()
         };
-        if stands.is_some() {
-            self.tell(&[name], Event::Standing);
-        }
+        tell_each(&listeners, Event::Standing);
     }
 
     /// Whether the server at `address` has said that it listens, and not taken that back.
@@ -287,20 +291,27 @@ impl Subscriptions {
 
     pub(crate) fn tell(&self, names: &[impl AsRef<[u8]>], event: Event<'_>) {
         for name in names {
-            let listeners: Vec<_> = {
+            let listeners = {
                 let table = self.table.lock();
-                let Some(channel) = table.channels.get(name.as_ref()) else { continue };
-                channel.listeners.iter().filter_map(Weak::upgrade).collect()
+                table.channels.get(name.as_ref()).map(Channel::listening).unwrap_or_default()
             };
-            for listener in listeners {
-                // No lock is held: it is foreign code, and if it panics others want to hear all the same.
-                let _ = catch_unwind(AssertUnwindSafe(|| listener.hear(event)));
-            }
+            tell_each(&listeners, event);
         }
     }
 }
 
+/// Called under no lock: they are foreign code, and if one panics others want to hear all the same.
+fn tell_each(listeners: &[Arc<dyn Listener>], event: Event<'_>) {
+    for listener in listeners {
+        let _ = catch_unwind(AssertUnwindSafe(|| listener.hear(event)));
+    }
+}
+
 impl Channel {
+    fn listening(&self) -> Vec<Arc<dyn Listener>> {
+        self.listeners.iter().filter_map(Weak::upgrade).collect()
+    }
+
     /// Takes it off its line; what that is to the listeners.
     fn uproot(&mut self) -> Event<'static> {
         self.home = None;
@@ -344,3 +355,6 @@ impl fmt::Debug for Subscribed {
         f.debug_struct("Subscribed").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,7 +32,24 @@ pub(crate) struct News {
 struct Watched {
     watchers: Arc<Watchers>,
     word: &'static AtomicU64,
+    /// One for each channel.
+    ears: Vec<Arc<Ear>>,
     _subscribed: Vec<Subscribed>,
+}
+
+/// Hears what is said in a channel of a space, for those who watch it.
+struct Ear {
+    watchers: Arc<Watchers>,
+    state: Mutex<Known>,
+}
+
+/// What is known of a channel by those who watch it.
+#[derive(Default)]
+struct Known {
+    /// Whether they were told that it stands, or that it does not and will not soon.
+    settled: bool,
+    /// Who waits for that.
+    waiting: Vec<Weak<Bell>>,
 }
 
 /// Those who watch a space.
@@ -64,17 +81,18 @@ impl News {
     ///
     /// What a cache looks for after that is kept when it has been found or computed; what it looked for before is not, as
     /// it may have been removed unheard.
-    pub(crate) async fn heard(&self, channels: &[Channel], end: Instant) {
-        let is_watched = |channel: &Channel| self.spaces.lock().contains_key(&channel.name);
-        if !channels.first().is_some_and(is_watched) {
-            return;
+    ///
+    /// Whether anybody watches them.
+    pub(crate) async fn heard(&self, channels: &[Channel], end: Instant) -> bool {
+        let ears = {
+            let spaces = self.spaces.lock();
+            let watched = channels.first().and_then(|first| spaces.get(&first.name));
+            watched.map(|watched| watched.ears.clone()).unwrap_or_default()
+        };
+        for ear in &ears {
+            ear.settled(end).await;
         }
-        for channel in channels {
-            let bell = Arc::new(Bell::default());
-            let listener: Weak<Bell> = Arc::downgrade(&bell);
-            let _subscribed = self.subscriptions.subscribe(channel, listener);
-            within(end, bell.rung()).await;
-        }
+        !ears.is_empty()
     }
 
     /// To be called now and then: see [`Subscriptions::attend`].
@@ -85,12 +103,14 @@ impl News {
     fn listen(&self, channels: &[Channel]) -> Watched {
         let watchers = Arc::new(Watchers { id: self.id, list: Mutex::default() });
         let word = WORDS.lock().pop().unwrap_or_else(|| Box::leak(Box::default()));
-        let subscribe = |channel: &Channel| {
-            let listener: Weak<Watchers> = Arc::downgrade(&watchers);
+        let ear = || Arc::new(Ear { watchers: Arc::clone(&watchers), state: Mutex::default() });
+        let ears: Vec<Arc<Ear>> = channels.iter().map(|_| ear()).collect();
+        let subscribe = |(channel, ear): (&Channel, &Arc<Ear>)| {
+            let listener: Weak<Ear> = Arc::downgrade(ear);
             self.subscriptions.subscribe(channel, listener)
         };
-        let subscribed = channels.iter().map(subscribe).collect();
-        Watched { watchers, word, _subscribed: subscribed }
+        let subscribed = channels.iter().zip(&ears).map(subscribe).collect();
+        Watched { watchers, word, ears, _subscribed: subscribed }
     }
 }
 
@@ -101,23 +121,61 @@ impl Watchers {
         list.retain(|watch| watch.strong_count() > 0);
         !list.is_empty()
     }
-}
 
-impl Listener for Watchers {
-    fn hear(&self, event: Event<'_>) {
-        match event {
-            // It has raised the word.
-            Event::Message(sender) if sender == self.id.bytes() => return,
-            // Nobody has relied on it.
-            Event::Failed => return,
-            // What is in memory may be what others have removed while nothing was heard. Who may not listen is told now
-            // and then, so that nothing stays for ever.
-            Event::Standing | Event::Refused | Event::Lost | Event::Message(_) => {}
-        }
+    /// What they have in memory may have been removed by others.
+    fn tell(&self) {
         let watching: Vec<_> = self.list.lock().iter().filter_map(Weak::upgrade).collect();
         for watch in watching {
             // No lock is held: it is foreign code, and if it panics others want to hear all the same.
             let _ = catch_unwind(AssertUnwindSafe(|| watch.invalidated()));
+        }
+    }
+}
+
+impl Ear {
+    /// Waits until those who watch were told whether the channel is heard, or until `end`.
+    async fn settled(&self, end: Instant) {
+        let bell = {
+            let mut state = self.state.lock();
+            if state.settled {
+                return;
+            }
+            let bell = Arc::new(Bell::default());
+            state.waiting.retain(|waiting| waiting.strong_count() > 0);
+            state.waiting.push(Arc::downgrade(&bell));
+            bell
+        };
+        within(end, bell.rung()).await;
+    }
+
+    fn settle(&self) {
+        let waiting = {
+            let mut state = self.state.lock();
+            state.settled = true;
+            std::mem::take(&mut state.waiting)
+        };
+        waiting.iter().filter_map(Weak::upgrade).for_each(|bell| bell.ring());
+    }
+}
+
+impl Listener for Ear {
+    fn hear(&self, event: Event<'_>) {
+        match event {
+            // It has raised the word.
+            Event::Message(sender) if sender == self.watchers.id.bytes() => {}
+            Event::Message(_) => self.watchers.tell(),
+            Event::Lost => {
+                self.state.lock().settled = false;
+                self.watchers.tell();
+            }
+            // What is in memory may be what others have removed while nothing was heard. Who may not listen is told now
+            // and then, so that nothing stays for ever. First those who watch: who has waited begins after that.
+            Event::Standing | Event::Refused => {
+                self.watchers.tell();
+                self.settle();
+            }
+            // Nobody has relied on it.
+            Event::Failed => self.settle(),
         }
     }
 }
