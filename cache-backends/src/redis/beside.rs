@@ -6,7 +6,6 @@ use crate::redis::fleet::client::Client;
 use crate::redis::keys::id::Id;
 use crate::redis::keys::layout::{Channel, Layout};
 use crate::redis::keys::tell::Tell;
-use crate::redis::news::keeper::Keeper;
 use crate::redis::news::subscription::Subscriptions;
 use crate::redis::news::watched::News;
 use crate::redis::settings::options::Options;
@@ -19,7 +18,6 @@ use xxhash_rust::xxh3::xxh3_128;
 /// Its threads begin when there is something to hear or to let go of, and end when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Beside {
-    pub(crate) id: Id,
     pub(crate) layout: Arc<Layout>,
     pub(crate) holds: Arc<Holds>,
     news: News,
@@ -30,29 +28,20 @@ pub(crate) struct Beside {
 }
 
 impl Beside {
-    pub(crate) fn new((client, layout): (Arc<Client>, Arc<Layout>), tell: Tell, options: &Options) -> Result<Self> {
-        let (id, keeper) = (Id::new()?, Arc::new(Keeper::new()));
-        let subscriptions = Subscriptions::new(client, options.timeout, tell, Arc::clone(&keeper));
-        let holds = Holds::new(id, Arc::clone(&subscriptions), keeper);
-        Ok(Beside {
-            id,
+    pub(crate) fn new((client, layout): (Arc<Client>, Arc<Layout>), (id, tell): (Id, Tell), options: &Options) -> Self {
+        let subscriptions = Subscriptions::new(client, options.timeout, tell);
+        Beside {
             layout,
-            holds,
+            holds: Holds::new(id, Arc::clone(&subscriptions)),
             news: News::new(id, subscriptions),
             heard_of_tags: AtomicBool::new(false),
             claim_ttl: options.claim_ttl,
             timeout: options.timeout,
-        })
-    }
-
-    /// To be called with every operation: a child of a fork learns here that it has to listen by itself.
-    pub(crate) fn attend(&self) {
-        self.news.attend();
+        }
     }
 
     /// See [`Backend::watch`](memolith_core::Backend::watch).
     pub(crate) fn watch(&self, space: &Space, watch: Weak<dyn Watch>) {
-        self.attend();
         self.news.watch(&self.layout.channels(space), watch);
     }
 
@@ -71,7 +60,6 @@ impl Beside {
 
     /// See [`Backend::claim`](memolith_core::Backend::claim).
     pub(crate) async fn claim(&self, space: &Space, key: &[u8], wait: Duration) -> Result<Option<Claim>> {
-        self.attend();
         let digest = xxh3_128(key).to_le_bytes();
         // Two keys that share one wait for each other at worst.
         let key = if key.len() > 64 { &digest } else { key };

@@ -19,10 +19,10 @@
 use super::clock::Clock;
 use super::noted::Noted;
 use crate::redis::fleet::slots::slot_of;
+use crate::redis::lock::RwLock;
 use crate::redis::settings::options::{Options, Scope};
 use crate::redis::wire::request::Route;
 use memolith_core::Space;
-use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::Arc;

@@ -7,9 +7,10 @@ use super::bell::Bell;
 use super::subscription::{Event, Listener, Subscribed, Subscriptions};
 use crate::redis::keys::id::Id;
 use crate::redis::keys::layout::Channel;
+use crate::redis::lock::Mutex;
+use crate::redis::process::PerProcess;
 use crate::redis::server::timer::within;
 use memolith_core::Watch;
-use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,7 +19,7 @@ use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 /// Words that nobody raises any more, to be used again: what they counted is of no interest.
-static WORDS: Mutex<Vec<&'static AtomicU64>> = Mutex::new(vec![]);
+static WORDS: PerProcess<Mutex<Vec<&'static AtomicU64>>> = PerProcess::new();
 
 /// Who wants to know what others have removed from which space.
 pub(crate) struct News {
@@ -95,14 +96,9 @@ impl News {
         !ears.is_empty()
     }
 
-    /// To be called now and then: see [`Subscriptions::attend`].
-    pub(crate) fn attend(&self) {
-        self.subscriptions.attend();
-    }
-
     fn listen(&self, channels: &[Channel]) -> Watched {
         let watchers = Arc::new(Watchers { id: self.id, list: Mutex::default() });
-        let word = WORDS.lock().pop().unwrap_or_else(|| Box::leak(Box::default()));
+        let word = WORDS.get(Mutex::default).lock().pop().unwrap_or_else(|| Box::leak(Box::default()));
         let ear = || Arc::new(Ear { watchers: Arc::clone(&watchers), state: Mutex::default() });
         let ears: Vec<Arc<Ear>> = channels.iter().map(|_| ear()).collect();
         let subscribe = |(channel, ear): (&Channel, &Arc<Ear>)| {
@@ -182,7 +178,7 @@ impl Listener for Ear {
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        WORDS.lock().push(self.word);
+        WORDS.get(Mutex::default).lock().push(self.word);
     }
 }
 

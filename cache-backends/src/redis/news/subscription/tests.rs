@@ -20,8 +20,8 @@ impl Listener for Ear {
 fn a_server_that_says_twice_that_it_listens_has_missed_nothing() {
     let mut options = Options::default();
     let target = Target::parse("redis://127.0.0.1:1", &mut options).expect("it is one");
-    let (client, keeper) = (Arc::new(Client::new(target, &options)), Arc::new(Keeper::new()));
-    let subscriptions = Subscriptions::new(client, options.timeout, Tell::All, keeper);
+    let client = Arc::new(Client::new(target, &options));
+    let subscriptions = Subscriptions::new(client, options.timeout, Tell::All);
     let (ear, home) = (Arc::new(Ear::default()), Address::Tcp("127.0.0.1".to_owned(), 1));
     let listener: Weak<Ear> = Arc::downgrade(&ear);
     let channel = Channel { slot: 0, listeners: vec![listener], home: Some(home.clone()), state: State::Tried };
