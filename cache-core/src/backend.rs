@@ -261,7 +261,8 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// is put. `None`: somebody else, in this process or another, had claimed the key; they put it, gave up or died, or
     /// have not ended after `wait`. Then look again, and claim again as long as there is time.
     ///
-    /// Blocks for `wait` at most, not at all where that is zero; a cache asks for a quarter of a second or less at a time.
+    /// Blocks for `wait` at most, not at all where that is zero; a cache asks for a quarter of a second or less at a time,
+    /// and for five seconds where there is an [asynchronous](AsyncBackend::claim) form.
     /// A claimant that died is noticed at once, or as soon as the backend can tell.
     /// By default nobody is asked and everybody may compute. Only caches that were told to
     /// [`wait`](crate::CacheBuilder::wait) call it.
@@ -366,7 +367,9 @@ pub trait AsyncBackend: Send + Sync {
         let _ = record;
         self.remove(space, key)
     }
-    /// As [`Backend::claim`], which by default is called instead, on a thread that may block.
+    /// As [`Backend::claim`], which by default is called instead, on a thread that may block. Threads wait by it as well.
+    ///
+    /// It is for backends that tell who waits when a claim has ended: between two calls of it a cache asks nothing.
     fn claim<'a>(
         &'a self,
         space: &'a Space,

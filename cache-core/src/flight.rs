@@ -6,8 +6,8 @@ pub(crate) use together::Together;
 
 use crate::aging::Old;
 use crate::key::Value;
-use crate::stop::Stop;
-use crate::sync::{Mutex, Thread, current, planted};
+use crate::stop::{Stop, attend};
+use crate::sync::{Mutex, planted};
 use crate::timer;
 use crate::waits::{Circle, Node, Scope, Ticket, Wait, wait_for};
 use std::future::Future;
@@ -268,15 +268,8 @@ pub(crate) struct Follower<V: Value> {
 
 impl<V: Value> Follower<V> {
     /// Blocks this thread until the flight has ended, or it has to leave.
-    pub(crate) fn wait<S: Stop>(mut self, stop: &S) -> Result<Outcome<V>, S::Left> {
-        let waker = Waker::from(Arc::new(Unpark(current())));
-        let mut context = Context::from_waker(&waker);
-        loop {
-            match Pin::new(&mut self).poll(&mut context) {
-                Poll::Ready(outcome) => return Ok(outcome),
-                Poll::Pending => stop.park()?,
-            }
-        }
+    pub(crate) fn wait<S: Stop>(self, stop: &S) -> Result<Outcome<V>, S::Left> {
+        attend(self, stop)
     }
 }
 
@@ -321,14 +314,5 @@ impl<V: Value> Drop for Follower<V> {
             waiting.iter().position(|(number, _)| *number == place).map(|at| waiting.swap_remove(at))
         };
         drop(left);
-    }
-}
-
-/// A waiting thread, among waiting tasks.
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
     }
 }

@@ -1,7 +1,10 @@
 //! How a thread leaves while it waits for what others compute.
 
-use crate::sync::{park, park_for};
+use crate::sync::{Thread, current, park, park_for};
 use std::convert::Infallible;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 /// How often a thread that waits asks whether it is to leave.
@@ -20,6 +23,27 @@ pub(crate) trait Stop {
 
     /// As much of `wait` as may go by before it is asked again.
     fn piece(&self, wait: Duration) -> Duration;
+}
+
+/// A waiting thread, among waiting tasks.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// What `future` gives, polled by this thread until it has to leave.
+pub(crate) fn attend<F: Future, S: Stop>(future: F, stop: &S) -> Result<F::Output, S::Left> {
+    let mut future = pin!(future);
+    let waker = Waker::from(Arc::new(Unpark(current())));
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return Ok(output);
+        }
+        stop.park()?;
+    }
 }
 
 /// Nothing does.

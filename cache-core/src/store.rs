@@ -9,12 +9,19 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::fault::{BACKEND, Report, panicked, unpanicked, unpanicked_async};
 use crate::offload::{offload, offload_wait};
 use crate::stale::{Basis, Mark, Removal, Stale};
+use crate::stop::{Stop, attend};
 use crate::tags::{Carried, Hears, Ledger, Verdict};
 use crate::time::Timestamp;
 use parking_lot::RwLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
+
+/// How long a claim is waited for at a time. In between the backend is asked for what others have put there without a
+/// claim, and the board for an invalidation; and whatever is blocked on behalf of a cancelled task is free again.
+const PIECE: Duration = Duration::from_millis(250);
+/// The same for backends with claims for tasks: they tell who waits when it is over, and to ask them costs others something.
+const TOLD: Duration = Duration::from_secs(5);
 
 /// One space of a backend.
 #[derive(Debug)]
@@ -268,27 +275,45 @@ impl Store {
         Ok(())
     }
 
-    /// Announces that `key` is computed here; none if it still is elsewhere after `wait`.
-    pub(crate) fn claim(&self, key: &[u8], wait: Duration) -> Result<Option<Claim>> {
-        unpanicked(BACKEND, || self.backend.claim(&self.space(), key, wait))
+    /// Announces that `key` is computed here; none if it still is elsewhere after a part of `wait`.
+    pub(crate) fn claim<S: Stop>(
+        &self,
+        key: &[u8],
+        wait: Duration,
+        stop: &S,
+    ) -> std::result::Result<Result<Option<Claim>>, S::Left> {
+        if !wait.is_zero() {
+            match attend(self.claim_native(key, wait), stop)? {
+                Ok(None) => {}
+                claimed => return Ok(claimed.map(Option::flatten)),
+            }
+        }
+        let piece = stop.piece(wait.min(PIECE));
+        Ok(unpanicked(BACKEND, || self.backend.claim(&self.space(), key, piece)))
     }
 
     pub(crate) async fn claim_async(self: &Arc<Self>, key: &[u8], wait: Duration) -> Result<Option<Claim>> {
-        let space = self.space();
-        let native = unpanicked_async(async {
-            match self.backend.as_async().and_then(|native| native.claim(&space, key, wait)) {
-                Some(claiming) => claiming.await.map(Some),
-                None => Ok(None),
-            }
-        });
-        if let Some(claimed) = native.await? {
+        if let Some(claimed) = self.claim_native(key, wait).await? {
             return Ok(claimed);
         }
-        let (store, key) = (Arc::clone(self), key.to_vec());
-        let claim = move || store.claim(&key, wait);
+        let (store, key, piece) = (Arc::clone(self), key.to_vec(), wait.min(PIECE));
+        let claim = move || unpanicked(BACKEND, || store.backend.claim(&store.space(), &key, piece));
         let away = if wait.is_zero() { offload(claim) } else { offload_wait(claim) };
         let nowhere = || Error::new(ErrorKind::Unavailable, "no thread could be started to wait for a claim");
         away.await.unwrap_or_else(|| Err(nowhere()))
+    }
+
+    /// By the backend's own asynchronous side; none where it has none for claims.
+    async fn claim_native(&self, key: &[u8], wait: Duration) -> Result<Option<Option<Claim>>> {
+        let space = self.space();
+        let native = self.backend.as_async();
+        unpanicked_async(async {
+            match native.and_then(|native| native.claim(&space, key, wait.min(TOLD))) {
+                Some(claiming) => claiming.await.map(Some),
+                None => Ok(None),
+            }
+        })
+        .await
     }
 
     /// The backend's own asynchronous side, unless puts go to the queue anyway.

@@ -15,7 +15,12 @@ pub(crate) fn has_asymmetric_fence() -> bool {
     #[cfg(all(target_os = "linux", not(any(miri, shuttle, loom, memolith_fenced))))]
     {
         static REGISTERED: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
-        *REGISTERED.get_or_init(|| membarrier(REGISTER_PRIVATE_EXPEDITED))
+        // Asked before it is noted, by several threads perhaps: a child that is forked meanwhile would wait for ever for one.
+        let known = REGISTERED.get().copied();
+        known.unwrap_or_else(|| {
+            let registered = membarrier(REGISTER_PRIVATE_EXPEDITED);
+            *REGISTERED.get_or_init(|| registered)
+        })
     }
     #[cfg(not(all(target_os = "linux", not(any(miri, shuttle, loom, memolith_fenced)))))]
     false

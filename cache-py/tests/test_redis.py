@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 import threading
@@ -325,14 +326,9 @@ memolith.invalidate_tag("red")
 assert entries.items() == [("b", 2)]
 """
     entries: Cache[str, int] = Cache(backend=shared.url, name="processes")
-
-    def stored() -> bool:
-        # What is put while a cache begins to hear of others may not be kept.
-        entries.set("a", 1, tags=["red"])
-        entries.set("b", 2, tags=["blue"])
-        return sorted(entries.items()) == [("a", 1), ("b", 2)]
-
-    assert passed(stored)
+    entries.set("a", 1, tags=["red"])
+    entries.set("b", 2, tags=["blue"])
+    assert sorted(entries.items()) == [("a", 1), ("b", 2)]
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (run.returncode, run.stderr) == (0, "")
     assert passed(lambda: "a" not in entries)
@@ -346,3 +342,102 @@ def test_what_gives_no_tags_is_an_error() -> None:
             cached()
     with pytest.raises(ValueError, match="`tags` needs a `backend`"):
         lru_cache(tags=lambda _: [])(len)
+
+
+if hasattr(os, "fork"):
+
+    def in_children(code: str, url: str, count: int) -> None:
+        """Runs `code`, which calls `fork` with what a child of it has to do, in a process of its own."""
+        before = """
+import os, signal, sys, threading, time, warnings
+import memolith
+from memolith import Cache, lru_cache
+
+warnings.simplefilter("ignore")
+
+def fork(job):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        try:
+            job()
+            os._exit(0)
+        except BaseException as error:
+            print(repr(error), flush=True)
+            os._exit(1)
+    ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert ended == 0, f"the child ended with {ended}"
+"""
+        program = [sys.executable, "-c", before + code, url, str(count)]
+        run = subprocess.run(program, capture_output=True, text=True, timeout=120)
+        assert (run.returncode, run.stdout, run.stderr) == (0, "done\n", "")
+
+    def test_a_fork_does_not_wait_for_locks_of_threads_it_has_not_got(shared: Server) -> None:
+        code = """
+backend = memolith.open(sys.argv[1])
+over = threading.Event()
+
+def function(name):
+    return lru_cache(None, backend=backend, name=name, version="1", memory=0, wait="2s")(lambda number: number + 1)
+
+busy, own = [function(f"forks{number}") for number in range(4)], function("own")
+assert own(0) == 1
+
+def work(ask):
+    at = 0
+    while not over.is_set():
+        at += 1
+        assert ask(at % 50) == at % 50 + 1
+        if at % 20 == 0:
+            ask.cache_clear()
+
+threads = [threading.Thread(target=work, args=(ask,), daemon=True) for ask in busy]
+[thread.start() for thread in threads]
+
+def job():
+    # What it puts before it hears of others is not kept.
+    while own.get(1) is None:
+        assert own(1) == 2
+    own.cache_clear()
+    assert own.get(1) is None and own(os.getpid()) == os.getpid() + 1
+    assert own.cache_info().errors == 0, "the server is reached"
+
+for _ in range(int(sys.argv[2])):
+    fork(job)
+over.set()
+[thread.join() for thread in threads]
+print("done")
+"""
+        in_children(code, f"{shared.url}&prefix=forks", 50)
+
+    def test_a_fork_hears_what_its_parent_removes(shared: Server) -> None:
+        code = """
+entries = Cache(backend=sys.argv[1], name="heard")
+for round in range(int(sys.argv[2])):
+    entries["key"] = round
+    assert entries["key"] == round
+    (there, go), (heard, said) = os.pipe(), os.pipe()
+
+    def job():
+        # It listens when it has asked the server for something.
+        assert "nothing" not in entries and entries["key"] == round
+        os.write(said, b"x")
+        os.read(there, 1)
+        end = time.monotonic() + 10
+        while "key" in entries and time.monotonic() < end:
+            time.sleep(0.001)
+        assert "key" not in entries
+
+    def remove():
+        os.read(heard, 1)
+        del entries["key"]
+        os.write(go, b"x")
+
+    remover = threading.Thread(target=remove, daemon=True)
+    remover.start()
+    fork(job)
+    remover.join()
+    [os.close(end) for end in (there, go, heard, said)]
+print("done")
+"""
+        in_children(code, f"{shared.url}&prefix=heard", 5)

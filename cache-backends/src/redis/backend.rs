@@ -1,18 +1,16 @@
 //! The backend: each operation written once, for threads and tasks.
 
 use crate::redis::beside::Beside;
-use crate::redis::fleet::client::Client;
-use crate::redis::keys::layout::Layout;
-use crate::redis::keys::tell::Tell;
+use crate::redis::here::Processes;
 use crate::redis::server::node::wait;
 use crate::redis::settings::options::Options;
-use crate::redis::settings::target::{Target, Topology};
+use crate::redis::settings::target::Target;
 use crate::redis::spaces::store::Store;
 use memolith_core::{
     AsyncBackend, Backend, BoxFuture, Claim, Record, Result, Space, TagState, Timestamp, Visit, Watch,
 };
 use std::fmt;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 /// Keeps bytes on servers of Redis (5 or later) or Valkey, for the processes of many machines.
@@ -107,8 +105,7 @@ use std::time::Duration;
 /// - A function that is given its first bound begins anew; one that loses its last bound, too.
 /// - A server that lets us run no scripts keeps plain spaces, from which nothing can be removed.
 pub struct Redis {
-    pub(crate) store: Store,
-    beside: Beside,
+    processes: Arc<Processes>,
 }
 
 impl Redis {
@@ -123,43 +120,32 @@ impl Redis {
     }
 
     fn new(target: Target, options: Options) -> Result<Self> {
-        let tell = if matches!(target.topology, Topology::Cluster(_)) { Tell::Slot } else { Tell::All };
-        let (client, layout) = (Arc::new(Client::new(target, &options)), Arc::new(Layout::new(&options)));
-        let beside = Beside::new((Arc::clone(&client), Arc::clone(&layout)), tell, &options)?;
-        let store = Store {
-            id: beside.id,
-            client,
-            options,
-            layout,
-            tell,
-            forgets: OnceLock::new(),
-            #[cfg(feature = "tracing")]
-            advised: std::sync::atomic::AtomicBool::new(false),
-        };
-        Ok(Redis { store, beside })
+        Ok(Redis { processes: Arc::new(Processes::new(target, options)?) })
     }
 
-    pub(crate) fn beside(&self) -> &Beside {
-        &self.beside
+    pub(crate) fn processes(&self) -> &Arc<Processes> {
+        &self.processes
     }
 
-    /// What every operation asks first: a child of a fork learns here that it is one.
-    fn store(&self) -> &Store {
-        self.beside.attend();
-        &self.store
+    pub(crate) fn store(&self) -> &Store {
+        &self.processes.here().store
+    }
+
+    fn beside(&self) -> &Beside {
+        &self.processes.here().beside
     }
 }
 
 impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Redis").field("client", &self.store.client).finish_non_exhaustive()
+        f.debug_struct("Redis").field("client", &self.store().client).finish_non_exhaustive()
     }
 }
 
 impl Backend for Redis {
     fn open(&self, space: &Space) -> Result<()> {
         wait(async {
-            self.beside.heard(space).await;
+            self.beside().heard(space).await;
             self.store().open_space(space).await
         })
     }
@@ -201,23 +187,29 @@ impl Backend for Redis {
     }
 
     fn tags(&self, tags: &[&[u8]]) -> Result<TagState> {
-        wait(self.store().tag_state(tags))
+        wait(async {
+            self.beside().heard_of_tags().await;
+            self.store().tag_state(tags).await
+        })
     }
 
     fn invalidate_tags(&self, tags: &[&[u8]]) -> Result<TagState> {
-        wait(self.store().invalidate(tags))
+        wait(async {
+            self.beside().heard_of_tags().await;
+            self.store().invalidate(tags).await
+        })
     }
 
     fn identity(&self) -> usize {
-        Arc::as_ptr(&self.store.client).addr()
+        Arc::as_ptr(&self.processes).addr()
     }
 
     fn claim(&self, space: &Space, key: &[u8], time: Duration) -> Result<Option<Claim>> {
-        wait(self.beside.claim(space, key, time))
+        wait(self.beside().claim(space, key, time))
     }
 
     fn watch(&self, space: &Space, watch: Weak<dyn Watch>) {
-        self.beside.watch(space, watch);
+        self.processes.watch(space, watch);
     }
 
     fn as_async(&self) -> Option<&dyn AsyncBackend> {
@@ -277,6 +269,6 @@ impl AsyncBackend for Redis {
         key: &'a [u8],
         wait: Duration,
     ) -> Option<BoxFuture<'a, Result<Option<Claim>>>> {
-        Some(Box::pin(self.beside.claim(space, key, wait)))
+        Some(Box::pin(self.beside().claim(space, key, wait)))
     }
 }

@@ -6,11 +6,11 @@ use crate::redis::fleet::client::Client;
 use crate::redis::keys::id::Id;
 use crate::redis::keys::layout::{Channel, Layout};
 use crate::redis::keys::tell::Tell;
-use crate::redis::news::keeper::Keeper;
 use crate::redis::news::subscription::Subscriptions;
 use crate::redis::news::watched::News;
 use crate::redis::settings::options::Options;
 use memolith_core::{Claim, Result, Space, Watch};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use xxhash_rust::xxh3::xxh3_128;
@@ -18,48 +18,48 @@ use xxhash_rust::xxh3::xxh3_128;
 /// Its threads begin when there is something to hear or to let go of, and end when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Beside {
-    pub(crate) id: Id,
     pub(crate) layout: Arc<Layout>,
     pub(crate) holds: Arc<Holds>,
     news: News,
+    /// Whether somebody has waited for news of tags.
+    heard_of_tags: AtomicBool,
     claim_ttl: Duration,
     timeout: Duration,
 }
 
 impl Beside {
-    pub(crate) fn new((client, layout): (Arc<Client>, Arc<Layout>), tell: Tell, options: &Options) -> Result<Self> {
-        let (id, keeper) = (Id::new()?, Arc::new(Keeper::new()));
-        let subscriptions = Subscriptions::new(client, options.timeout, tell, Arc::clone(&keeper));
-        let holds = Holds::new(id, Arc::clone(&subscriptions), keeper);
-        Ok(Beside {
-            id,
+    pub(crate) fn new((client, layout): (Arc<Client>, Arc<Layout>), (id, tell): (Id, Tell), options: &Options) -> Self {
+        let subscriptions = Subscriptions::new(client, options.timeout, tell);
+        Beside {
             layout,
-            holds,
+            holds: Holds::new(id, Arc::clone(&subscriptions)),
             news: News::new(id, subscriptions),
+            heard_of_tags: AtomicBool::new(false),
             claim_ttl: options.claim_ttl,
             timeout: options.timeout,
-        })
-    }
-
-    /// To be called with every operation: a child of a fork learns here that it has to listen by itself.
-    pub(crate) fn attend(&self) {
-        self.news.attend();
+        }
     }
 
     /// See [`Backend::watch`](memolith_core::Backend::watch).
     pub(crate) fn watch(&self, space: &Space, watch: Weak<dyn Watch>) {
-        self.attend();
         self.news.watch(&self.layout.channels(space), watch);
     }
 
-    /// Waits until the removals of others from `space` are heard, no longer than the time-out.
-    pub(crate) async fn heard(&self, space: &Space) {
-        self.news.heard(&self.layout.channels(space), Instant::now() + self.timeout).await;
+    /// Waits until the removals of others from `space` are heard, no longer than the time-out. Whether anybody watches it.
+    pub(crate) async fn heard(&self, space: &Space) -> bool {
+        self.news.heard(&self.layout.channels(space), Instant::now() + self.timeout).await
+    }
+
+    /// The same for invalidations of tags, for whoever asks first: what is tagged after that is kept.
+    pub(crate) async fn heard_of_tags(&self) {
+        if !self.heard_of_tags.load(Relaxed) {
+            let watched = self.heard(&Space::of_tags()).await;
+            self.heard_of_tags.store(watched, Relaxed);
+        }
     }
 
     /// See [`Backend::claim`](memolith_core::Backend::claim).
     pub(crate) async fn claim(&self, space: &Space, key: &[u8], wait: Duration) -> Result<Option<Claim>> {
-        self.attend();
         let digest = xxh3_128(key).to_le_bytes();
         // Two keys that share one wait for each other at worst.
         let key = if key.len() > 64 { &digest } else { key };

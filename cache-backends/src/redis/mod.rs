@@ -21,8 +21,13 @@
 //! again, is returned and not kept: others may have removed it unheard.
 //! Users need the channels of the prefix for that, which servers since version 7 give to none unless told:
 //! `ACL SETUSER name .. &memolith:*`; a removal by one who may not tell of it is done, and is an error.
-//! Replacing a value is no removal: others see it when theirs expires. A forked child hears nothing before it asks a
-//! server for the first time.
+//! Replacing a value is no removal: others see it when theirs expires.
+//!
+//! # Forks
+//!
+//! A forked child uses connections and threads of its own, and waits for no lock of a server's backend that a thread of its
+//! parent held. It hears nothing before it asks a server for the first time: then memory is dropped, and what it puts until
+//! it hears of others is not kept. Claims and locks that its parent holds stay with the parent.
 //!
 //! # What arrives late
 //!
@@ -39,8 +44,10 @@
 //! # Who computes
 //!
 //! A cache that was told to `wait` claims what it computes, for `claim_ttl` (2 s), renewed while it computes, however long
-//! that takes. All others wait, and are told when it is done. When a claimant dies, another computes after `claim_ttl` at
-//! most. A claimant that is stopped or cut off for longer computes beside another, and both values are right.
+//! that takes. All others wait, and are told when it is done: meanwhile they ask the server again when `claim_ttl` is over,
+//! in case the claimant has died, and every 250 ms where they cannot be told, as while the connection for news is lost.
+//! Every 5 s they look whether somebody has put the value without a claim. When a claimant dies, another computes after
+//! `claim_ttl` at most. A claimant that is stopped or cut off for longer computes beside another, and both values are right.
 //!
 //! # Tools
 //!
@@ -52,8 +59,11 @@ mod backend;
 mod beside;
 mod claims;
 mod fleet;
+mod here;
 mod keys;
+mod lock;
 mod news;
+mod process;
 mod server;
 mod settings;
 mod spaces;

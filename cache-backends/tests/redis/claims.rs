@@ -3,7 +3,7 @@
 use crate::load::fresh;
 use crate::servers::{Cluster, Server};
 use memolith_backends::Redis;
-use memolith_core::{Backend, Claim, Space};
+use memolith_core::{Backend, Cache, Claim, Postcard, Space};
 use std::sync::mpsc::channel;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -40,6 +40,31 @@ fn a_claim_lasts_longer_than_its_time() {
     drop(free(&redis, &space));
 }
 
+/// A server that says nothing costs those on it their claims, and nobody else.
+#[test]
+fn a_claim_is_renewed_while_another_server_is_silent() {
+    let cluster = Cluster::start();
+    let open = || Redis::open(&format!("{}?claim_ttl=600ms&timeout=3s", cluster.url())).unwrap();
+    let (redis, other) = (open(), open());
+    let node = |space: &Space| {
+        let slot = cluster.nodes()[0].cli(&["CLUSTER", "KEYSLOT", &format!("{{{}}}", space.name)]);
+        cluster.owner(slot.parse().unwrap())
+    };
+    let spaces: Vec<_> = (0..20).map(|number| Space::new(format!("claims{number}"))).collect();
+    let silent = node(&spaces[0]);
+    let ours = spaces.iter().find(|space| node(space).port() != silent.port()).unwrap();
+    let _lost = redis.claim(&spaces[0], b"key", Duration::ZERO).unwrap().unwrap();
+    let _held = redis.claim(ours, b"key", Duration::ZERO).unwrap().unwrap();
+    silent.stop();
+    // A second after that the cluster notices, and for a while no node serves anybody.
+    let end = Instant::now() + Duration::from_millis(950);
+    while Instant::now() < end {
+        assert!(!matches!(other.claim(ours, b"key", Duration::ZERO), Ok(Some(_))), "it is renewed");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    silent.cont();
+}
+
 /// Waits until the key is free, which is when a claim that was dropped was let go of in the background.
 #[track_caller]
 fn free(redis: &Redis, space: &Space) -> Claim {
@@ -61,10 +86,9 @@ fn a_dead_claimant_is_gone_with_its_time() {
     let key = keys.trim();
     assert_eq!(Server::shared().cli(&["SET", key, "another", "PX", "300"]), "OK");
     let start = Instant::now();
-    assert!(redis.claim(&space, b"key", Duration::from_secs(10)).unwrap().is_none(), "another has it");
+    let ours = free(&redis, &space);
     let waited = start.elapsed();
     assert!((Duration::from_millis(200)..LONG / 4).contains(&waited), "its time was waited for: {waited:?}");
-    let ours = free(&redis, &space);
     drop(held);
     drop(ours);
 }
@@ -103,6 +127,50 @@ fn who_waits_is_let_go_at_once() {
     }
     println!("let go after {longest:?} at most");
     assert!(longest < LONG / 4, "{longest:?}");
+}
+
+/// How often the server was asked to do one of `commands`.
+fn asked(server: &Server, commands: &[&str]) -> u64 {
+    let stats = server.cli(&["INFO", "commandstats"]);
+    let calls = |command: &&str| {
+        let line = stats.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
+        line.and_then(|line| line.split(',').next()?.parse::<u64>().ok()).unwrap_or(0)
+    };
+    commands.iter().map(calls).sum()
+}
+
+/// A thread and a task.
+#[test]
+fn who_waits_asks_hardly_anything() {
+    let server = Server::start();
+    let cache = || -> Cache<u64, u64> {
+        let redis = Redis::open(&format!("{}?timeout=5s", server.url())).unwrap();
+        Cache::builder().maxsize(None).memory(0).wait(LONG).backend(redis, "asked", Postcard).build()
+    };
+    let (ours, thread, task) = (cache(), cache(), cache());
+    // What scripts do counts as well, so GET is not looked at.
+    let commands = ["eval", "evalsha", "subscribe", "unsubscribe"];
+    let mut before = 0;
+    std::thread::scope(|scope| {
+        let (begins, has_begun) = channel();
+        let ours = &ours;
+        let computing = scope.spawn(move || {
+            ours.get_or_insert_with(&1, || {
+                begins.send(()).unwrap();
+                std::thread::sleep(Duration::from_secs(3));
+                7
+            })
+        });
+        has_begun.recv().unwrap();
+        before = asked(&server, &commands);
+        let waiting = scope.spawn(|| thread.get_or_insert_with(&1, || 8));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        assert_eq!(runtime.block_on(task.get_or_insert_async(&1, async || 9)), 7);
+        assert_eq!((waiting.join().unwrap(), computing.join().unwrap()), (7, 7));
+    });
+    let asked = asked(&server, &commands) - before;
+    println!("{asked} commands of one who computes for 3 s and two who wait");
+    assert!(asked < 30, "{asked} commands of one who computes for 3 s and two who wait");
 }
 
 #[test]

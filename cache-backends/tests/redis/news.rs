@@ -132,10 +132,13 @@ fn a_second_watcher_and_one_that_has_gone_are_no_trouble() {
 #[test]
 fn the_first_value_is_kept() {
     let url = Server::shared().url();
-    for _ in 0..20 {
+    for round in 0..20 {
         let name = fresh("news");
         let cache = || -> Cache<u64, u64> {
-            Cache::builder().maxsize(None).memory(100).backend(open(&url), name.clone(), Postcard).build()
+            let builder = Cache::builder().maxsize(None).memory(100);
+            // Every other carries tags, whose news is another channel.
+            let builder = if round % 2 == 0 { builder } else { builder.tags(|_, _| ["tag"]) };
+            builder.backend(open(&url), name.clone(), Postcard).build()
         };
         let compute = || {
             std::thread::sleep(Duration::from_millis(20));

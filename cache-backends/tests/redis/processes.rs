@@ -145,15 +145,6 @@ fn one_process_of_three_computes() {
     let test = "processes::one_process_of_three_computes";
     let mut workers: Vec<Worker> = (0..3).map(|_| Worker::start(test, &[&server.url()])).collect();
     workers.iter_mut().for_each(|worker| _ = worker.hear("ready"));
-    // What is computed before the news of others can be heard is not kept: it may have been invalidated unheard.
-    eventually("all listen", || {
-        let channels = server.cli(&["PUBSUB", "CHANNELS"]);
-        channels.lines().any(|channel| server.cli(&["PUBSUB", "NUMSUB", channel]).ends_with("\n3"))
-    });
-    for key in 100..103 {
-        workers.iter_mut().for_each(|worker| worker.tell(&format!("{key} 20")));
-        workers.iter_mut().for_each(|worker| _ = worker.hear("has "));
-    }
     for key in 0..5 {
         workers.iter_mut().for_each(|worker| worker.tell(&format!("{key} 200")));
         let said: Vec<String> = workers.iter_mut().map(|worker| worker.hear("has ")).collect();

@@ -7,10 +7,6 @@ use crate::stale::Basis;
 use crate::stop::Stop;
 use std::time::{Duration, Instant};
 
-/// How long a claim is waited for at a time. In between the backend is asked for what others have put there without a
-/// claim, and the board for an invalidation; and whatever is blocked on behalf of a cancelled task is free again.
-const PIECE: Duration = Duration::from_millis(250);
-
 impl<K: Key, V: Value> Lease<'_, K, V> {
     /// What the backend has for the key, by now or when those who compute it elsewhere have ended. If that is nothing,
     /// the lease holds the claim, or the time is over, or the backend fails.
@@ -61,7 +57,7 @@ impl<K: Key, V: Value> Lease<'_, K, V> {
                 stop.ask()?;
                 self.rely(Basis::Own);
             }
-            match self.cache.report(remote.store.claim(&key.bytes, stop.piece(piece))) {
+            match self.cache.report(remote.store.claim(&key.bytes, piece, stop)?) {
                 Some(claimed) => *claim = claimed,
                 None => return Ok(Fetched::Nothing),
             }
@@ -139,12 +135,12 @@ impl Patience {
         Patience { until: Instant::now().checked_add(wait), asked: false }
     }
 
-    /// The next time to wait: at first none at all, as most keys are free; `None` when all is spent.
+    /// The most to wait next: at first nothing at all, as most keys are free; `None` when all is spent.
     fn next(&mut self) -> Option<Duration> {
         if !std::mem::replace(&mut self.asked, true) {
             return Some(Duration::ZERO);
         }
-        let left = self.until.map_or(PIECE, |until| until.saturating_duration_since(Instant::now()));
-        (!left.is_zero()).then(|| left.min(PIECE))
+        let left = self.until.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
+        (!left.is_zero()).then_some(left)
     }
 }

@@ -51,6 +51,8 @@ const TOWERS: &[Tower] = &[
         root: "mod.rs",
         path: "crate::redis::",
         layers: &[
+            &["lock"],
+            &["process"],
             &["settings"],
             &["wire"],
             &["server"],
@@ -60,6 +62,7 @@ const TOWERS: &[Tower] = &[
             &["claims"],
             &["spaces"],
             &["beside"],
+            &["here"],
             &["backend"],
             &["tools"],
         ],

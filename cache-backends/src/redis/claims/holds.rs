@@ -8,14 +8,14 @@ use crate::redis::fleet::client::Client;
 use crate::redis::keys::id::Id;
 use crate::redis::keys::layout::Channel;
 use crate::redis::keys::script::{Call, RELEASE, RENEW, Script, TAKE};
+use crate::redis::lock::Mutex;
 use crate::redis::news::bell::Bell;
 use crate::redis::news::keeper::Keeper;
 use crate::redis::news::subscription::{Subscribed, Subscriptions};
-use crate::redis::server::node::wait;
+use crate::redis::server::timer::within;
 use crate::redis::wire::reply::{Reply, unexpected};
 use crate::redis::wire::request::Route;
 use memolith_core::Result;
-use parking_lot::Mutex;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
@@ -28,11 +28,10 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 6
 pub(crate) struct Holds {
     pub(crate) client: Arc<Client>,
     subscriptions: Arc<Subscriptions>,
-    keeper: Arc<Keeper>,
+    /// For this alone: who is renewed late has lost what they hold.
+    keeper: Keeper,
     id: Id,
     taken: AtomicU64,
-    /// What is to be renewed and released next, in one go.
-    dues: Mutex<Vec<Due>>,
 }
 
 /// What can be held, by the names of it on the server, which share a slot.
@@ -86,15 +85,10 @@ struct State {
     taken: bool,
 }
 
-enum Due {
-    Renewal(Weak<Grip>),
-    Release(Arc<Grip>),
-}
-
 impl Holds {
-    pub(crate) fn new(id: Id, subscriptions: Arc<Subscriptions>, keeper: Arc<Keeper>) -> Arc<Self> {
-        let (client, taken, dues) = (Arc::clone(&subscriptions.client), AtomicU64::new(0), Mutex::default());
-        Arc::new(Holds { client, subscriptions, keeper, id, taken, dues })
+    pub(crate) fn new(id: Id, subscriptions: Arc<Subscriptions>) -> Arc<Self> {
+        let (client, keeper, taken) = (Arc::clone(&subscriptions.client), Keeper::new(), AtomicU64::new(0));
+        Arc::new(Holds { client, subscriptions, keeper, id, taken })
     }
 
     /// Takes `place` if nobody has it.
@@ -138,49 +132,33 @@ impl Holds {
         let (this, grip) = (Arc::downgrade(self), Arc::downgrade(grip));
         // Most are let go of before that.
         self.keeper.at(time, move || {
-            if let (Some(this), true) = (this.upgrade(), grip.strong_count() > 0) {
-                this.add(Due::Renewal(grip));
+            if let (Some(this), Some(grip)) = (this.upgrade(), grip.upgrade()) {
+                Arc::clone(&this).keeper.begin(async move { this.renew(grip).await });
             }
         });
     }
 
-    fn add(self: &Arc<Self>, due: Due) {
-        self.dues.lock().push(due);
-        // Strong: what is to be released is, also if this was the last of us. The first of several does all.
-        let this = Arc::clone(self);
-        self.keeper.soon(move || this.settle());
+    /// Another term for `grip`, asked for so that it can be asked for once more before the last is over.
+    async fn renew(self: Arc<Self>, grip: Arc<Grip>) {
+        let (asked, time) = (Instant::now(), grip.term.time());
+        match within(asked + time / 3, grip.renewal().run(&self.client)).await {
+            Some(Ok(Reply::Int(1))) => {
+                grip.prolong(asked + time);
+                self.renew_later(&grip, asked + time / 3);
+            }
+            Some(Ok(Reply::Int(_))) => grip.state.lock().until = None,
+            // Perhaps the next time, as long as it can still be ours.
+            _ if grip.is_ours() => self.renew_later(&grip, Instant::now() + time / 10),
+            _ => {}
+        }
     }
 
-    /// Renews and releases what is due, all in one go.
-    fn settle(self: &Arc<Self>) {
-        let dues = std::mem::take(&mut *self.dues.lock());
-        if dues.is_empty() {
-            return;
-        }
-        let (mut renewed, mut released) = (vec![], vec![]);
-        for due in dues {
-            match due {
-                Due::Release(grip) => released.push(grip),
-                Due::Renewal(grip) => renewed.extend(grip.upgrade()),
-            }
-        }
-        let asked = Instant::now();
-        let renewals = renewed.iter().map(|grip| grip.renewal());
-        let calls: Vec<_> = renewals.chain(released.iter().map(|grip| self.release(grip))).collect();
-        let replies = wait(Call::run_all(&calls, &self.client));
-        for (grip, reply) in renewed.iter().zip(replies) {
-            let time = grip.term.time();
-            match reply {
-                Ok(Reply::Int(1)) => {
-                    grip.prolong(asked + time);
-                    self.renew_later(grip, asked + time / 3);
-                }
-                Ok(Reply::Int(_)) => grip.state.lock().until = None,
-                // Perhaps the next time, as long as it can still be ours.
-                _ if grip.is_ours() => self.renew_later(grip, Instant::now() + time / 10),
-                _ => {}
-            }
-        }
+    /// Lets go of what nobody here holds any more. It is done also if this was the last of us.
+    fn release_soon(self: &Arc<Self>, grip: Arc<Grip>) {
+        let this = Arc::clone(self);
+        self.keeper.begin(async move {
+            let _ = this.release(&grip).run(&this.client).await;
+        });
     }
 
     fn release<'a>(&self, grip: &'a Grip) -> Call<'a> {
@@ -259,8 +237,9 @@ impl Term {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if self.grip.state.lock().taken && self.grip.process == std::process::id() {
-            self.holds.add(Due::Release(Arc::clone(&self.grip)));
+        // In a child the lock may be held by a thread that it does not have.
+        if self.grip.process == std::process::id() && self.grip.state.lock().taken {
+            self.holds.release_soon(Arc::clone(&self.grip));
         }
     }
 }

@@ -3,13 +3,13 @@
 use super::join;
 use super::map::Map;
 use super::servers::Servers;
+use crate::redis::lock::Mutex;
 use crate::redis::server::node::{Node, wait};
 use crate::redis::server::timer::within;
 use crate::redis::server::wait::wake;
 use crate::redis::wire::fault::again;
 use crate::redis::wire::request::{Request, Route};
 use memolith_core::{Error, ErrorKind, Result};
-use parking_lot::Mutex;
 use std::future::poll_fn;
 use std::sync::{Arc, Weak};
 use std::task::{Poll, Waker};

@@ -3,12 +3,12 @@
 use super::map::Map;
 use super::refresh::Refresh;
 use super::{cluster, sentinel};
+use crate::redis::lock::{Mutex, RwLock};
 use crate::redis::server::node::Node;
 use crate::redis::settings::options::Options;
 use crate::redis::settings::target::{Address, Login, Target, Topology};
 use crate::redis::wire::request::Route;
 use memolith_core::Result;
-use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! What somebody waits for until it rings.
 
 use super::subscription::{Event, Listener};
-use parking_lot::Mutex;
+use crate::redis::lock::Mutex;
 use std::future::poll_fn;
 use std::mem::take;
 use std::task::{Poll, Waker};
@@ -13,6 +13,8 @@ pub(crate) struct Bell(Mutex<Ringing>);
 #[derive(Debug, Default)]
 struct Ringing {
     rung: bool,
+    /// Whether the channel is heard, as far as is known.
+    heard: bool,
     waker: Option<Waker>,
 }
 
@@ -24,6 +26,11 @@ impl Bell {
             ringing.waker.take()
         };
         waker.into_iter().for_each(Waker::wake);
+    }
+
+    /// Whether messages ring it now, as far as is known.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.0.lock().heard
     }
 
     /// Waits until it has rung since the last time.
@@ -41,7 +48,12 @@ impl Bell {
 }
 
 impl Listener for Bell {
-    fn hear(&self, _: Event<'_>) {
+    fn hear(&self, event: Event<'_>) {
+        match event {
+            Event::Standing => self.0.lock().heard = true,
+            Event::Lost | Event::Failed | Event::Refused => self.0.lock().heard = false,
+            Event::Message(_) => {}
+        }
         self.ring();
     }
 }

@@ -1,13 +1,16 @@
 //! A thread for what nobody waits for, and for what has its time.
 
-use parking_lot::{Condvar, Mutex};
+use crate::redis::lock::{Condvar, Mutex};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Wake, Waker};
 use std::time::Instant;
 
-/// Does jobs one after the other, at once or later, on a thread that begins with the first of them.
+/// Does jobs one after the other, at once or later, on a thread that begins with the first of them. What waits for a server
+/// is no job but [work](Self::begin), or all others are late.
 ///
 /// Dropped, it ends when what is due has been done; what is not is not done any more.
 pub(crate) struct Keeper(Arc<Shared>);
@@ -23,8 +26,8 @@ struct State {
     /// By the time they are due, then in the order they came.
     jobs: BTreeMap<(Instant, u64), Job>,
     came: u64,
-    /// The process that the thread is in: a forked child has none.
-    process: Option<u32>,
+    /// Whether there is a thread.
+    runs: bool,
     closed: bool,
 }
 
@@ -42,30 +45,31 @@ impl Keeper {
 
     /// Does `job` at `time`.
     pub(crate) fn at(&self, time: Instant, job: impl FnOnce() + Send + 'static) {
-        let process = std::process::id();
-        let mut state = self.0.state.lock();
-        let inherited = match state.process {
-            Some(other) if other != process => std::mem::take(&mut state.jobs),
-            _ => BTreeMap::new(),
-        };
-        state.came += 1;
-        let place = (time, state.came);
-        state.jobs.insert(place, Box::new(job));
-        if state.process == Some(process) {
-            self.0.changed.notify_one();
-            return;
-        }
-        let shared = Arc::clone(&self.0);
-        let thread = std::thread::Builder::new().name("memolith-redis".into()).spawn(move || shared.run());
-        // Without a thread the next job tries again: claims end with their time, and news is told by nobody.
-        state.process = thread.is_ok().then_some(process);
-        drop(state);
-        // What the parent has to do is done by the parent.
-        drop(inherited);
+        self.0.at(time, Box::new(job));
+    }
+
+    /// Goes on with `work` whenever that can go on. Jobs and other work do not wait for it.
+    pub(crate) fn begin(&self, work: impl Future<Output = ()> + Send + 'static) {
+        Arc::new(Work { keeper: Arc::downgrade(&self.0), rest: Mutex::new(Some(Box::pin(work))) }).wake();
     }
 }
 
 impl Shared {
+    fn at(self: &Arc<Self>, time: Instant, job: Job) {
+        let mut state = self.state.lock();
+        state.came += 1;
+        let place = (time, state.came);
+        state.jobs.insert(place, job);
+        if state.runs {
+            self.changed.notify_one();
+            return;
+        }
+        let shared = Arc::clone(self);
+        let thread = std::thread::Builder::new().name("memolith-redis".into()).spawn(move || shared.run());
+        // Without a thread the next job tries again: claims end with their time, and news is told by nobody.
+        state.runs = thread.is_ok();
+    }
+
     fn run(&self) {
         let mut state = self.state.lock();
         loop {
@@ -83,9 +87,35 @@ impl Shared {
                     drop(state);
                     return drop(left);
                 }
-                Some(time) => _ = self.changed.wait_until(&mut state, time),
-                None => self.changed.wait(&mut state),
+                Some(time) => state = self.changed.wait_until(state, time).0,
+                None => state = self.changed.wait(state),
             }
+        }
+    }
+}
+
+/// What waits now and then, as a task does: whoever works for it wakes it.
+struct Work {
+    keeper: Weak<Shared>,
+    rest: Mutex<Option<Pin<Box<dyn Future<Output = ()> + Send>>>>,
+}
+
+impl Wake for Work {
+    fn wake(self: Arc<Self>) {
+        if let Some(keeper) = self.keeper.upgrade() {
+            keeper.at(Instant::now(), Box::new(move || self.go_on()));
+        }
+    }
+}
+
+impl Work {
+    /// Called by the keeper's thread alone.
+    fn go_on(self: Arc<Self>) {
+        let waker = Waker::from(Arc::clone(&self));
+        // Taken out: it ends for good if it panics, and is dropped without the lock.
+        let Some(mut rest) = self.rest.lock().take() else { return };
+        if rest.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
+            *self.rest.lock() = Some(rest);
         }
     }
 }
@@ -106,6 +136,7 @@ impl fmt::Debug for Keeper {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::redis::server::timer::until;
     use std::sync::mpsc::channel;
     use std::time::Duration;
 
@@ -133,6 +164,20 @@ mod tests {
         drop(keeper);
         drop(holds);
         assert_eq!(dones.iter().collect::<Vec<_>>(), ["soon"]);
+    }
+
+    #[test]
+    fn work_that_waits_keeps_nobody_waiting() {
+        let (keeper, (done, dones)) = (Keeper::new(), channel());
+        let (waits, soon) = (done.clone(), done);
+        let moment = Instant::now() + Duration::from_millis(20);
+        keeper.begin(async move {
+            until(moment).await;
+            let _ = waits.send("waited");
+        });
+        keeper.soon(move || _ = soon.send("soon"));
+        assert_eq!(dones.iter().collect::<Vec<_>>(), ["soon", "waited"]);
+        assert!(Instant::now() >= moment);
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 use super::subscription::{Event, Subscriptions};
 use crate::redis::keys::tell::Tell;
+use crate::redis::lock::Mutex;
 use crate::redis::server::node::{Node, wait};
 use crate::redis::wire::dial::{Dialled, Sender};
 use crate::redis::wire::reply::{Reply, ServerError, unexpected};
 use crate::redis::wire::request::{Request, Route};
 use memolith_core::{Error, ErrorKind, Result};
-use parking_lot::Mutex;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 

@@ -5,16 +5,15 @@ use super::line::Line;
 use crate::redis::fleet::client::Client;
 use crate::redis::keys::layout;
 use crate::redis::keys::tell::Tell;
+use crate::redis::lock::Mutex;
 use crate::redis::server::node::{Node, wait};
 use crate::redis::settings::target::Address;
 use crate::redis::wire::request::{Request, Route};
-use memolith_core::__private::forks;
 use memolith_core::ErrorKind;
-use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -45,9 +44,7 @@ pub(crate) struct Subscriptions {
     pub(crate) client: Arc<Client>,
     pub(crate) timeout: Duration,
     pub(crate) how: Tell,
-    keeper: Arc<Keeper>,
-    /// How often the process was forked when its threads began: a child has none of them.
-    forks: AtomicU32,
+    keeper: Keeper,
     /// Whether it will be tried again to settle what has no line.
     again: AtomicBool,
     table: Mutex<Table>,
@@ -86,17 +83,9 @@ pub(crate) struct Subscribed {
 }
 
 impl Subscriptions {
-    pub(crate) fn new(client: Arc<Client>, timeout: Duration, how: Tell, keeper: Arc<Keeper>) -> Arc<Self> {
-        let forks = AtomicU32::new(forks());
-        Arc::new(Subscriptions {
-            client,
-            timeout,
-            how,
-            keeper,
-            forks,
-            again: AtomicBool::new(false),
-            table: Mutex::default(),
-        })
+    pub(crate) fn new(client: Arc<Client>, timeout: Duration, how: Tell) -> Arc<Self> {
+        let (keeper, again, table) = (Keeper::new(), AtomicBool::new(false), Mutex::default());
+        Arc::new(Subscriptions { client, timeout, how, keeper, again, table })
     }
 
     /// Tells `listener` of what is said in `channel`. Returns at once: it hears when the subscription stands, or that it
@@ -123,22 +112,6 @@ impl Subscriptions {
             listener.hear(event);
         }
         Subscribed { subscriptions: Arc::downgrade(self), channel, listener }
-    }
-
-    /// Listens again in a forked child: threads and connections are its parent's. To be called now and then.
-    pub(crate) fn attend(self: &Arc<Self>) {
-        let (forks, known) = (forks(), self.forks.load(Relaxed));
-        if known == forks || self.forks.compare_exchange(known, forks, Relaxed, Relaxed).is_err() {
-            return;
-        }
-        self.again.store(false, Relaxed);
-        let lost: Vec<_> = {
-            let mut table = self.table.lock();
-            table.lines.clear();
-            table.channels.iter_mut().map(|(name, channel)| (Arc::clone(name), channel.uproot())).collect()
-        };
-        lost.iter().for_each(|(name, event)| self.tell(&[name], *event));
-        self.settle_soon();
     }
 
     fn settle_soon(self: &Arc<Self>) {
@@ -239,16 +212,20 @@ impl Subscriptions {
         !used
     }
 
-    /// The server at `address` has said that it listens.
+    /// The server at `address` has said that it listens. Of a channel that came when the line had just begun it says so
+    /// twice, which is no news: nothing was missed in between.
     pub(crate) fn stands(&self, name: &[u8], address: &Address) {
-        let stands = {
+        let listeners = {
             let mut table = self.table.lock();
-            let channel = table.channels.get_mut(name).filter(|channel| channel.home.as_ref() == Some(address));
-            channel.map(|channel| channel.state = State::Standing)
+            let Some(channel) = table.channels.get_mut(name) else { return };
+            if channel.home.as_ref() != Some(address) || channel.state == State::Standing {
+                return;
+            }
+            channel.state = State::Standing;
+            // In the same step: who comes from now on is told by `subscribe`, and nobody by both.
+            channel.listening()
         };
-        if stands.is_some() {
-            self.tell(&[name], Event::Standing);
-        }
+        tell_each(&listeners, Event::Standing);
     }
 
     /// Whether the server at `address` has said that it listens, and not taken that back.
@@ -287,20 +264,27 @@ impl Subscriptions {
 
     pub(crate) fn tell(&self, names: &[impl AsRef<[u8]>], event: Event<'_>) {
         for name in names {
-            let listeners: Vec<_> = {
+            let listeners = {
                 let table = self.table.lock();
-                let Some(channel) = table.channels.get(name.as_ref()) else { continue };
-                channel.listeners.iter().filter_map(Weak::upgrade).collect()
+                table.channels.get(name.as_ref()).map(Channel::listening).unwrap_or_default()
             };
-            for listener in listeners {
-                // No lock is held: it is foreign code, and if it panics others want to hear all the same.
-                let _ = catch_unwind(AssertUnwindSafe(|| listener.hear(event)));
-            }
+            tell_each(&listeners, event);
         }
     }
 }
 
+/// Called under no lock: they are foreign code, and if one panics others want to hear all the same.
+fn tell_each(listeners: &[Arc<dyn Listener>], event: Event<'_>) {
+    for listener in listeners {
+        let _ = catch_unwind(AssertUnwindSafe(|| listener.hear(event)));
+    }
+}
+
 impl Channel {
+    fn listening(&self) -> Vec<Arc<dyn Listener>> {
+        self.listeners.iter().filter_map(Weak::upgrade).collect()
+    }
+
     /// Takes it off its line; what that is to the listeners.
     fn uproot(&mut self) -> Event<'static> {
         self.home = None;
@@ -344,3 +328,6 @@ impl fmt::Debug for Subscribed {
         f.debug_struct("Subscribed").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,9 +8,10 @@ use super::subscription::{Event, Listener, Subscribed, Subscriptions};
 use crate::redis::keys::id::Id;
 use crate::redis::keys::layout::Channel;
 use crate::redis::keys::tell::{Sender, TAKEN_BACK};
+use crate::redis::lock::Mutex;
+use crate::redis::process::PerProcess;
 use crate::redis::server::timer::within;
 use memolith_core::Watch;
-use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,7 +23,7 @@ use std::time::Instant;
 const ID: usize = size_of::<Sender>();
 
 /// Words that nobody raises any more, to be used again: what they counted is of no interest.
-static WORDS: Mutex<Vec<&'static AtomicU64>> = Mutex::new(vec![]);
+static WORDS: PerProcess<Mutex<Vec<&'static AtomicU64>>> = PerProcess::new();
 
 /// Who wants to know what others have removed from which space.
 pub(crate) struct News {
@@ -36,7 +37,24 @@ pub(crate) struct News {
 struct Watched {
     watchers: Arc<Watchers>,
     word: &'static AtomicU64,
+    /// One for each channel.
+    ears: Vec<Arc<Ear>>,
     _subscribed: Vec<Subscribed>,
+}
+
+/// Hears what is said in a channel of a space, for those who watch it.
+struct Ear {
+    watchers: Arc<Watchers>,
+    state: Mutex<Known>,
+}
+
+/// What is known of a channel by those who watch it.
+#[derive(Default)]
+struct Known {
+    /// Whether they were told that it stands, or that it does not and will not soon.
+    settled: bool,
+    /// Who waits for that.
+    waiting: Vec<Weak<Bell>>,
 }
 
 /// Those who watch a space.
@@ -68,33 +86,31 @@ impl News {
     ///
     /// What a cache looks for after that is kept when it has been found or computed; what it looked for before is not, as
     /// it may have been removed unheard.
-    pub(crate) async fn heard(&self, channels: &[Channel], end: Instant) {
-        let is_watched = |channel: &Channel| self.spaces.lock().contains_key(&channel.name);
-        if !channels.first().is_some_and(is_watched) {
-            return;
+    ///
+    /// Whether anybody watches them.
+    pub(crate) async fn heard(&self, channels: &[Channel], end: Instant) -> bool {
+        let ears = {
+            let spaces = self.spaces.lock();
+            let watched = channels.first().and_then(|first| spaces.get(&first.name));
+            watched.map(|watched| watched.ears.clone()).unwrap_or_default()
+        };
+        for ear in &ears {
+            ear.settled(end).await;
         }
-        for channel in channels {
-            let bell = Arc::new(Bell::default());
-            let listener: Weak<Bell> = Arc::downgrade(&bell);
-            let _subscribed = self.subscriptions.subscribe(channel, listener);
-            within(end, bell.rung()).await;
-        }
-    }
-
-    /// To be called now and then: see [`Subscriptions::attend`].
-    pub(crate) fn attend(&self) {
-        self.subscriptions.attend();
+        !ears.is_empty()
     }
 
     fn listen(&self, channels: &[Channel]) -> Watched {
         let watchers = Arc::new(Watchers { id: self.id, list: Mutex::default() });
-        let word = WORDS.lock().pop().unwrap_or_else(|| Box::leak(Box::default()));
-        let subscribe = |channel: &Channel| {
-            let listener: Weak<Watchers> = Arc::downgrade(&watchers);
+        let word = WORDS.get(Mutex::default).lock().pop().unwrap_or_else(|| Box::leak(Box::default()));
+        let ear = || Arc::new(Ear { watchers: Arc::clone(&watchers), state: Mutex::default() });
+        let ears: Vec<Arc<Ear>> = channels.iter().map(|_| ear()).collect();
+        let subscribe = |(channel, ear): (&Channel, &Arc<Ear>)| {
+            let listener: Weak<Ear> = Arc::downgrade(ear);
             self.subscriptions.subscribe(channel, listener)
         };
-        let subscribed = channels.iter().map(subscribe).collect();
-        Watched { watchers, word, _subscribed: subscribed }
+        let subscribed = channels.iter().zip(&ears).map(subscribe).collect();
+        Watched { watchers, word, ears, _subscribed: subscribed }
     }
 }
 
@@ -105,23 +121,9 @@ impl Watchers {
         list.retain(|watch| watch.strong_count() > 0);
         !list.is_empty()
     }
-}
 
-impl Listener for Watchers {
-    fn hear(&self, event: Event<'_>) {
-        let mut news: fn(&(dyn Watch + 'static)) = <dyn Watch>::invalidated;
-        match event {
-            // It has raised the word.
-            Event::Message(message) if message.starts_with(&self.id.bytes()) => return,
-            Event::Message(message) if message.len() == ID + TAKEN_BACK.len() && message.ends_with(&TAKEN_BACK) => {
-                news = <dyn Watch>::taken_back;
-            }
-            // Nobody has relied on it.
-            Event::Failed => return,
-            // What is in memory may be what others have removed while nothing was heard. Who may not listen is told now
-            // and then, so that nothing stays for ever.
-            Event::Standing | Event::Refused | Event::Lost | Event::Message(_) => {}
-        }
+    /// What they have in memory may have been removed, or taken back, by others.
+    fn tell(&self, news: fn(&(dyn Watch + 'static))) {
         let watching: Vec<_> = self.list.lock().iter().filter_map(Weak::upgrade).collect();
         for watch in watching {
             // No lock is held: it is foreign code, and if it panics others want to hear all the same.
@@ -130,9 +132,62 @@ impl Listener for Watchers {
     }
 }
 
+impl Ear {
+    /// Waits until those who watch were told whether the channel is heard, or until `end`.
+    async fn settled(&self, end: Instant) {
+        let bell = {
+            let mut state = self.state.lock();
+            if state.settled {
+                return;
+            }
+            let bell = Arc::new(Bell::default());
+            state.waiting.retain(|waiting| waiting.strong_count() > 0);
+            state.waiting.push(Arc::downgrade(&bell));
+            bell
+        };
+        within(end, bell.rung()).await;
+    }
+
+    fn settle(&self) {
+        let waiting = {
+            let mut state = self.state.lock();
+            state.settled = true;
+            std::mem::take(&mut state.waiting)
+        };
+        waiting.iter().filter_map(Weak::upgrade).for_each(|bell| bell.ring());
+    }
+}
+
+impl Listener for Ear {
+    fn hear(&self, event: Event<'_>) {
+        let (removed, taken_back): (fn(&(dyn Watch + 'static)), fn(&(dyn Watch + 'static))) =
+            (<dyn Watch>::invalidated, <dyn Watch>::taken_back);
+        match event {
+            // It has raised the word.
+            Event::Message(message) if message.starts_with(&self.watchers.id.bytes()) => {}
+            Event::Message(message) if message.len() == ID + TAKEN_BACK.len() && message.ends_with(&TAKEN_BACK) => {
+                self.watchers.tell(taken_back);
+            }
+            Event::Message(_) => self.watchers.tell(removed),
+            Event::Lost => {
+                self.state.lock().settled = false;
+                self.watchers.tell(removed);
+            }
+            // What is in memory may be what others have removed while nothing was heard. Who may not listen is told now
+            // and then, so that nothing stays for ever. First those who watch: who has waited begins after that.
+            Event::Standing | Event::Refused => {
+                self.watchers.tell(removed);
+                self.settle();
+            }
+            // Nobody has relied on it.
+            Event::Failed => self.settle(),
+        }
+    }
+}
+
 impl Drop for Watched {
     fn drop(&mut self) {
-        WORDS.lock().push(self.word);
+        WORDS.get(Mutex::default).lock().push(self.word);
     }
 }
 

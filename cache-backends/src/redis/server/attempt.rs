@@ -3,8 +3,8 @@
 use super::link::Link;
 use super::node::Server;
 use super::wait::{Drive, by_thread_for, wake};
+use crate::redis::lock::{Condvar, Mutex};
 use crate::redis::wire::fault::Fault;
-use parking_lot::{Condvar, Mutex};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ pub(crate) struct Connecting {
 
 impl Attempt {
     pub(crate) fn new(server: &Arc<Server>) -> Self {
-        Attempt { server: Arc::clone(server), state: Mutex::default(), over: Condvar::new() }
+        Attempt { server: Arc::clone(server), state: Mutex::default(), over: Condvar::default() }
     }
 
     pub(crate) fn until(self: &Arc<Self>, deadline: Instant) -> Connecting {
@@ -106,9 +106,11 @@ impl Drive for Connecting {
             state = attempt.state.lock();
         }
         while state.outcome.is_none() {
-            if attempt.over.wait_until(&mut state, self.deadline).timed_out() {
+            let (woken, is_late) = attempt.over.wait_until(state, self.deadline);
+            if is_late {
                 return;
             }
+            state = woken;
         }
     }
 

@@ -2,9 +2,9 @@
 
 use super::link::Link;
 use super::wait::{Drive, by_thread_for, wake};
+use crate::redis::lock::Mutex;
 use crate::redis::wire::fault::Fault;
 use crate::redis::wire::reply::Reply;
-use parking_lot::Mutex;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;

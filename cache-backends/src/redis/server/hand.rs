@@ -1,6 +1,6 @@
 //! A thread that is there while it is needed.
 
-use parking_lot::{Condvar, Mutex};
+use crate::redis::lock::{Condvar, Mutex};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use std::{io, thread};
@@ -71,7 +71,9 @@ impl Bell {
     fn is_called(&self) -> bool {
         let mut state = self.state.lock();
         while !state.called && !state.ended {
-            if self.rung.wait_for(&mut state, IDLE).timed_out() && !state.called {
+            let (woken, is_idle) = self.rung.wait_for(state, IDLE);
+            state = woken;
+            if is_idle && !state.called {
                 state.runs = false;
                 return false;
             }

@@ -9,6 +9,7 @@
 use super::call::{Alarm, Answer, Call};
 use super::hand::Hand;
 use super::wait::by_thread;
+use crate::redis::lock::{Mutex, MutexGuard};
 use crate::redis::wire::dial::Dialled;
 use crate::redis::wire::fault::Fault;
 use crate::redis::wire::ghosts::{self, Trace};
@@ -17,7 +18,6 @@ use crate::redis::wire::reply::Reply;
 use crate::redis::wire::request::Request;
 use crate::redis::wire::stream::{Stream, is_silence};
 use memolith_core::__private::forks;
-use parking_lot::{Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

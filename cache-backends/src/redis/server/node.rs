@@ -3,6 +3,7 @@
 use super::attempt::{Attempt, Connecting};
 use super::breaker::{Breaker, Change};
 use super::link::Link;
+use crate::redis::lock::Mutex;
 use crate::redis::settings::target::{Address, Login};
 use crate::redis::wire::dial::{Dialled, Dialler};
 use crate::redis::wire::fault::Fault;
@@ -12,7 +13,6 @@ use crate::redis::wire::reply::Reply;
 use crate::redis::wire::request::{Request, Route};
 use memolith_core::__private::forks;
 use memolith_core::Result;
-use parking_lot::Mutex;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -119,8 +119,7 @@ impl Server {
     }
 
     fn way(self: &Arc<Self>, deadline: Instant) -> Result<Way, Fault> {
-        // In a child the lock may be held by a thread that it has not inherited.
-        let Some(mut state) = self.state.try_lock_until(deadline) else { return Err(Fault::late()) };
+        let mut state = self.state.lock();
         let forks = forks();
         if state.forks != forks {
             // Not dropped: to close would be to speak for the parent.

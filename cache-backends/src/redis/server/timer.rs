@@ -1,7 +1,8 @@
 //! Waiting for a moment, for threads and tasks alike.
 
 use super::wait::wake;
-use parking_lot::{Condvar, Mutex};
+use crate::redis::lock::{Condvar, Mutex};
+use crate::redis::process::PerProcess;
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -37,10 +38,11 @@ impl Future for Until {
         if Instant::now() >= self.moment {
             return Poll::Ready(());
         }
-        let mut alarms = ALARMS.lock();
+        let timer = timer();
+        let mut alarms = timer.alarms.lock();
         let ticket = *self.ticket.get_or_insert_with(|| alarms.number());
         alarms.pending.insert((self.moment, ticket), context.waker().clone());
-        alarms.attend();
+        timer.attend(&mut alarms);
         Poll::Pending
     }
 }
@@ -49,7 +51,7 @@ impl Drop for Until {
     fn drop(&mut self) {
         let Some(ticket) = self.ticket else { return };
         // The waker is dropped after the lock is: it is foreign code.
-        let waker = ALARMS.lock().pending.remove(&(self.moment, ticket));
+        let waker = timer().alarms.lock().pending.remove(&(self.moment, ticket));
         drop(waker);
     }
 }
@@ -57,15 +59,61 @@ impl Drop for Until {
 /// How long the thread stays without anything to wait for: starting one costs more than a short pause.
 const IDLE: Duration = Duration::from_secs(2);
 
-static ALARMS: Mutex<Alarms> = Mutex::new(Alarms { pending: BTreeMap::new(), numbers: 0, process: None });
-static EARLIER: Condvar = Condvar::new();
+static TIMER: PerProcess<Timer> = PerProcess::new();
+
+#[derive(Debug, Default)]
+struct Timer {
+    alarms: Mutex<Alarms>,
+    earlier: Condvar,
+}
 
 /// All that waits in this process, by moment.
+#[derive(Debug, Default)]
 struct Alarms {
     pending: BTreeMap<(Instant, u64), Waker>,
     numbers: u64,
-    /// The process whose thread rings: a forked child has none yet.
-    process: Option<u32>,
+    /// Whether there is a thread that rings.
+    rings: bool,
+}
+
+fn timer() -> &'static Timer {
+    TIMER.get(Timer::default)
+}
+
+impl Timer {
+    fn attend(&'static self, alarms: &mut Alarms) {
+        if alarms.rings {
+            self.earlier.notify_one();
+            return;
+        }
+        // Without a thread the moments are missed, and what waits for them goes on when something else wakes it.
+        let thread = std::thread::Builder::new().name("memolith-timer".to_owned()).spawn(|| self.ring());
+        alarms.rings = thread.is_ok();
+    }
+
+    fn ring(&self) {
+        let mut alarms = self.alarms.lock();
+        loop {
+            let due = alarms.due();
+            if !due.is_empty() {
+                drop(alarms);
+                due.into_iter().for_each(wake);
+                alarms = self.alarms.lock();
+                continue;
+            }
+            match alarms.pending.keys().next().copied() {
+                Some((moment, _)) => alarms = self.earlier.wait_until(alarms, moment).0,
+                None => {
+                    let (woken, is_idle) = self.earlier.wait_for(alarms, IDLE);
+                    alarms = woken;
+                    if is_idle && alarms.pending.is_empty() {
+                        alarms.rings = false;
+                        return;
+                    }
+                }
+            }
+        }
+    }
 }
 
 impl Alarms {
@@ -74,39 +122,9 @@ impl Alarms {
         self.numbers
     }
 
-    fn attend(&mut self) {
-        let process = std::process::id();
-        if self.process == Some(process) {
-            EARLIER.notify_one();
-            return;
-        }
-        // Without a thread the moments are missed, and what waits for them goes on when something else wakes it.
-        let thread = std::thread::Builder::new().name("memolith-timer".to_owned()).spawn(ring);
-        self.process = thread.is_ok().then_some(process);
-    }
-
     fn due(&mut self) -> Vec<Waker> {
         let later = self.pending.split_off(&(Instant::now(), u64::MAX));
         std::mem::replace(&mut self.pending, later).into_values().collect()
-    }
-}
-
-fn ring() {
-    let mut alarms = ALARMS.lock();
-    loop {
-        let due = alarms.due();
-        if !due.is_empty() {
-            parking_lot::MutexGuard::unlocked(&mut alarms, || due.into_iter().for_each(wake));
-            continue;
-        }
-        match alarms.pending.keys().next().copied() {
-            Some((moment, _)) => drop(EARLIER.wait_until(&mut alarms, moment)),
-            None if EARLIER.wait_for(&mut alarms, IDLE).timed_out() && alarms.pending.is_empty() => {
-                alarms.process = None;
-                return;
-            }
-            None => {}
-        }
     }
 }
 

@@ -323,11 +323,11 @@ mod tests {
     /// What would be sent for a put.
     fn put(forgets: bool, max_bytes: Option<u64>, expires: Timestamp) -> String {
         let redis = crate::redis::Redis::open("redis://localhost").expect("nothing is connected");
-        redis.store.forgets.set(forgets).expect("it is set once");
+        redis.store().forgets.set(forgets).expect("it is set once");
         let mut space = Space::new("f");
         (space.maxsize, space.max_bytes) = (Some(10), max_bytes);
         let record = Record { value: b"v".to_vec(), expires };
-        let redis = redis.store;
+        let redis = redis.store();
         let area = redis.layout.area(&space);
         let (_, calls) = redis.puts((&area, &space), &[(b"key", &record)], Timestamp::from_micros(1_000));
         let mut sent = Vec::new();

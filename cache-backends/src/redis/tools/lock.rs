@@ -2,6 +2,7 @@
 
 use crate::redis::Redis;
 use crate::redis::claims::holds::{Held, Holds, LONGEST, Place, Taken, Term};
+use crate::redis::here::Processes;
 use crate::redis::server::node::wait;
 use crate::redis::server::timer::within;
 use memolith_core::{Error, ErrorKind, Result};
@@ -34,7 +35,7 @@ use std::time::{Duration, Instant};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Lock {
-    holds: Arc<Holds>,
+    processes: Arc<Processes>,
     place: Place,
     term: Term,
 }
@@ -59,9 +60,9 @@ pub struct LockGuard(Held);
 impl Lock {
     /// The lock called `name`, of any text. Nothing is asked of the servers yet.
     pub fn new(redis: &Redis, name: &str) -> Self {
-        let beside = redis.beside();
-        let place = Place::of(beside.layout.tool("lock", &[name]));
-        Lock { holds: Arc::clone(&beside.holds), place, term: Term::Renewed(Duration::from_secs(10)) }
+        let processes = Arc::clone(redis.processes());
+        let place = Place::of(processes.here().store.layout.tool("lock", &[name]));
+        Lock { processes, place, term: Term::Renewed(Duration::from_secs(10)) }
     }
 
     /// How long the lock outlives a holder that has died: 10 s if this is not called. At least some round trips.
@@ -94,7 +95,7 @@ impl Lock {
     /// # Errors
     /// As there.
     pub async fn try_acquire_async(&self) -> Result<Option<LockGuard>> {
-        Ok(match self.holds.take(&self.place, self.term).await? {
+        Ok(match self.holds().take(&self.place, self.term).await? {
             Taken::Ours(held) => Some(LockGuard(held)),
             Taken::Others(_) => None,
         })
@@ -121,9 +122,9 @@ impl Lock {
             Err(error) if passes(&error) && Instant::now() < end => end.min(Instant::now() + PAUSE),
             acquired => return acquired,
         };
-        let (bell, _subscribed) = self.holds.bell(&self.place);
+        let (bell, _subscribed) = self.holds().bell(&self.place);
         while within(next, bell.rung()).await.is_some() || Instant::now() < end {
-            let left = match self.holds.take(&self.place, self.term).await {
+            let left = match self.holds().take(&self.place, self.term).await {
                 Ok(Taken::Ours(held)) => return Ok(Some(LockGuard(held))),
                 Ok(Taken::Others(left)) => left.unwrap_or(timeout).clamp(Duration::from_millis(1), LONGEST),
                 Err(error) if passes(&error) && Instant::now() < end => PAUSE,
@@ -133,6 +134,10 @@ impl Lock {
             next = end.min(Instant::now() + left);
         }
         Ok(None)
+    }
+
+    fn holds(&self) -> &Arc<Holds> {
+        &self.processes.here().beside.holds
     }
 }
 

@@ -12,9 +12,10 @@ use super::fault::Fault;
 use super::login::unready;
 use super::reply::Reply;
 use super::request::{Request, Route};
-use parking_lot::{Mutex, MutexGuard};
+use crate::redis::lock::{Mutex, MutexGuard};
+use crate::redis::process::PerProcess;
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// How a server knows a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,12 +27,12 @@ pub(crate) struct Trace {
 
 /// Of all nodes, because a node may be forgotten and met again, and another may lead to the same server. Those of servers
 /// that never came back leave when there are too many.
-static GHOSTS: Mutex<VecDeque<Trace>> = Mutex::new(VecDeque::new());
+static GHOSTS: PerProcess<Mutex<VecDeque<Trace>>> = PerProcess::new();
 const MOST: usize = 1024;
 
 /// Notes that a connection was given up. To be said before anybody can look for another.
 pub(crate) fn remember(trace: &Trace) {
-    let Some(mut ghosts) = ghosts() else { return };
+    let mut ghosts = ghosts();
     if ghosts.len() == MOST {
         ghosts.pop_front();
     }
@@ -60,9 +61,7 @@ pub(crate) fn end(dialled: &mut Dialled, deadline: Instant) -> Result<(), Fault>
             return Err(fault);
         }
     }
-    if let Some(mut ghosts) = ghosts() {
-        ghosts.retain(|ghost| !left.contains(ghost));
-    }
+    ghosts().retain(|ghost| !left.contains(ghost));
     Ok(())
 }
 
@@ -96,12 +95,12 @@ fn run_of(info: &[u8]) -> Option<String> {
 
 fn beside(trace: &Trace) -> Vec<Trace> {
     let is_beside = |ghost: &&Trace| ghost.run == trace.run && ghost.id != trace.id;
-    ghosts().map(|ghosts| ghosts.iter().filter(is_beside).cloned().collect()).unwrap_or_default()
+    ghosts().iter().filter(is_beside).cloned().collect()
 }
 
-/// In a child the lock may be held by a thread that it has not inherited: it does without.
-fn ghosts() -> Option<MutexGuard<'static, VecDeque<Trace>>> {
-    GHOSTS.try_lock_for(Duration::from_millis(100))
+/// Those of this process: a child leaves those of its parent to it.
+fn ghosts() -> MutexGuard<'static, VecDeque<Trace>> {
+    GHOSTS.get(Mutex::default).lock()
 }
 
 fn command(what: &str) -> Request {

@@ -1,8 +1,8 @@
 //! TLS over a socket, for one thread that reads and one that writes.
 
 use super::fault::Fault;
+use crate::redis::lock::Mutex;
 use crate::redis::settings::target::Trust;
-use parking_lot::Mutex;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
