@@ -80,7 +80,7 @@ fn what_is_taken_back_is_told_apart() {
     put(&ours, &space);
     let bell = watch(&watchers, &space);
     let take_back = || theirs.write(|writer| writer.take_back(&space, b"key", None)).unwrap();
-    let mut rung = |removed, taken_back| {
+    let rung = |removed, taken_back| {
         watchers.look(&ours).unwrap();
         assert_eq!((bell.0.swap(0, SeqCst), bell.1.swap(0, SeqCst)), (removed, taken_back));
     };
