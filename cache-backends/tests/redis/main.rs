@@ -22,4 +22,5 @@ mod tags;
 mod tls;
 mod tools;
 mod torment;
+#[path = "../kit/workers.rs"]
 mod workers;

@@ -32,7 +32,7 @@ fn obey(url: &str) {
 /// What a worker does to the server is seen here, although the values are in memory.
 fn coherent(url: &str, test: &str) {
     let ours = cache(url);
-    let mut worker = Worker::start(test, url);
+    let mut worker = Worker::start(test, &[url]);
     worker.hear("ready");
     let fill = || {
         eventually("values are served from memory", || {
@@ -72,7 +72,7 @@ fn coherent(url: &str, test: &str) {
 #[test]
 fn what_another_process_removes_is_not_served_from_memory() {
     match job() {
-        Some(url) => obey(&url),
+        Some(job) => obey(&job[0]),
         None => coherent(&Server::start().url(), "processes::what_another_process_removes_is_not_served_from_memory"),
     }
 }
@@ -80,7 +80,7 @@ fn what_another_process_removes_is_not_served_from_memory() {
 #[test]
 fn nor_on_a_cluster() {
     match job() {
-        Some(url) => obey(&url),
+        Some(job) => obey(&job[0]),
         None => coherent(&Cluster::start().url(), "processes::nor_on_a_cluster"),
     }
 }
@@ -138,12 +138,12 @@ fn ask_when_told(url: &str) {
 
 #[test]
 fn one_process_of_three_computes() {
-    if let Some(url) = job() {
-        return ask_when_told(&url);
+    if let Some(job) = job() {
+        return ask_when_told(&job[0]);
     }
     let server = Server::start();
     let test = "processes::one_process_of_three_computes";
-    let mut workers: Vec<Worker> = (0..3).map(|_| Worker::start(test, &server.url())).collect();
+    let mut workers: Vec<Worker> = (0..3).map(|_| Worker::start(test, &[&server.url()])).collect();
     workers.iter_mut().for_each(|worker| _ = worker.hear("ready"));
     // What is computed before the news of others can be heard is not kept: it may have been invalidated unheard.
     eventually("all listen", || {
@@ -167,12 +167,12 @@ fn one_process_of_three_computes() {
 
 #[test]
 fn the_claim_of_a_dead_process_ends() {
-    if let Some(url) = job() {
-        return ask_when_told(&url);
+    if let Some(job) = job() {
+        return ask_when_told(&job[0]);
     }
     let server = Server::start();
     let test = "processes::the_claim_of_a_dead_process_ends";
-    let [mut victim, mut heir] = [(), ()].map(|()| Worker::start(test, &server.url()));
+    let [mut victim, mut heir] = [(), ()].map(|()| Worker::start(test, &[&server.url()]));
     [&mut victim, &mut heir].into_iter().for_each(|worker| _ = worker.hear("ready"));
     victim.tell("1 60000");
     victim.hear("computes");

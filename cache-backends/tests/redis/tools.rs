@@ -100,16 +100,14 @@ fn a_lock_that_is_not_renewed_is_lost() {
 #[test]
 fn the_lock_of_a_dead_process_ends() {
     if let Some(job) = job() {
-        let (url, name) = job.split_once(' ').unwrap();
-        let lock = Lock::new(&Redis::open(url).unwrap(), name).ttl(Duration::from_secs(1));
+        let lock = Lock::new(&Redis::open(&job[0]).unwrap(), &job[1]).ttl(Duration::from_secs(1));
         let _guard = lock.acquire(LONG).unwrap().unwrap();
         say("holds");
         let _ = heard();
         return;
     }
     let name = fresh("lock");
-    let mut worker =
-        Worker::start("tools::the_lock_of_a_dead_process_ends", &format!("{} {name}", Server::shared().url()));
+    let mut worker = Worker::start("tools::the_lock_of_a_dead_process_ends", &[&Server::shared().url(), &name]);
     worker.hear("holds");
     let lock = Lock::new(&redis(), &name);
     assert!(lock.acquire(Duration::from_secs(2)).unwrap().is_none(), "it is renewed");

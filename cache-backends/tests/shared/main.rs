@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod bounds;
+#[path = "../kit/dir.rs"]
+mod dir;
 mod large;
 mod sharing;
 mod support;

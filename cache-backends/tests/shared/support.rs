@@ -1,23 +1,13 @@
-//! Directories of a test's own, and the bytes that are put there.
+//! Regions, and the bytes that are put there.
 
 use memolith_backends::Shared;
 use memolith_core::{Backend, Policy, Record, Space, Timestamp};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-/// A directory of a test's own, removed when it passes.
-pub(crate) struct Dir(pub(crate) PathBuf);
+pub(crate) use crate::dir::Dir;
 
 impl Dir {
-    pub(crate) fn new(name: &str) -> Dir {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let unique = format!("memolith-{name}-{}-{}", std::process::id(), COUNT.fetch_add(1, Relaxed));
-        let path = std::env::temp_dir().join(unique);
-        std::fs::create_dir_all(&path).unwrap();
-        Dir(path)
-    }
-
     /// A region of so many megabytes.
     pub(crate) fn region(&self, mib: u64) -> Shared {
         Shared::sized(self.file(), mib << 20).unwrap()
@@ -34,14 +24,6 @@ impl Dir {
 
     pub(crate) fn file(&self) -> PathBuf {
         self.0.join("region")
-    }
-}
-
-impl Drop for Dir {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
     }
 }
 

@@ -5,9 +5,13 @@ mod bounds;
 #[cfg(target_os = "linux")]
 mod coherence;
 mod damage;
+#[path = "../kit/dir.rs"]
+mod dir;
 mod files;
 mod kills;
 mod locks;
 mod schema;
 mod support;
 mod watching;
+#[path = "../kit/workers.rs"]
+mod workers;

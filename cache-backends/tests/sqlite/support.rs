@@ -1,26 +1,15 @@
-//! Directories, values that check themselves, and child processes that are this program again.
+//! Spaces in files, and values that check themselves.
 
 use memolith_backends::Sqlite;
 use memolith_core::{Backend, Clock, ErrorKind, Record, Space, SystemClock, Timestamp};
 use rusqlite::Connection;
-use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-/// A directory of a test's own, removed when it passes.
-pub(crate) struct Dir(pub(crate) PathBuf);
+pub(crate) use crate::dir::Dir;
+pub(crate) use crate::workers::{Worker, heard, job, say};
 
 impl Dir {
-    pub(crate) fn new(name: &str) -> Dir {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let unique = format!("memolith-{name}-{}-{}", std::process::id(), COUNT.fetch_add(1, Relaxed));
-        let path = std::env::temp_dir().join(unique);
-        std::fs::create_dir_all(&path).unwrap();
-        Dir(path)
-    }
-
     pub(crate) fn file(&self) -> PathBuf {
         self.0.join("cache.db")
     }
@@ -31,14 +20,6 @@ impl Dir {
         let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
-    }
-}
-
-impl Drop for Dir {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
     }
 }
 
@@ -139,91 +120,4 @@ pub(crate) fn eventually(what: &str, mut done: impl FnMut() -> bool) {
         assert!(Instant::now() < end, "{what}, not within 10 s");
         std::thread::sleep(Duration::from_millis(5));
     }
-}
-
-/// What this process is to do when it is a child: the words after the test's name.
-pub(crate) fn job() -> Option<Vec<String>> {
-    let text = std::env::var("MEMOLITH_JOB").ok()?;
-    Some(text.split('\n').map(String::from).collect())
-}
-
-/// A process that runs one test of this program with a job, and never outlives it.
-pub(crate) struct Worker {
-    process: Child,
-    input: Option<ChildStdin>,
-    output: BufReader<ChildStdout>,
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        // It has ended already unless the test failed.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-impl Worker {
-    pub(crate) fn start(test: &str, job: &[&str]) -> Worker {
-        Worker::spawn(Command::new(std::env::current_exe().unwrap()), test, job)
-    }
-
-    /// Started by `command`, which ends with this program.
-    pub(crate) fn spawn(mut command: Command, test: &str, job: &[&str]) -> Worker {
-        command.args([test, "--exact", "--nocapture", "--test-threads=1"]).env("MEMOLITH_JOB", job.join("\n"));
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut process = command.spawn().unwrap();
-        let (input, output) = (process.stdin.take().unwrap(), process.stdout.take().unwrap());
-        Worker { process, input: Some(input), output: BufReader::new(output) }
-    }
-
-    /// Waits until the child says `word`; none when it ends without.
-    pub(crate) fn try_hear(&mut self, word: &str) -> Option<String> {
-        let mut line = String::new();
-        while self.output.read_line(&mut line).unwrap() > 0 {
-            if let Some((_, rest)) = line.split_once(word) {
-                return Some(rest.trim().into());
-            }
-            line.clear();
-        }
-        None
-    }
-
-    #[track_caller]
-    pub(crate) fn hear(&mut self, word: &str) -> String {
-        self.try_hear(word).unwrap_or_else(|| panic!("the child ended without saying {word}"))
-    }
-
-    pub(crate) fn tell(&mut self, word: &str) {
-        writeln!(self.input.as_mut().unwrap(), "{word}").unwrap();
-    }
-
-    /// SIGKILL.
-    pub(crate) fn kill(mut self) -> String {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-        let mut rest = Vec::new();
-        std::io::Read::read_to_end(&mut self.output, &mut rest).unwrap();
-        String::from_utf8_lossy(&rest).into_owned()
-    }
-
-    #[track_caller]
-    pub(crate) fn end(mut self) {
-        drop(self.input.take());
-        assert!(self.process.wait().unwrap().success(), "the child failed");
-    }
-}
-
-/// As a child: says `word` to the parent.
-pub(crate) fn say(word: &str) {
-    let mut out = std::io::stdout().lock();
-    if writeln!(out, "\n{word}").and_then(|()| out.flush()).is_err() {
-        // The parent is gone, and nobody else would end this process.
-        std::process::exit(0);
-    }
-}
-
-/// As a child: waits for a word of the parent; none when it is gone.
-pub(crate) fn heard() -> Option<String> {
-    let mut line = String::new();
-    std::io::stdin().read_line(&mut line).ok().filter(|read| *read > 0).map(|_| line.trim().into())
 }

@@ -1,51 +1,124 @@
-//! Who may import whom inside the core.
+//! Who may import whom inside the core, and inside the backend of servers.
 
 use super::Source;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The modules of the core from the bottom up. A module imports from its own layer and from those before it.
+/// Modules from the bottom up. A module imports from its own layer and from those before it.
 /// A submodule stands with its parent.
-const LAYERS: &[&[&str]] = &[
-    &["error", "time", "key", "sync", "lock", "system", "threads", "info", "instances", "offload", "orders", "stop"],
-    &["eviction", "counts", "fault", "metrics", "timer", "waits", "scope"],
-    &[
-        "aging", "backend", "bytes", "memory", "simulate", "studies", "flight", "flights", "dooms", "stale", "store",
-        "behind", "tags",
-    ],
-    &["remote", "settings", "storing", "conformance"],
-    &["cache", "entries", "lease", "many", "scoped", "study"],
-    &["builder"],
-    &["generated", "models"],
+struct Tower {
+    /// Where the modules are, and the file in it that declares them.
+    directory: &'static str,
+    root: &'static str,
+    /// How paths to them begin.
+    path: &'static str,
+    layers: &'static [&'static [&'static str]],
+}
+
+const TOWERS: &[Tower] = &[
+    Tower {
+        directory: "cache-core/src",
+        root: "lib.rs",
+        path: "crate::",
+        layers: &[
+            &[
+                "error",
+                "time",
+                "key",
+                "sync",
+                "lock",
+                "system",
+                "threads",
+                "info",
+                "instances",
+                "offload",
+                "orders",
+                "stop",
+            ],
+            &["eviction", "counts", "fault", "metrics", "timer", "waits", "scope"],
+            &[
+                "aging", "backend", "bytes", "memory", "simulate", "studies", "flight", "flights", "dooms", "stale",
+                "store", "behind", "tags",
+            ],
+            &["remote", "settings", "storing", "conformance"],
+            &["cache", "entries", "lease", "many", "scoped", "study"],
+            &["builder"],
+            &["generated", "models"],
+        ],
+    },
+    Tower {
+        directory: "cache-backends/src/redis",
+        root: "mod.rs",
+        path: "crate::redis::",
+        layers: &[
+            &["settings"],
+            &["wire"],
+            &["server"],
+            &["fleet"],
+            &["keys"],
+            &["news"],
+            &["claims"],
+            &["spaces"],
+            &["beside"],
+            &["backend"],
+            &["tools"],
+        ],
+    },
 ];
 
 pub(super) fn upward_imports(sources: &[Source]) -> Result<Vec<String>, String> {
-    let core = Path::new("cache-core/src");
-    let root = sources.iter().find(|source| source.path == core.join("lib.rs"));
-    let root = root.ok_or("cache-core/src/lib.rs is not there")?;
-    let (exports, only_for_tests) = (exports(root), only_for_tests(root));
-    let mut faults = Vec::new();
-    for source in sources.iter().filter(|source| !source.is_test()) {
-        let Ok(inside) = source.path.strip_prefix(core) else { continue };
-        let module = module(inside);
-        if module == "lib" || only_for_tests.contains(&module) {
-            continue;
-        }
-        let Some(mine) = layer(&module) else {
-            faults.push(format!(
-                "{}: `{module}` has no layer; give it one in xtask/src/house/layers.rs",
-                source.path.display()
-            ));
-            continue;
-        };
-        for name in imports(&code_without_tests(source)) {
-            let imported = exports.get(&name).unwrap_or(&name);
-            if layer(imported).is_some_and(|other| other > mine) {
-                faults.push(format!("{}: imports `{imported}`, which stands above `{module}`", source.path.display()));
+    let faults = TOWERS.iter().map(|tower| tower.upward_imports(sources)).collect::<Result<Vec<_>, _>>()?;
+    Ok(faults.concat())
+}
+
+impl Tower {
+    fn upward_imports(&self, sources: &[Source]) -> Result<Vec<String>, String> {
+        let path = Path::new(self.directory).join(self.root);
+        let root = sources.iter().find(|source| source.path == path);
+        let root = root.ok_or(format!("{} is not there", path.display()))?;
+        let (exports, only_for_tests) = (exports(root), only_for_tests(root));
+        let mut faults = Vec::new();
+        for source in sources.iter().filter(|source| !source.is_test() && source.path != path) {
+            let Ok(inside) = source.path.strip_prefix(self.directory) else { continue };
+            let module = module(inside);
+            if only_for_tests.contains(&module) {
+                continue;
+            }
+            let Some(mine) = self.layer(&module) else {
+                faults.push(format!(
+                    "{}: `{module}` has no layer; give it one in xtask/src/house/layers.rs",
+                    source.path.display()
+                ));
+                continue;
+            };
+            for name in self.imports(&code_without_tests(source)) {
+                let imported = exports.get(&name).unwrap_or(&name);
+                if self.layer(imported).is_some_and(|other| other > mine) {
+                    faults.push(format!(
+                        "{}: imports `{imported}`, which stands above `{module}`",
+                        source.path.display()
+                    ));
+                }
             }
         }
+        Ok(faults)
     }
-    Ok(faults)
+
+    fn layer(&self, module: &str) -> Option<usize> {
+        self.layers.iter().position(|layer| layer.contains(&word(module)))
+    }
+
+    /// The names that follow the path in imports and elsewhere.
+    fn imports(&self, code: &str) -> Vec<String> {
+        let mut names = Vec::new();
+        for rest in code.split(self.path).skip(1) {
+            match rest.strip_prefix('{') {
+                None => names.push(word(rest).to_owned()),
+                Some(group) => names.extend(group_members(group).iter().map(|member| word(member).to_owned())),
+            }
+        }
+        names
+    }
 }
 
 /// The name of the module that a file below `src` is.
@@ -54,11 +127,7 @@ fn module(file: &Path) -> String {
     parts.join("::").trim_end_matches("::mod").to_owned()
 }
 
-fn layer(module: &str) -> Option<usize> {
-    LAYERS.iter().position(|layer| layer.contains(&word(module)))
-}
-
-/// What the crate root re-exports, and from which module.
+/// What the root re-exports, and from which module.
 fn exports(root: &Source) -> BTreeMap<String, String> {
     let mut exports = BTreeMap::new();
     let text = root.code.join(" ");
@@ -72,7 +141,7 @@ fn exports(root: &Source) -> BTreeMap<String, String> {
     exports
 }
 
-/// The modules that the crate root declares for tests alone; they may look anywhere.
+/// The modules that the root declares for tests alone; they may look anywhere.
 fn only_for_tests(root: &Source) -> Vec<String> {
     let pairs = root.code.windows(2).filter(|pair| pair[0].starts_with("#[cfg(") && pair[0].contains("test"));
     pairs.filter_map(|pair| Some(pair[1].strip_prefix("mod ")?.trim_end_matches(';').to_owned())).collect()
@@ -82,18 +151,6 @@ fn only_for_tests(root: &Source) -> Vec<String> {
 fn code_without_tests(source: &Source) -> String {
     let end = source.code.iter().position(|line| line.trim() == "#[cfg(test)]");
     source.code[..end.unwrap_or(source.code.len())].join("\n")
-}
-
-/// The names that follow `crate::` in imports and in paths.
-fn imports(code: &str) -> Vec<String> {
-    let mut names = Vec::new();
-    for rest in code.split("crate::").skip(1) {
-        match rest.strip_prefix('{') {
-            None => names.push(word(rest).to_owned()),
-            Some(group) => names.extend(group_members(group).iter().map(|member| word(member).to_owned())),
-        }
-    }
-    names
 }
 
 /// The members of a `{..}` group whose brace is already open, at its own level.
@@ -128,7 +185,10 @@ mod tests {
 
     fn faults(path: &str, text: &str) -> Vec<String> {
         let root = "mod cache;\n#[cfg(all(test, shuttle))]\nmod models;\npub use cache::{Cache, Lookup};\npub use error::{Error, Result};\n";
-        upward_imports(&[Source::new("cache-core/src/lib.rs", root), Source::new(path, text)]).unwrap()
+        let rooms = "mod backend;\nmod wire;\npub use backend::Redis;\n";
+        let core = Source::new("cache-core/src/lib.rs", root);
+        let redis = Source::new("cache-backends/src/redis/mod.rs", rooms);
+        upward_imports(&[core, redis, Source::new(path, text)]).unwrap()
     }
 
     #[test]
@@ -154,6 +214,17 @@ mod tests {
             assert_eq!(found.len(), 1, "{text}: {found:?}");
             assert!(found[0].starts_with("cache-core/src/flight.rs: imports `cache"), "{text}: {found:?}");
         }
+    }
+
+    #[test]
+    fn the_rooms_of_a_backend_stand_one_on_the_other() {
+        let wire = "cache-backends/src/redis/wire/dial.rs";
+        assert!(faults(wire, "use crate::redis::settings::target::Target;").is_empty());
+        for text in ["use crate::redis::server::link::Link;", "use crate::redis::{settings, Redis};"] {
+            assert_eq!(faults(wire, text).len(), 1, "{text}");
+        }
+        assert!(faults("cache-backends/src/redis/tools/lock.rs", "use crate::redis::Redis;").is_empty());
+        assert_eq!(faults("cache-backends/src/redis/attic.rs", "").len(), 1);
     }
 
     #[test]

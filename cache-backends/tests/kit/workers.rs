@@ -3,9 +3,10 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-/// What this process is to do when it is a worker.
-pub(crate) fn job() -> Option<String> {
-    std::env::var("MEMOLITH_JOB").ok()
+/// What this process is to do when it is a worker: the words after the test's name.
+pub(crate) fn job() -> Option<Vec<String>> {
+    let text = std::env::var("MEMOLITH_JOB").ok()?;
+    Some(text.split('\n').map(String::from).collect())
 }
 
 /// A process that runs one test of this program with a job, and never outlives it.
@@ -15,52 +16,62 @@ pub(crate) struct Worker {
     output: BufReader<ChildStdout>,
 }
 
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // It has ended already unless the test failed.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
 impl Worker {
-    pub(crate) fn start(test: &str, job: &str) -> Worker {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args([test, "--exact", "--nocapture", "--test-threads=1"]).env("MEMOLITH_JOB", job);
+    pub(crate) fn start(test: &str, job: &[&str]) -> Worker {
+        Worker::spawn(Command::new(std::env::current_exe().unwrap()), test, job)
+    }
+
+    /// Started by `command`, which ends with this program.
+    pub(crate) fn spawn(mut command: Command, test: &str, job: &[&str]) -> Worker {
+        command.args([test, "--exact", "--nocapture", "--test-threads=1"]).env("MEMOLITH_JOB", job.join("\n"));
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn().unwrap();
         let (input, output) = (process.stdin.take().unwrap(), process.stdout.take().unwrap());
         Worker { process, input: Some(input), output: BufReader::new(output) }
     }
 
-    /// Waits until the worker says `word`, and gives what follows.
-    #[track_caller]
-    pub(crate) fn hear(&mut self, word: &str) -> String {
+    /// Waits until the worker says `word`, and gives what follows; none when it ends without.
+    pub(crate) fn try_hear(&mut self, word: &str) -> Option<String> {
         let mut line = String::new();
         while self.output.read_line(&mut line).unwrap() > 0 {
             if let Some((_, rest)) = line.split_once(word) {
-                return rest.trim().into();
+                return Some(rest.trim().into());
             }
             line.clear();
         }
-        panic!("the worker ended without saying {word}");
+        None
+    }
+
+    #[track_caller]
+    pub(crate) fn hear(&mut self, word: &str) -> String {
+        self.try_hear(word).unwrap_or_else(|| panic!("the worker ended without saying {word}"))
     }
 
     pub(crate) fn tell(&mut self, word: &str) {
-        writeln!(self.input.as_mut().expect("it is open until the end"), "{word}").unwrap();
+        writeln!(self.input.as_mut().unwrap(), "{word}").unwrap();
     }
 
     /// SIGKILL.
-    pub(crate) fn kill(mut self) {
+    pub(crate) fn kill(mut self) -> String {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
+        let mut rest = Vec::new();
+        std::io::Read::read_to_end(&mut self.output, &mut rest).unwrap();
+        String::from_utf8_lossy(&rest).into_owned()
     }
 
-    /// Lets it end by itself.
     #[track_caller]
     pub(crate) fn end(mut self) {
         drop(self.input.take());
         assert!(self.process.wait().unwrap().success(), "the worker failed");
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        // It has ended already unless the test failed.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 
