@@ -5,7 +5,9 @@
 use crate::fake::{Fake, Fault, Moment};
 use crate::watchdog::{until, within};
 use memolith::{Cache, CacheBuilder, Codec, Error, ErrorKind, Json, Result, Writes, invalidate_tag_async};
+use std::fs;
 use std::future::poll_fn;
+use std::path::Path;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Condvar, Mutex};
@@ -41,9 +43,9 @@ impl Codec<u64> for NoThirteen {
 }
 
 /// Caches of every kind, each with a place of its own for `name`.
-fn caches(name: &str) -> Vec<Cache<u64, u64>> {
+fn caches(place: &Path, name: &str) -> Vec<Cache<u64, u64>> {
     let builder = || Cache::<u64, u64>::builder().maxsize(None).tags(|key, _| [format!("{}", key % 3)]);
-    let file = std::env::temp_dir().join(format!("memolith-tasks-{}-{name}.db", std::process::id()));
+    let file = place.join(format!("{name}.db"));
     let sqlite = || memolith::open(&format!("sqlite:{}", file.display()));
     let backed = |builder: CacheBuilder<u64, u64>| builder.backend(Fake::new(), name, NoThirteen);
     vec![
@@ -90,8 +92,11 @@ async fn by_task(cache: &Cache<u64, u64>, (dice, key, value): (u64, u64, u64)) -
 #[test]
 fn a_task_does_what_a_thread_does() {
     within(60, || {
+        let place = std::env::temp_dir().join(format!("memolith-tasks-{}", std::process::id()));
+        fs::create_dir_all(&place).unwrap();
         let runtime = runtime();
-        for (at, (threads, tasks)) in caches("threads").into_iter().zip(caches("tasks")).enumerate() {
+        let both = caches(&place, "threads").into_iter().zip(caches(&place, "tasks"));
+        for (at, (threads, tasks)) in both.enumerate() {
             let mut random = 0x9e37_79b9_7f4a_7c15_u64;
             for step in 0..600 {
                 random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -101,6 +106,7 @@ fn a_task_does_what_a_thread_does() {
                 assert_eq!(got, expected, "cache {at}, step {step}, {operation:?}");
             }
         }
+        fs::remove_dir_all(&place).unwrap();
     });
 }
 
