@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// In spaces with fewer entries every use is noted, and their order is exact.
-const SMALL: i64 = 1_024;
+pub(crate) const SMALL: i64 = 1_024;
 /// How long, in microseconds for each entry, what was learned of the oldest one is good: in less than a server needs to
 /// put one, so that only some can have left since.
 const GOOD: u64 = 4;

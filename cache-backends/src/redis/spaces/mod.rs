@@ -1,5 +1,6 @@
 //! Entries and tags.
 
+pub(crate) mod fills;
 pub(crate) mod pages;
 pub(crate) mod plain;
 pub(crate) mod record;

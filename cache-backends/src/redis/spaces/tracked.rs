@@ -1,12 +1,18 @@
 //! Spaces with bounds: two keys, of scores and of values.
 
+use super::fills::Filled;
 use super::pages;
 use super::record::{HEAD, life, packed};
 use super::removal::Told;
-use super::rule::{bounds, on_hit, rule};
+use super::rule::{Bounds, bounds, on_hit, rule};
 use super::store::Store;
 use crate::redis::keys::layout::{Area, Stripe};
+use crate::redis::keys::lent::Wish;
+use crate::redis::keys::noted::SMALL;
 use crate::redis::keys::script::{Call, FIT, GET, PUT};
+use crate::redis::keys::tell::Tell;
+use crate::redis::server::timer::within;
+use crate::redis::server::wait::as_task;
 use crate::redis::settings::options::Sliding;
 use crate::redis::wire::random::fraction;
 use crate::redis::wire::reply::{Reply, unexpected};
@@ -14,6 +20,7 @@ use crate::redis::wire::request::Request;
 use memolith_core::{Error, ErrorKind, Record, Result, Space, Timestamp};
 use std::collections::HashSet;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// How many entries one script stores: a server serves nobody else meanwhile.
@@ -49,7 +56,9 @@ impl Store {
             let stripes = area.stripes.iter();
             let calls: Vec<Call<'_>> = stripes
                 .map(|stripe| {
-                    self.bounded(Call::new(&FIT, stripe.route), area, (stripe, space)).key(&stripe.was_plain[..])
+                    let call = Call::new(&FIT, stripe.route).key(&stripe.scores[..]).key(&stripe.values[..]);
+                    let most = bounds(space, area.stripes.len());
+                    call.key(&stripe.was_plain[..]).text(most.entries).text(self.terms(area, space))
                 })
                 .collect();
             let mut more = false;
@@ -162,6 +171,30 @@ impl Store {
         entries: &[(&[u8], &Record)],
         now: Timestamp,
     ) -> Result<()> {
+        let error = match entries {
+            [entry] => match self.fill((area, space), *entry, now).await {
+                Filled::Done => return Ok(()),
+                Filled::Not => None,
+                Filled::Failed(error, deadline) => Some((error, deadline)),
+            },
+            _ => None,
+        };
+        match error {
+            None => self.put_by_script((area, space), entries, now).await,
+            Some((error, deadline)) if Instant::now() >= deadline => Err(error),
+            Some((error, deadline)) => {
+                let put = self.put_by_script((area, space), entries, now);
+                within(deadline, as_task(put)).await.unwrap_or(Err(error))
+            }
+        }
+    }
+
+    async fn put_by_script(
+        &self,
+        (area, space): (&Area, &Space),
+        entries: &[(&[u8], &Record)],
+        now: Timestamp,
+    ) -> Result<()> {
         let most = bounds(space, area.stripes.len());
         let fits = |(key, record): &(&[u8], &Record)| {
             let size = (key.len() + record.value.len()) as u64;
@@ -191,14 +224,17 @@ impl Store {
     ) -> (Vec<&'a Stripe>, Vec<Call<'a>>) {
         let split = area.split(entries.iter().map(|(key, _)| *key));
         let parts = split.iter().flat_map(|(stripe, places)| places.chunks(TOGETHER).map(|part| (*stripe, part)));
+        let most = bounds(space, area.stripes.len());
         let by_time = matches!(&rule(space, &self.options)[..], "nlt" | "nht");
         let put = |(stripe, part): (&'a Stripe, &[usize])| {
-            let call = self.bounded(Call::new(&PUT, stripe.route), area, (stripe, space));
-            let forgets = self.forgets.get() == Some(&true) && space.max_bytes.is_none();
-            let sliding = self.options.sliding == Sliding::Yes;
-            let call = call.text(self.space_ttl()).text(u8::from(sliding)).text(u8::from(forgets));
             let moment = if by_time { stripe.clock.now(part.len()) } else { None };
-            let call = call.text(moment.unwrap_or(0));
+            if let ([place], Some(moment)) = (part, moment)
+                && self.is_simple((stripe, space, area.stripes.len()), entries[*place].1)
+            {
+                return (stripe, self.put_simply((area, space, stripe), entries[*place], moment));
+            }
+            let wish = self.has_loans(most).then_some(Wish::default());
+            let call = self.put_call((area, space, stripe), (moment.unwrap_or(0), wish));
             let is_pure = stripe.is_pure.load(Relaxed);
             let call = part.iter().fold(call, |call, place| {
                 let (key, record) = entries[*place];
@@ -206,16 +242,67 @@ impl Store {
                 let call = call.arg(area.field(key)).arg(packed(record));
                 call.text(life(record, now).unwrap_or(0)).text(fraction())
             });
-            (stripe, call)
+            (stripe, if wish.is_some() { call.key(&stripe.loans[..]) } else { call })
         };
         parts.map(put).unzip()
     }
 
-    /// A script that keeps bounds, with what it is to know of them.
-    fn bounded<'a>(&self, call: Call<'a>, area: &Area, (stripe, space): (&'a Stripe, &Space)) -> Call<'a> {
+    /// The script that stores one entry of the commonest kind.
+    fn put_simply<'a>(
+        &self,
+        (area, space, stripe): (&'a Area, &Space, &'a Stripe),
+        (key, record): (&[u8], &Record),
+        moment: u64,
+    ) -> Call<'a> {
         let most = bounds(space, area.stripes.len());
-        let call = call.key(&stripe.scores[..]).key(&stripe.values[..]).text(most.entries).text(most.bytes);
-        call.text(area.extra()).text(rule(space, &self.options))
+        let call = Call::new(&PUT, stripe.route).key(&stripe.scores[..]).key(&stripe.values[..]);
+        let call = if self.has_loans(most) { call.key(&stripe.loans[..]) } else { call };
+        let call = call.text(most.entries).text(self.put_terms(area, space)).text(moment);
+        call.arg(area.field(key)).arg(packed(record))
+    }
+
+    /// Whether there is nothing to be known of an entry but its value and when it was put.
+    pub(crate) fn is_simple(&self, (stripe, space, stripes): (&Stripe, &Space, usize), record: &Record) -> bool {
+        let is_forgotten = self.forgets.get() == Some(&true) && record.expires != Timestamp::NEVER;
+        let most = bounds(space, stripes);
+        let newest_stay = rule(space, &self.options) == "nlt";
+        let is_pure = stripe.is_pure.load(Relaxed);
+        newest_stay
+            && most.entries > 1
+            && most.bytes < 0
+            && is_pure
+            && !is_forgotten
+            && self.options.space_ttl.is_none()
+    }
+
+    /// Whether places of such a space are lent. On a cluster they are not: a script may not name a key that is not there
+    /// while its slot moves.
+    pub(crate) fn has_loans(&self, most: Bounds) -> bool {
+        most.entries >= SMALL && self.tell == Tell::All
+    }
+
+    /// A script that stores entries, without its entries and, after them, the key of the loans.
+    pub(crate) fn put_call<'a>(
+        &self,
+        (area, space, stripe): (&'a Area, &Space, &'a Stripe),
+        (moment, wish): (u64, Option<Wish>),
+    ) -> Call<'a> {
+        let call = Call::new(&PUT, stripe.route).key(&stripe.scores[..]).key(&stripe.values[..]);
+        let call = call.text(bounds(space, area.stripes.len()).entries).text(self.put_terms(area, space)).text(moment);
+        call.text(wish.map_or(String::new(), |wish| format!("{} {} {}", wish.wanted, wish.back, wish.period)))
+    }
+
+    /// What is the same for all scripts of a space that keep its bounds.
+    fn terms(&self, area: &Area, space: &Space) -> String {
+        let most = bounds(space, area.stripes.len());
+        format!("{} {} {}", most.bytes, area.extra(), rule(space, &self.options))
+    }
+
+    /// What is the same for all puts.
+    fn put_terms(&self, area: &Area, space: &Space) -> String {
+        let forgets = self.forgets.get() == Some(&true) && space.max_bytes.is_none();
+        let sliding = self.options.sliding == Sliding::Yes;
+        format!("{} {} {} {}", self.terms(area, space), self.space_ttl(), u8::from(sliding), u8::from(forgets))
     }
 
     /// The time of a whole space, in milliseconds; 0 if it has none.

@@ -4,10 +4,12 @@
 -- first write is one that a server out of memory refuses, and once there was a write it refuses no more.
 local call = redis.call
 local scores, values = KEYS[1], KEYS[2]
--- The most entries and bytes, negative where there is no bound.
-local most, weight = tonumber(ARGV[1]), tonumber(ARGV[2])
--- What a fresh score is, which end leaves, where times come from.
-local rule, leaves, source = string.match(ARGV[4], '(%l)(%l)(%l)')
+-- The most entries, negative where there is no bound.
+local most = tonumber(ARGV[1])
+-- The most bytes; what a field and a value have beside the entry; what a fresh score is, which end leaves, where times come
+-- from; and what only `put` needs.
+local weight, extra, rule, leaves, source, further = string.match(ARGV[2], '^(%S+) (%d+) (%l)(%l)(%l)(.*)$')
+weight, extra = tonumber(weight), tonumber(extra)
 -- How many leave at most, so that other callers have their turn.
 local budget = 10000
 
@@ -28,8 +30,6 @@ end
 -- more than an eighth all are weighed, which keeps the server for as long as that takes. `size` gives the bytes of an entry.
 local held, size, account
 if weight >= 0 then
-  -- What a field and a value have beside the entry.
-  local extra = tonumber(ARGV[3])
   size = function(field)
     local length = call('HSTRLEN', values, field)
     return length > 0 and #field + length - extra or 0
