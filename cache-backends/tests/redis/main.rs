@@ -8,6 +8,7 @@ mod first;
 mod foreign;
 mod late;
 mod load;
+mod loans;
 mod losses;
 mod moods;
 mod news;

@@ -3,6 +3,7 @@
 pub(crate) mod fills;
 pub(crate) mod pages;
 pub(crate) mod plain;
+pub(crate) mod puts;
 pub(crate) mod record;
 pub(crate) mod removal;
 pub(crate) mod rule;

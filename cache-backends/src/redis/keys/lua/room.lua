@@ -88,9 +88,9 @@ local function make_room(own, bytes, spared)
     return page[1]
   end
 
-  -- Removes scores without a value, of some ten from `cursor` on: what the server has forgotten, and others have taken.
-  local function bury(cursor)
-    local page = call('ZSCAN', scores, cursor, 'COUNT', 10)
+  -- Removes scores without a value, of some `looks` from `cursor` on: what the server has forgotten, and others have taken.
+  local function bury(cursor, looks)
+    local page = call('ZSCAN', scores, cursor, 'COUNT', looks)
     local fields = {}
     for i = 1, #page[2], 2 do
       if #fields < 1000 and call('HEXISTS', values, page[2][i]) == 0 then fields[#fields + 1] = page[2][i] end
@@ -114,11 +114,15 @@ local function make_room(own, bytes, spared)
     elseif ranked ~= entries and not searched then
       searched = true
       cursor = call('TIME')[2]
-      if ranked > entries then bury(cursor) else cursor = sweep(cursor, over, 10) end
+      local looks = math.min(10 * over, 1000)
+      if ranked > entries then bury(cursor, looks) else cursor = sweep(cursor, over, looks) end
     else
-      local popped = call(leaves == 'h' and 'ZPOPMAX' or 'ZPOPMIN', scores, over)
-      local fields = {}
-      for i = 1, #popped, 2 do
+      -- Without their scores: to write those down would cost as much as all the rest.
+      local first, last = 0, over - 1
+      if leaves == 'h' then first, last = -over, -1 end
+      local popped, fields = call('ZRANGE', scores, first, last), {}
+      call('ZREMRANGEBYRANK', scores, first, last)
+      for i = 1, #popped do
         -- The score of the entry that comes is its old one, and not among those that were counted.
         if popped[i] ~= spared then fields[#fields + 1] = popped[i] end
       end
