@@ -74,7 +74,7 @@ use std::time::Duration;
 /// | operation | plain | tracked |
 /// |---|---|---|
 /// | get | `GET` | `HGET`, and `ZADD XX` in the same go where a use counts; a script for `scores=sequence`, `sliding=yes`, and `Lfu` below 1,024 entries |
-/// | put | `SET PX` | a script that evicts as well; from 1,024 entries on, under `Lru` and `Fifo` and on one server, mostly `HSET` and `ZADD` |
+/// | put | `SET PX` | a script that evicts as well; from 1,024 entries on, under `Lru`, `Fifo` and `Lfu` and on one server, mostly `HSET` and `ZADD` |
 /// | remove | a script that tells other processes | the same |
 /// | `get_many`, `put_many` | `MGET`, many `SET` at once | `HMGET`, scripts of 100 entries |
 /// | len | looks at every key of the servers | constant time |

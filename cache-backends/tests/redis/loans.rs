@@ -72,6 +72,30 @@ fn few_puts_need_a_script_and_the_newest_stay() {
 }
 
 #[test]
+fn in_a_large_space_uses_are_counted_without_a_script() {
+    let server = Server::start();
+    let (redis, space) = (redis(&server), space(Policy::Lfu));
+    redis.open(&space).unwrap();
+    (0..MOST).for_each(|number| put(&redis, &space, number));
+    server.cli(&["CONFIG", "RESETSTAT"]);
+    assert!((0..10).all(|_| is_there(&redis, &space, 7)), "one use after the other");
+    let keys: Vec<Vec<u8>> = (0..100u64).map(|number| number.to_string().into_bytes()).collect();
+    let keys: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
+    assert!(redis.get_many(&space, &keys, NOW).unwrap().iter().all(Option::is_some), "a hundred at once");
+    assert_eq!(scripts(&server), 0);
+    let uses = |number: u64| server.cli(&["ZSCORE", "memolith:{f}:s", &format!("k{number}")]).parse::<f64>().unwrap();
+    assert_eq!([7, 8, 200].map(|number| uses(number).floor()), [12.0, 2.0, 1.0]);
+    // A score that was lost is made anew by the script.
+    server.cli(&["ZREM", "memolith:{f}:s", "k8"]);
+    assert!(is_there(&redis, &space, 8));
+    assert_eq!((uses(8).floor(), scripts(&server)), (1.0, 1));
+    (MOST..3 * MOST).for_each(|number| put(&redis, &space, number));
+    assert!(scripts(&server) < MOST);
+    assert!((0..8).chain(9..100).all(|number| is_there(&redis, &space, number)), "they were used more often");
+    assert!(redis.len(&space).unwrap() <= MOST);
+}
+
+#[test]
 fn what_is_there_is_put_again_without_room() {
     let server = Server::start();
     let (redis, space) = (redis(&server), space(Policy::Lru));

@@ -1,7 +1,7 @@
 //! Entries for which there is a place that was lent: they are put without a script.
 
 use super::record::packed;
-use super::rule::bounds;
+use super::rule::{bounds, fresh, rule};
 use super::store::Store;
 use crate::redis::fleet::client::Line;
 use crate::redis::keys::layout::{Area, Stripe};
@@ -26,6 +26,7 @@ struct Entry<'a> {
     field: Vec<u8>,
     bytes: Vec<u8>,
     moment: u64,
+    score: String,
 }
 
 impl Store {
@@ -50,7 +51,8 @@ impl Store {
         let Some((line, moment)) = line.zip(stripe.clock.now(1)) else { return Filled::Not };
         let begun = Instant::now();
         let way = stripe.lent.way(line.number(), most.entries, begun);
-        let entry = || Entry { stripe, field: area.field(key), bytes: packed(record), moment };
+        let score = fresh(&rule(space, &self.options), moment);
+        let entry = || Entry { stripe, field: area.field(key), bytes: packed(record), moment, score };
         let tried = match way {
             Way::Script => return Filled::Not,
             Way::Fill(place) => fill_place(&line, &place, entry()).await,
@@ -73,9 +75,9 @@ impl Store {
 
 /// Puts an entry into a place, which it does not need if it was there before.
 async fn fill_place(line: &Line, place: &Place, entry: Entry<'_>) -> Result<()> {
-    let Entry { stripe, field, bytes, moment } = entry;
+    let Entry { stripe, field, bytes, score, .. } = entry;
     let value = Request::new("HSET", stripe.route).arg(&stripe.values).arg(&field).arg(bytes);
-    let score = Request::new("ZADD", stripe.route).arg(&stripe.scores).arg(moment.to_string()).arg(field);
+    let score = Request::new("ZADD", stripe.route).arg(&stripe.scores).arg(score).arg(field);
     let replies = line.once(&[value, score]).await?;
     let [value, score] = <[Reply; 2]>::try_from(replies).map_err(|_| unexpected())?;
     let is_filled = value.into_int()? + score.into_int()? > 0;

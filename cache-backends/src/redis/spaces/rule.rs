@@ -42,6 +42,15 @@ pub(crate) fn on_hit(space: &Space, options: &Options) -> String {
     [hit, end(score.leaves), source(options)].iter().collect()
 }
 
+/// The score of what is put at `moment`, in microseconds, where it needs nothing more than that to be known.
+pub(crate) fn fresh(rule: &str, moment: u64) -> String {
+    match rule.starts_with('c') {
+        // One use, and the time as a fraction, as in the script.
+        true => (1.0 + moment.saturating_sub(1_577_836_800_000_000) as f64 / 2_251_799_813_685_248.0).to_string(),
+        false => moment.to_string(),
+    }
+}
+
 fn end(end: End) -> char {
     match end {
         End::Lowest => 'l',
@@ -74,6 +83,15 @@ mod tests {
                 assert_eq!(bounds.entries == 0, most == 0, "a bound of none is one for each stripe");
             }
         }
+    }
+
+    #[test]
+    fn a_fresh_score_is_the_time_or_one_use_and_the_time() {
+        assert_eq!(fresh("nlt", 1_700_000_000_000_001), "1700000000000001");
+        assert_eq!(fresh("clt", 1_577_836_800_000_000), "1");
+        let [earlier, later] = [1_700_000_000_000_001, 1_700_000_000_000_009].map(|moment| fresh("clt", moment));
+        let [earlier, later]: [f64; 2] = [earlier, later].map(|score| score.parse().expect("it is a number"));
+        assert!(1.0 < earlier && earlier < later && later < 2.0);
     }
 
     #[test]

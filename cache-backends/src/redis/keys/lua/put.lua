@@ -93,7 +93,8 @@ for i = first, #ARGV, each do
   else
     -- One use, and the time as a fraction, which settles ties by age.
     local time = call('TIME')
-    score = 1 + ((time[1] - 1577836800) * 1000000 + time[2]) / 2251799813685248
+    last = time[1] * 1000000 + time[2]
+    score = 1 + (last - 1577836800000000) / 2251799813685248
   end
   call('ZADD', scores, score, field)
   if plain then call('UNLINK', plain) end
