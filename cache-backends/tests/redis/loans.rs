@@ -88,7 +88,8 @@ fn in_a_large_space_uses_are_counted_without_a_script() {
     // A score that was lost is made anew by the script.
     server.cli(&["ZREM", "memolith:{f}:s", "k8"]);
     assert!(is_there(&redis, &space, 8));
-    assert_eq!((uses(8).floor(), scripts(&server)), (1.0, 1));
+    assert_eq!(uses(8).floor(), 1.0);
+    assert!((1..=2).contains(&scripts(&server)), "once more if the server has not seen the script");
     (MOST..3 * MOST).for_each(|number| put(&redis, &space, number));
     assert!(scripts(&server) < MOST);
     assert!((0..8).chain(9..100).all(|number| is_there(&redis, &space, number)), "they were used more often");

@@ -176,9 +176,9 @@ mod tests {
         let keys = "3 memolith:{f}:s memolith:{f}:v memolith:{f}:k:key 10";
         let later = Timestamp::from_micros(3_000_000);
         let starts = |sent: String, start: &str| assert!(sent.starts_with(&format!("{keys} {start}")), "{sent}");
-        starts(put(true, None, later), "-1 9 nlt 0 0 1 0 kkey");
-        starts(put(false, None, later), "-1 9 nlt 0 0 0 0 kkey");
-        starts(put(true, Some(1_000), later), "1000 9 nlt 0 0 0 0 kkey");
+        starts(put(true, None, later), "-1 9 nlt 0 0 1 0  kkey");
+        starts(put(false, None, later), "-1 9 nlt 0 0 0 0  kkey");
+        starts(put(true, Some(1_000), later), "1000 9 nlt 0 0 0 0  kkey");
         assert!(put(true, None, later).contains(" 2999 0."), "milliseconds to live");
         assert!(put(true, None, Timestamp::NEVER).contains(" 0 0."), "for ever");
     }
