@@ -198,9 +198,9 @@ impl Line {
     /// is left to the caller.
     ///
     /// # Errors
-    /// When the connection has ended, or was given up because there was no answer within the time-out.
-    pub(crate) async fn once(&self, requests: &[Request]) -> Result<Vec<Reply>> {
-        self.node.exchange_by(&self.link, requests, Instant::now() + self.timeout).await
+    /// When the connection has ended, or was given up because there was no answer until `deadline`.
+    pub(crate) async fn once(&self, requests: &[Request], deadline: Instant) -> Result<Vec<Reply>> {
+        self.node.exchange_by(&self.link, requests, deadline).await
     }
 }
 

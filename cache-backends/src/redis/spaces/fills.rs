@@ -1,7 +1,7 @@
 //! Entries for which there is a place that was lent: they are put without a script.
 
 use super::record::packed;
-use super::rule::{bounds, fresh, rule};
+use super::rule::{bounds, fresh};
 use super::store::Store;
 use crate::redis::fleet::client::Line;
 use crate::redis::keys::layout::{Area, Stripe};
@@ -27,6 +27,7 @@ struct Entry<'a> {
     bytes: Vec<u8>,
     moment: u64,
     score: String,
+    deadline: Instant,
 }
 
 impl Store {
@@ -50,15 +51,16 @@ impl Store {
         let line = self.client.line(stripe.route).filter(|line| line.timeout() <= LONGEST);
         let Some((line, moment)) = line.zip(stripe.clock.now(1)) else { return Filled::Not };
         let begun = Instant::now();
+        let deadline = begun + line.timeout();
         let way = stripe.lent.way(line.number(), most.entries, begun);
-        let score = fresh(&rule(space, &self.options), moment);
-        let entry = || Entry { stripe, field: area.field(key), bytes: packed(record), moment, score };
+        let score = fresh(space, moment);
+        let entry = || Entry { stripe, field: area.field(key), bytes: packed(record), moment, score, deadline };
         let tried = match way {
             Way::Script => return Filled::Not,
             Way::Fill(place) => fill_place(&line, &place, entry()).await,
             Way::Ask(ask) => self.ask((area, space), (&line, ask), entry()).await,
         };
-        tried.map_or_else(|error| Filled::Failed(error, begun + line.timeout()), |()| Filled::Done)
+        tried.map_or_else(|error| Filled::Failed(error, deadline), |()| Filled::Done)
     }
 
     /// Puts an entry by the script, which is to lend places for more.
@@ -66,7 +68,7 @@ impl Store {
         let call = self.put_call((area, space, entry.stripe), (entry.moment, Some(ask.wish)));
         let call = call.key(&entry.stripe.loans[..]).arg(entry.field).arg(entry.bytes).text(0).text(0);
         // Once: what is given back must not be given back twice.
-        let reply = line.once(&[call.by_digest()]).await?.pop().ok_or_else(unexpected)?;
+        let reply = line.once(&[call.by_digest()], entry.deadline).await?.pop().ok_or_else(unexpected)?;
         let [count, period] = <[Reply; 2]>::try_from(reply.into_array()?).map_err(|_| unexpected())?;
         ask.granted(count.into_int()?, u64::try_from(period.into_int()?).map_err(|_| unexpected())?);
         Ok(())
@@ -75,10 +77,10 @@ impl Store {
 
 /// Puts an entry into a place, which it does not need if it was there before.
 async fn fill_place(line: &Line, place: &Place, entry: Entry<'_>) -> Result<()> {
-    let Entry { stripe, field, bytes, score, .. } = entry;
+    let Entry { stripe, field, bytes, score, deadline, .. } = entry;
     let value = Request::new("HSET", stripe.route).arg(&stripe.values).arg(&field).arg(bytes);
     let score = Request::new("ZADD", stripe.route).arg(&stripe.scores).arg(score).arg(field);
-    let replies = line.once(&[value, score]).await?;
+    let replies = line.once(&[value, score], deadline).await?;
     let [value, score] = <[Reply; 2]>::try_from(replies).map_err(|_| unexpected())?;
     let is_filled = value.into_int()? + score.into_int()? > 0;
     stripe.lent.settle(place, is_filled);

@@ -3,7 +3,7 @@
 use super::fills::Filled;
 use super::record::{life, packed};
 use super::removal::Told;
-use super::rule::{Bounds, bounds, rule};
+use super::rule::{Bounds, bounds, is_dated, rule};
 use super::store::Store;
 use super::tracked::learn;
 use crate::redis::keys::layout::{Area, Stripe};
@@ -121,9 +121,13 @@ impl Store {
     pub(crate) fn is_simple(&self, (stripe, space, stripes): (&Stripe, &Space, usize), record: &Record) -> bool {
         let is_forgotten = self.forgets.get() == Some(&true) && record.expires != Timestamp::NEVER;
         let most = bounds(space, stripes);
-        let is_known = matches!(&rule(space, &self.options)[..], "nlt" | "clt");
         let is_pure = stripe.is_pure.load(Relaxed);
-        is_known && most.entries > 1 && most.bytes < 0 && is_pure && !is_forgotten && self.options.space_ttl.is_none()
+        is_dated(space, &self.options)
+            && most.entries > 1
+            && most.bytes < 0
+            && is_pure
+            && !is_forgotten
+            && self.options.space_ttl.is_none()
     }
 
     /// Whether places of such a space are lent. On a cluster they are not: a script may not name a key that is not there

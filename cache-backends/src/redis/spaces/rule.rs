@@ -42,12 +42,20 @@ pub(crate) fn on_hit(space: &Space, options: &Options) -> String {
     [hit, end(score.leaves), source(options)].iter().collect()
 }
 
-/// The score of what is put at `moment`, in microseconds, where it needs nothing more than that to be known.
-pub(crate) fn fresh(rule: &str, moment: u64) -> String {
-    match rule.starts_with('c') {
+/// Whether nothing but a moment of the server needs to be known to put an entry, of which the oldest or least used leave.
+pub(crate) fn is_dated(space: &Space, options: &Options) -> bool {
+    let score = space.policy.score();
+    score.on_hit != OnHit::Random && score.leaves == End::Lowest && options.scores == Scores::Time
+}
+
+/// The score of what is put at `moment`, in microseconds, into such a space.
+pub(crate) fn fresh(space: &Space, moment: u64) -> String {
+    match space.policy.score().on_hit {
         // One use, and the time as a fraction, as in the script.
-        true => (1.0 + moment.saturating_sub(1_577_836_800_000_000) as f64 / 2_251_799_813_685_248.0).to_string(),
-        false => moment.to_string(),
+        OnHit::Count => {
+            (1.0 + moment.saturating_sub(1_577_836_800_000_000) as f64 / 2_251_799_813_685_248.0).to_string()
+        }
+        _ => moment.to_string(),
     }
 }
 
@@ -87,10 +95,15 @@ mod tests {
 
     #[test]
     fn a_fresh_score_is_the_time_or_one_use_and_the_time() {
-        assert_eq!(fresh("nlt", 1_700_000_000_000_001), "1700000000000001");
-        assert_eq!(fresh("clt", 1_577_836_800_000_000), "1");
-        let [earlier, later] = [1_700_000_000_000_001, 1_700_000_000_000_009].map(|moment| fresh("clt", moment));
-        let [earlier, later]: [f64; 2] = [earlier, later].map(|score| score.parse().expect("it is a number"));
+        let fresh = |policy, moment| {
+            let mut space = Space::new("f");
+            space.policy = policy;
+            fresh(&space, moment)
+        };
+        assert_eq!(fresh(Policy::Lru, 1_700_000_000_000_001), "1700000000000001");
+        assert_eq!(fresh(Policy::Lfu, 1_577_836_800_000_000), "1");
+        let scores = [1_700_000_000_000_001, 1_700_000_000_000_009].map(|moment| fresh(Policy::Lfu, moment));
+        let [earlier, later]: [f64; 2] = scores.map(|score| score.parse().expect("it is a number"));
         assert!(1.0 < earlier && earlier < later && later < 2.0);
     }
 
