@@ -100,7 +100,7 @@ local function make_room(own, bytes, spared)
 
   -- Where a search for halves of entries begins is chance, so that none of them is out of reach.
   local cursor
-  local searched = false
+  local searches = 0
   while budget > 0 do
     local there = math.max(ranked, entries)
     local over = most >= 0 and there + own - most or 0
@@ -111,11 +111,17 @@ local function make_room(own, bytes, spared)
     over = math.min(over, budget, 1000)
     if ranked <= 0 then
       cursor = sweep(cursor or call('TIME')[2], over, 100)
-    elseif ranked ~= entries and not searched then
-      searched = true
-      cursor = call('TIME')[2]
+    elseif ranked ~= entries and searches < 2 then
+      cursor = cursor or call('TIME')[2]
       local looks = math.min(10 * over, 1000)
-      if ranked > entries then bury(cursor, looks) else cursor = sweep(cursor, over, looks) end
+      if ranked > entries then
+        bury(cursor, looks)
+        searches = 2
+      else
+        cursor = sweep(cursor, over, looks)
+        -- What began near the end has seen little, and goes on at the beginning.
+        searches = cursor == '0' and searches + 1 or 2
+      end
     else
       -- Without their scores: to write those down would cost as much as all the rest.
       local first, last = 0, over - 1
