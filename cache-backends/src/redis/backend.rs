@@ -71,8 +71,8 @@ use std::time::Duration;
 ///
 /// | operation | plain | tracked |
 /// |---|---|---|
-/// | get | `GET` | `HGET`, and `ZADD XX` in the same go where a use counts; a script for `Lfu`, `scores=sequence` and `sliding=yes` |
-/// | put | `SET PX` | a script that evicts as well |
+/// | get | `GET` | `HGET`, and `ZADD XX` in the same go where a use counts; a script for `scores=sequence`, `sliding=yes`, and `Lfu` below 1,024 entries |
+/// | put | `SET PX` | a script that evicts as well; from 1,024 entries on, under `Lru`, `Fifo` and `Lfu` and on one server, mostly `HSET` and `ZADD` |
 /// | remove | a script that tells other processes | the same |
 /// | `get_many`, `put_many` | `MGET`, many `SET` at once | `HMGET`, scripts of 100 entries |
 /// | len | looks at every key of the servers | constant time |
@@ -86,7 +86,9 @@ use std::time::Duration;
 ///
 /// # What holds
 ///
-/// - Who comes and who leaves is one script: a bound is never exceeded. Only a space whose bound was lowered by more than
+/// - Who comes and who leaves is one script: a bound is never exceeded. In a space of 1,024 entries or more it may make
+///   room for the next puts of its process, a 128th part at once and 64 places at most, of which some may be unused. Under
+///   `Lfu`, of entries of such a space that were used equally often, the one that was stored first leaves. Only a space whose bound was lowered by more than
 ///   10,000 entries is above it while they leave, which each put and `open` go on with.
 /// - Recency is the server's time in microseconds, as each process reckons it from replies: what one process does is in
 ///   order, and so is what several do, by as much as a round trip takes.

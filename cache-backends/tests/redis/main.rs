@@ -11,6 +11,7 @@ mod foreign;
 mod large;
 mod late;
 mod load;
+mod loans;
 mod losses;
 mod moods;
 mod news;

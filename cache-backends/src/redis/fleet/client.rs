@@ -6,6 +6,7 @@ use super::item::{Item, Rest, Verdict};
 use super::join;
 use super::map::Map;
 use super::servers::Servers;
+use crate::redis::server::link::Link;
 use crate::redis::server::node::Node;
 use crate::redis::server::timer::{until, within};
 use crate::redis::server::wait::as_task;
@@ -13,10 +14,10 @@ use crate::redis::settings::options::Options;
 use crate::redis::settings::target::Target;
 use crate::redis::wire::fault::again;
 use crate::redis::wire::reply::{Reply, unexpected};
-use crate::redis::wire::request::Request;
+use crate::redis::wire::request::{Request, Route};
 use memolith_core::{Error, ErrorKind, Result};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 #[cfg(test)]
 mod fake;
@@ -98,6 +99,13 @@ impl Client {
         results.into_iter().map(|result| result.unwrap_or_else(|| Err(unexpected()))).collect()
     }
 
+    /// The connection by which commands of `route` go, if it stands.
+    pub(crate) fn line(&self, route: Route) -> Option<Line> {
+        let node = Arc::clone(self.servers.map().node(route, 0)?);
+        let link = node.link()?;
+        Some(Line { node, link, timeout: self.servers.timeout() })
+    }
+
     /// The primaries, for what concerns all keys, such as SCAN.
     pub(crate) async fn primaries(&self) -> Result<Vec<Arc<Node>>> {
         let map = self.servers.known(Instant::now() + self.servers.timeout()).await?;
@@ -167,6 +175,33 @@ impl Client {
         let answered =
             groups.into_iter().zip(outcomes).flat_map(|(group, outcome)| group.judge(&self.servers, outcome));
         sort(answered.chain(stranded), results)
+    }
+}
+
+/// A connection for commands that mean something on no other.
+pub(crate) struct Line {
+    node: Arc<Node>,
+    link: Arc<Link>,
+    timeout: Duration,
+}
+
+impl Line {
+    /// No other connection of this process has it.
+    pub(crate) fn number(&self) -> u64 {
+        self.link.number
+    }
+
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Sends all in one go and once, and gives the replies, whatever they are: what is to be done about refusals that pass
+    /// is left to the caller.
+    ///
+    /// # Errors
+    /// When the connection has ended, or was given up because there was no answer until `deadline`.
+    pub(crate) async fn once(&self, requests: &[Request], deadline: Instant) -> Result<Vec<Reply>> {
+        self.node.exchange_by(&self.link, requests, deadline).await
     }
 }
 

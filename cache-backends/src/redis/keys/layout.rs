@@ -5,6 +5,7 @@
 //! | `PREFIX:{SPACE}:k:KEY` | an entry of a plain space |
 //! | `PREFIX:{SPACE}:s` | scores of a tracked space, a sorted set |
 //! | `PREFIX:{SPACE}:v` | its values, a hash |
+//! | `PREFIX:{SPACE}:l` | how many places of it are lent, a hash |
 //! | `PREFIX:{SPACE}:p` | says that the space was plain once |
 //! | `PREFIX:{SPACE}:n` | no key, but the channel of the space |
 //! | `PREFIX:{SPACE}:c:..` | who computes a key, and the channel that tells when that has ended |
@@ -17,6 +18,7 @@
 //! tag is ours, no key of a space begins like one of another, and names can stand in patterns as they are.
 
 use super::clock::Clock;
+use super::lent::Lent;
 use super::noted::Noted;
 use super::sizes::Sizes;
 use crate::redis::fleet::slots::slot_of;
@@ -60,6 +62,7 @@ pub(crate) struct Stripe {
     pub(crate) plain: Vec<u8>,
     pub(crate) scores: Vec<u8>,
     pub(crate) values: Vec<u8>,
+    pub(crate) loans: Vec<u8>,
     pub(crate) was_plain: Vec<u8>,
     /// Whether that key is known not to be there.
     pub(crate) is_pure: AtomicBool,
@@ -67,6 +70,7 @@ pub(crate) struct Stripe {
     /// That of its server.
     pub(crate) clock: Clock,
     pub(crate) noted: Noted,
+    pub(crate) lent: Lent,
 }
 
 /// Where removals from a space are told: by SPUBLISH on a cluster whose servers have it, else by PUBLISH. A message is
@@ -151,11 +155,13 @@ impl Layout {
                 plain: format!("{base}:k{own}:").into_bytes(),
                 scores: format!("{base}:s").into_bytes(),
                 values: format!("{base}:v").into_bytes(),
+                loans: format!("{base}:l").into_bytes(),
                 was_plain: format!("{base}:p").into_bytes(),
                 is_pure: AtomicBool::new(false),
                 channel: format!("{base}:n{own}").into_bytes(),
                 clock: Clock::default(),
                 noted: Noted::default(),
+                lent: Lent::default(),
             }
         };
         Area { stripes: (0..self.stripes).map(stripe).collect(), field: field.into_bytes(), sizes: Sizes::default() }
@@ -313,7 +319,14 @@ mod tests {
                     assert!(!start.contains(['*', '?', '[', ']', '\\', '^']), "{start}");
                     let (before, rest) = start.split_once('{').expect("there is a tag");
                     assert!(!before.contains('}') && rest.ends_with("}:k:"), "{start}");
-                    let keys = [&stripe.scores, &stripe.values, &stripe.was_plain, &stripe.channel, &stripe.plain];
+                    let keys = [
+                        &stripe.scores,
+                        &stripe.values,
+                        &stripe.loans,
+                        &stripe.was_plain,
+                        &stripe.channel,
+                        &stripe.plain,
+                    ];
                     assert!(keys.iter().all(|key| Route::Slot(slot_of(key)) == stripe.route), "{start}");
                     seen.push(start);
                 }

@@ -3,6 +3,7 @@
 pub(crate) mod clock;
 pub(crate) mod id;
 pub(crate) mod layout;
+pub(crate) mod lent;
 pub(crate) mod noted;
 pub(crate) mod script;
 pub(crate) mod secret;

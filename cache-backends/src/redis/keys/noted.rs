@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// In spaces with fewer entries every use is noted, and their order is exact.
-const SMALL: i64 = 1_024;
+pub(crate) const SMALL: i64 = 1_024;
 /// How long, in microseconds for each entry, what was learned of the oldest one is good: in less than a server needs to
 /// put one, so that only some can have left since.
-const GOOD: u64 = 4;
+const GOOD: u64 = 2;
 /// That is long enough.
 const ENOUGH: u64 = 20_000;
 /// A use is noted again when that part of the age of the oldest entry has gone by since it was.
@@ -101,7 +101,7 @@ mod tests {
     fn what_was_learned_long_ago_is_not_believed() {
         let noted = noted(1_000 * SECOND);
         assert!(!noted.holds(b"field", (SMALL, START)));
-        for (most, good) in [(SMALL, 4_096), (100_000, ENOUGH), (i64::MAX, ENOUGH)] {
+        for (most, good) in [(SMALL, 2_048), (100_000, ENOUGH), (i64::MAX, ENOUGH)] {
             assert!(noted.holds(b"field", (most, START + good - 1)));
             assert!(noted.is_to_learn(most, START + good));
         }

@@ -123,7 +123,7 @@ impl Watchers {
     }
 
     /// What they have in memory may have been removed, or taken back, by others.
-    fn tell(&self, news: fn(&(dyn Watch + 'static))) {
+    fn tell(&self, news: impl Fn(&dyn Watch)) {
         let watching: Vec<_> = self.list.lock().iter().filter_map(Weak::upgrade).collect();
         for watch in watching {
             // No lock is held: it is foreign code, and if it panics others want to hear all the same.
@@ -160,23 +160,21 @@ impl Ear {
 
 impl Listener for Ear {
     fn hear(&self, event: Event<'_>) {
-        let (removed, taken_back): (fn(&(dyn Watch + 'static)), fn(&(dyn Watch + 'static))) =
-            (<dyn Watch>::invalidated, <dyn Watch>::taken_back);
         match event {
             // It has raised the word.
             Event::Message(message) if message.starts_with(&self.watchers.id.bytes()) => {}
             Event::Message(message) if message.len() == ID + TAKEN_BACK.len() && message.ends_with(&TAKEN_BACK) => {
-                self.watchers.tell(taken_back);
+                self.watchers.tell(<dyn Watch>::taken_back);
             }
-            Event::Message(_) => self.watchers.tell(removed),
+            Event::Message(_) => self.watchers.tell(<dyn Watch>::invalidated),
             Event::Lost => {
                 self.state.lock().settled = false;
-                self.watchers.tell(removed);
+                self.watchers.tell(<dyn Watch>::invalidated);
             }
             // What is in memory may be what others have removed while nothing was heard. Who may not listen is told now
             // and then, so that nothing stays for ever. First those who watch: who has waited begins after that.
             Event::Standing | Event::Refused => {
-                self.watchers.tell(removed);
+                self.watchers.tell(<dyn Watch>::invalidated);
                 self.settle();
             }
             // Nobody has relied on it.

@@ -20,6 +20,7 @@ use crate::redis::wire::stream::{Stream, is_silence};
 use memolith_core::__private::forks;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
@@ -37,8 +38,13 @@ const PACE: Duration = Duration::from_micros(125);
 /// So often a thread writes what others have appended meanwhile, before it looks after its own replies.
 const TURNS: u32 = 8;
 
+/// Numbers for the connections of this process, from 1.
+static NUMBERS: AtomicU64 = AtomicU64::new(1);
+
 /// A connection on which many wait for replies.
 pub(crate) struct Link {
+    /// No other of this process has it.
+    pub(crate) number: u64,
     stream: Arc<Stream>,
     timeout: Duration,
     trace: Option<Trace>,
@@ -105,6 +111,7 @@ impl Link {
         let state = State { round_trip: dialled.round_trip(), ..State::default() };
         let (stream, parser, timeout, trace) = dialled.into_parts();
         Arc::new(Link {
+            number: NUMBERS.fetch_add(1, Relaxed),
             stream,
             timeout,
             trace,

@@ -86,13 +86,32 @@ impl Node {
             Way::Link(link) => link,
             Way::Connecting(connecting) => connecting.await.map_err(Fault::into_error)?,
         };
+        self.exchange_by(&link, requests, deadline).await
+    }
+
+    /// The connection there is, if there is one, for [`exchange_by`](Self::exchange_by).
+    pub(crate) fn link(&self) -> Option<Arc<Link>> {
+        let state = self.server.state.try_lock()?;
+        state.link.clone().filter(|_| state.forks == forks())
+    }
+
+    /// As [`exchange`](Self::exchange), on no other connection than this one.
+    ///
+    /// # Errors
+    /// The same; and if the connection has ended, the commands were not sent.
+    pub(crate) async fn exchange_by(
+        &self,
+        link: &Arc<Link>,
+        requests: &[Request],
+        deadline: Instant,
+    ) -> Result<Vec<Reply>> {
         match link.call(requests, deadline).await {
             Ok(replies) => {
                 self.server.answered();
                 Ok(replies)
             }
             Err(fault) => {
-                self.server.lost(&link, &fault);
+                self.server.lost(link, &fault);
                 Err(fault.into_error())
             }
         }

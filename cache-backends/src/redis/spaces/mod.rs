@@ -2,8 +2,10 @@
 
 #[cfg(feature = "tracing")]
 pub(crate) mod advice;
+pub(crate) mod fills;
 pub(crate) mod pages;
 pub(crate) mod plain;
+pub(crate) mod puts;
 pub(crate) mod record;
 pub(crate) mod removal;
 pub(crate) mod rule;

@@ -42,6 +42,23 @@ pub(crate) fn on_hit(space: &Space, options: &Options) -> String {
     [hit, end(score.leaves), source(options)].iter().collect()
 }
 
+/// Whether nothing but a moment of the server needs to be known to put an entry, of which the oldest or least used leave.
+pub(crate) fn is_dated(space: &Space, options: &Options) -> bool {
+    let score = space.policy.score();
+    score.on_hit != OnHit::Random && score.leaves == End::Lowest && options.scores == Scores::Time
+}
+
+/// The score of what is put at `moment`, in microseconds, into such a space.
+pub(crate) fn fresh(space: &Space, moment: u64) -> String {
+    match space.policy.score().on_hit {
+        // One use, and the time as a fraction, as in the script.
+        OnHit::Count => {
+            (1.0 + moment.saturating_sub(1_577_836_800_000_000) as f64 / 2_251_799_813_685_248.0).to_string()
+        }
+        _ => moment.to_string(),
+    }
+}
+
 fn end(end: End) -> char {
     match end {
         End::Lowest => 'l',
@@ -74,6 +91,20 @@ mod tests {
                 assert_eq!(bounds.entries == 0, most == 0, "a bound of none is one for each stripe");
             }
         }
+    }
+
+    #[test]
+    fn a_fresh_score_is_the_time_or_one_use_and_the_time() {
+        let fresh = |policy, moment| {
+            let mut space = Space::new("f");
+            space.policy = policy;
+            fresh(&space, moment)
+        };
+        assert_eq!(fresh(Policy::Lru, 1_700_000_000_000_001), "1700000000000001");
+        assert_eq!(fresh(Policy::Lfu, 1_577_836_800_000_000), "1");
+        let scores = [1_700_000_000_000_001, 1_700_000_000_000_009].map(|moment| fresh(Policy::Lfu, moment));
+        let [earlier, later]: [f64; 2] = scores.map(|score| score.parse().expect("it is a number"));
+        assert!(1.0 < earlier && earlier < later && later < 2.0);
     }
 
     #[test]

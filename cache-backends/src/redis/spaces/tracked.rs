@@ -1,23 +1,20 @@
 //! Spaces with bounds: two keys, of scores and of values.
 
 use super::pages;
-use super::record::{HEAD, life, packed};
-use super::removal::Told;
+use super::record::HEAD;
 use super::rule::{bounds, on_hit, rule};
 use super::store::{Found, Store};
 use crate::redis::keys::layout::{Area, Stripe};
-use crate::redis::keys::script::{Call, FIT, GET, PUT};
+use crate::redis::keys::noted::SMALL;
+use crate::redis::keys::script::{Call, FIT, GET};
 use crate::redis::settings::options::Sliding;
-use crate::redis::wire::random::fraction;
 use crate::redis::wire::reply::{Reply, unexpected};
 use crate::redis::wire::request::Request;
-use memolith_core::{Error, ErrorKind, Record, Result, Space, Timestamp};
+use memolith_core::{Error, ErrorKind, Result, Space, Timestamp};
 use std::collections::HashSet;
+use std::iter;
 use std::sync::atomic::Ordering::Relaxed;
 use xxhash_rust::xxh3::xxh3_128;
-
-/// How many entries one script stores: a server serves nobody else meanwhile.
-const TOGETHER: usize = 100;
 
 /// How often a space is shrunk by 10,000 entries before it is left to later puts.
 const STEPS: usize = 1_000;
@@ -27,10 +24,19 @@ struct Part<'a> {
     stripe: &'a Stripe,
     places: &'a [usize],
     fields: Vec<Vec<u8>>,
-    /// The score of a use now, unless a script is to find it.
-    score: Option<u64>,
+    /// What a use does to a score, unless a script is to do it.
+    mark: Option<Mark>,
     /// Which of the fields' uses are to be noted.
     uses: Vec<usize>,
+}
+
+/// What a use does to a score without a script.
+#[derive(Clone, Copy)]
+enum Mark {
+    /// It becomes the time.
+    Time(u64),
+    /// It is one more.
+    Count,
 }
 
 impl Store {
@@ -46,7 +52,9 @@ impl Store {
             let stripes = area.stripes.iter();
             let calls: Vec<Call<'_>> = stripes
                 .map(|stripe| {
-                    self.bounded(Call::new(&FIT, stripe.route), area, (stripe, space)).key(&stripe.was_plain[..])
+                    let call = Call::new(&FIT, stripe.route).key(&stripe.scores[..]).key(&stripe.values[..]);
+                    let most = bounds(space, area.stripes.len());
+                    call.key(&stripe.was_plain[..]).text(most.entries).text(self.terms(area, space))
                 })
                 .collect();
             let mut more = false;
@@ -70,22 +78,31 @@ impl Store {
         let split = area.split(keys.iter().copied());
         let is_quiet = self.options.sliding == Sliding::No || self.options.space_ttl.is_none();
         let moves = mode == "nlt" || mode == "nht";
+        let entries = bounds(space, area.stripes.len()).entries;
+        let counts = mode.starts_with('c') && entries >= SMALL;
         // Under Mru the latest use says who leaves, so each is noted.
-        let most = if mode == "nlt" { bounds(space, area.stripes.len()).entries } else { 0 };
+        let most = if mode == "nlt" { entries } else { 0 };
         let mut parts = Vec::with_capacity(split.len());
         for (stripe, places) in &split {
             let fields: Vec<Vec<u8>> = places.iter().map(|place| area.field(keys[*place])).collect();
-            let score = if moves && is_quiet { stripe.clock.now(1) } else { None };
-            let is_noted = |field: &[u8]| score.is_some_and(|moment| stripe.noted.holds(field, (most, moment)));
+            let mark = match () {
+                () if moves && is_quiet => stripe.clock.now(1).map(Mark::Time),
+                () if counts && is_quiet => Some(Mark::Count),
+                () => None,
+            };
+            let is_noted = |field: &[u8]| match mark {
+                Some(Mark::Time(moment)) => stripe.noted.holds(field, (most, moment)),
+                _ => false,
+            };
             let uses = (0..fields.len()).filter(|at| !is_noted(&fields[*at])).collect();
-            parts.push(Part { stripe, places, fields, score, uses });
+            parts.push(Part { stripe, places, fields, mark, uses });
         }
         let mut found: Found = keys.iter().map(|_| Ok(None)).collect();
         if is_quiet && (mode.starts_with('k') || parts.iter().all(|part| part.uses.is_empty())) {
             self.look(&parts, &mut found).await;
             return found;
         }
-        let noted = match parts.iter().all(|part| part.score.is_some()) {
+        let noted = match parts.iter().all(|part| part.mark.is_some()) {
             true => self.look_and_note((&parts, most), &mut found).await,
             false => false,
         };
@@ -110,17 +127,22 @@ impl Store {
     /// Values, and scores after them, which costs a server a third of what a script does. False if there are values
     /// without a score, or scores without a value: the script repairs them.
     async fn look_and_note(&self, (parts, most): (&[Part<'_>], i64), found: &mut Found) -> bool {
-        let asked = parts.iter().flat_map(|part| [Some(values(part)), uses(part), oldest(part, most)]);
-        let mut replies = self.client.call_all(asked.flatten().collect()).await.into_iter();
+        let notes: Vec<Vec<Request>> = parts.iter().map(uses).collect();
+        let counts: Vec<usize> = notes.iter().map(Vec::len).collect();
+        let asked = parts
+            .iter()
+            .zip(notes)
+            .flat_map(|(part, notes)| iter::once(values(part)).chain(notes).chain(oldest(part, most)));
+        let mut replies = self.client.call_all(asked.collect()).await.into_iter();
         let mut next = || replies.next().unwrap_or_else(|| Err(unexpected()));
         let mut noted = true;
-        for part in parts {
+        for (part, notes) in parts.iter().zip(counts) {
             pages::hand_out(next().and_then(items), part.places, found);
             if part.uses.is_empty() {
                 continue;
             }
             let there = part.uses.iter().filter(|at| matches!(found[part.places[**at]], Ok(Some(_)))).count();
-            let scored = next().and_then(Reply::into_int);
+            let scored: Result<i64> = (0..notes).map(|_| next().and_then(changed)).sum();
             noted &= scored.is_err() || scored.is_ok_and(|scored| scored == there as i64) || has_twins(part);
             if let Some(moment) = to_learn(part, most)
                 && let Some(score) = next().ok().as_ref().and_then(score)
@@ -152,71 +174,14 @@ impl Store {
         }
     }
 
-    /// Stores all in one go, and gives the first error.
-    pub(crate) async fn tracked_put(
-        &self,
-        (area, space): (&Area, &Space),
-        entries: &[(&[u8], &Record)],
-        now: Timestamp,
-    ) -> Result<()> {
+    /// What is the same for all scripts of a space that keep its bounds.
+    pub(crate) fn terms(&self, area: &Area, space: &Space) -> String {
         let most = bounds(space, area.stripes.len());
-        let fits = |(key, record): &(&[u8], &Record)| {
-            let size = (key.len() + record.value.len()) as u64;
-            most.entries != 0 && (most.bytes < 0 || size <= most.bytes as u64) && life(record, now) != Some(0)
-        };
-        // What cannot be kept takes what was there with it. The order of a batch is kept: the later one of a key counts.
-        for run in entries.chunk_by(|one, next| fits(one) == fits(next)) {
-            let (stripes, calls) = match fits(&run[0]) {
-                true => self.puts((area, space), run, now),
-                false => (vec![], run.iter().map(|(key, _)| self.removal(area, key, Told::Nobody)).collect()),
-            };
-            let mut stripes = stripes.into_iter();
-            for reply in Call::run_all(&calls, &self.client).await {
-                let reply = reply?.checked()?;
-                stripes.next().into_iter().for_each(|stripe: &Stripe| learn(stripe, &reply));
-            }
-        }
-        Ok(())
-    }
-
-    /// The scripts that store `entries`, some together.
-    fn puts<'a>(
-        &self,
-        (area, space): (&'a Area, &Space),
-        entries: &[(&'a [u8], &Record)],
-        now: Timestamp,
-    ) -> (Vec<&'a Stripe>, Vec<Call<'a>>) {
-        let split = area.split(entries.iter().map(|(key, _)| *key));
-        let parts = split.iter().flat_map(|(stripe, places)| places.chunks(TOGETHER).map(|part| (*stripe, part)));
-        let by_time = matches!(&rule(space, &self.options)[..], "nlt" | "nht");
-        let put = |(stripe, part): (&'a Stripe, &[usize])| {
-            let call = self.bounded(Call::new(&PUT, stripe.route), area, (stripe, space));
-            let forgets = self.forgets.get() == Some(&true) && space.max_bytes.is_none();
-            let sliding = self.options.sliding == Sliding::Yes;
-            let call = call.text(self.space_ttl()).text(u8::from(sliding)).text(u8::from(forgets));
-            let moment = if by_time { stripe.clock.now(part.len()) } else { None };
-            let call = call.text(moment.unwrap_or(0));
-            let is_pure = stripe.is_pure.load(Relaxed);
-            let call = part.iter().fold(call, |call, place| {
-                let (key, record) = entries[*place];
-                let call = if is_pure { call } else { call.key(stripe.entry(key)) };
-                let call = call.arg(area.field(key)).arg(packed(record));
-                call.text(life(record, now).unwrap_or(0)).text(fraction())
-            });
-            (stripe, call)
-        };
-        parts.map(put).unzip()
-    }
-
-    /// A script that keeps bounds, with what it is to know of them.
-    fn bounded<'a>(&self, call: Call<'a>, area: &Area, (stripe, space): (&'a Stripe, &Space)) -> Call<'a> {
-        let most = bounds(space, area.stripes.len());
-        let call = call.key(&stripe.scores[..]).key(&stripe.values[..]).text(most.entries).text(most.bytes);
-        call.text(area.extra()).text(rule(space, &self.options))
+        format!("{} {} {}", most.bytes, area.extra(), rule(space, &self.options))
     }
 
     /// The time of a whole space, in milliseconds; 0 if it has none.
-    fn space_ttl(&self) -> u128 {
+    pub(crate) fn space_ttl(&self) -> u128 {
         self.options.space_ttl.map_or(0, |ttl| ttl.as_millis())
     }
 
@@ -266,12 +231,27 @@ fn values(part: &Part<'_>) -> Request {
     part.fields.iter().fold(Request::new(command, part.stripe.route).arg(&part.stripe.values), Request::arg)
 }
 
-/// The command that notes the uses that are to be noted.
-fn uses(part: &Part<'_>) -> Option<Request> {
-    let score = part.score.unwrap_or(0).to_string();
-    let request = Request::new("ZADD", part.stripe.route).arg(&part.stripe.scores).arg("XX").arg("CH");
-    let noted = part.uses.iter().fold(request, |request, at| request.arg(&score).arg(&part.fields[*at]));
-    (!part.uses.is_empty()).then_some(noted)
+/// The commands that note the uses that are to be noted.
+fn uses(part: &Part<'_>) -> Vec<Request> {
+    let fields = part.uses.iter().map(|at| &part.fields[*at]);
+    let request = || Request::new("ZADD", part.stripe.route).arg(&part.stripe.scores).arg("XX");
+    match part.mark {
+        Some(Mark::Time(moment)) if !part.uses.is_empty() => {
+            let score = moment.to_string();
+            vec![fields.fold(request().arg("CH"), |request, field| request.arg(&score).arg(field))]
+        }
+        Some(Mark::Count) => fields.map(|field| request().arg("INCR").arg("1").arg(field)).collect(),
+        _ => vec![],
+    }
+}
+
+/// How many scores one of [`uses`] has changed. What a score has become is the score, or nothing if there was none.
+fn changed(reply: Reply) -> Result<i64> {
+    match reply.checked()? {
+        Reply::Int(count) => Ok(count),
+        Reply::Nil => Ok(0),
+        _ => Ok(1),
+    }
 }
 
 /// The command that tells how old the oldest entry is, where that is to be learned.
@@ -282,7 +262,8 @@ fn oldest(part: &Part<'_>, most: i64) -> Option<Request> {
 
 /// At which moment the age of the oldest entry is to be learned, if it is.
 fn to_learn(part: &Part<'_>, most: i64) -> Option<u64> {
-    part.score.filter(|moment| !part.uses.is_empty() && part.stripe.noted.is_to_learn(most, *moment))
+    let Some(Mark::Time(moment)) = part.mark else { return None };
+    (!part.uses.is_empty() && part.stripe.noted.is_to_learn(most, moment)).then_some(moment)
 }
 
 /// The score in a reply to [`oldest`], alone or in a pair.
@@ -310,41 +291,8 @@ fn has_twins(part: &Part<'_>) -> bool {
 }
 
 /// Takes the time on the server from a reply, if it tells.
-fn learn(stripe: &Stripe, reply: &Reply) {
+pub(crate) fn learn(stripe: &Stripe, reply: &Reply) {
     if let Reply::Int(moment @ 1..) = *reply {
         stripe.clock.learn(moment as u64);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What would be sent for a put.
-    fn put(forgets: bool, max_bytes: Option<u64>, expires: Timestamp) -> String {
-        let redis = crate::redis::Redis::open("redis://localhost").expect("nothing is connected");
-        redis.store().forgets.set(forgets).expect("it is set once");
-        let mut space = Space::new("f");
-        (space.maxsize, space.max_bytes) = (Some(10), max_bytes);
-        let record = Record { value: b"v".to_vec(), expires };
-        let redis = redis.store();
-        let area = redis.layout.area(&space);
-        let (_, calls) = redis.puts((&area, &space), &[(b"key", &record)], Timestamp::from_micros(1_000));
-        let mut sent = Vec::new();
-        calls[0].by_digest().write(&mut sent);
-        let words = String::from_utf8_lossy(&sent).into_owned();
-        words.lines().filter(|word| !word.starts_with(['$', '*'])).skip(2).collect::<Vec<_>>().join(" ")
-    }
-
-    #[test]
-    fn the_server_is_told_when_to_forget_a_field_if_it_can() {
-        let keys = "3 memolith:{f}:s memolith:{f}:v memolith:{f}:k:key 10";
-        let later = Timestamp::from_micros(3_000_000);
-        let starts = |sent: String, start: &str| assert!(sent.starts_with(&format!("{keys} {start}")), "{sent}");
-        starts(put(true, None, later), "-1 9 nlt 0 0 1 0 kkey");
-        starts(put(false, None, later), "-1 9 nlt 0 0 0 0 kkey");
-        starts(put(true, Some(1_000), later), "1000 9 nlt 0 0 0 0 kkey");
-        assert!(put(true, None, later).contains(" 2999 0."), "milliseconds to live");
-        assert!(put(true, None, Timestamp::NEVER).contains(" 0 0."), "for ever");
     }
 }

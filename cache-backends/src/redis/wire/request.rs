@@ -30,7 +30,7 @@ pub(crate) enum Route {
 
 impl Request {
     pub(crate) fn new(command: &str, route: Route) -> Self {
-        Request { packed: Vec::with_capacity(128), arguments: 0, route, keys: Keys::Together }.arg(command)
+        Request { packed: Vec::with_capacity(256), arguments: 0, route, keys: Keys::Together }.arg(command)
     }
 
     pub(crate) fn arg(mut self, bytes: impl AsRef<[u8]>) -> Self {

@@ -4,10 +4,12 @@
 -- first write is one that a server out of memory refuses, and once there was a write it refuses no more.
 local call = redis.call
 local scores, values = KEYS[1], KEYS[2]
--- The most entries and bytes, negative where there is no bound.
-local most, weight = tonumber(ARGV[1]), tonumber(ARGV[2])
--- What a fresh score is, which end leaves, where times come from.
-local rule, leaves, source = string.match(ARGV[4], '(%l)(%l)(%l)')
+-- The most entries, negative where there is no bound.
+local most = tonumber(ARGV[1])
+-- The most bytes; what a field and a value have beside the entry; what a fresh score is, which end leaves, where times come
+-- from; and what only `put` needs.
+local weight, extra, rule, leaves, source, further = string.match(ARGV[2], '^(%S+) (%d+) (%l)(%l)(%l)(.*)$')
+weight, extra = tonumber(weight), tonumber(extra)
 -- How many leave at most, so that other callers have their turn.
 local budget = 10000
 
@@ -28,8 +30,6 @@ end
 -- more than an eighth all are weighed, which keeps the server for as long as that takes. `size` gives the bytes of an entry.
 local held, size, account
 if weight >= 0 then
-  -- What a field and a value have beside the entry.
-  local extra = tonumber(ARGV[3])
   size = function(field)
     local length = call('HSTRLEN', values, field)
     return length > 0 and #field + length - extra or 0
@@ -88,9 +88,9 @@ local function make_room(own, bytes, spared)
     return page[1]
   end
 
-  -- Removes scores without a value, of some ten from `cursor` on: what the server has forgotten, and others have taken.
-  local function bury(cursor)
-    local page = call('ZSCAN', scores, cursor, 'COUNT', 10)
+  -- Removes scores without a value, of some `looks` from `cursor` on: what the server has forgotten, and others have taken.
+  local function bury(cursor, looks)
+    local page = call('ZSCAN', scores, cursor, 'COUNT', looks)
     local fields = {}
     for i = 1, #page[2], 2 do
       if #fields < 1000 and call('HEXISTS', values, page[2][i]) == 0 then fields[#fields + 1] = page[2][i] end
@@ -100,7 +100,7 @@ local function make_room(own, bytes, spared)
 
   -- Where a search for halves of entries begins is chance, so that none of them is out of reach.
   local cursor
-  local searched = false
+  local searches = 0
   while budget > 0 do
     local there = math.max(ranked, entries)
     local over = most >= 0 and there + own - most or 0
@@ -111,14 +111,24 @@ local function make_room(own, bytes, spared)
     over = math.min(over, budget, 1000)
     if ranked <= 0 then
       cursor = sweep(cursor or call('TIME')[2], over, 100)
-    elseif ranked ~= entries and not searched then
-      searched = true
-      cursor = call('TIME')[2]
-      if ranked > entries then bury(cursor) else cursor = sweep(cursor, over, 10) end
+    elseif ranked ~= entries and searches < 2 then
+      cursor = cursor or call('TIME')[2]
+      local looks = math.min(10 * over, 1000)
+      if ranked > entries then
+        bury(cursor, looks)
+        searches = 2
+      else
+        cursor = sweep(cursor, over, looks)
+        -- What began near the end has seen little, and goes on at the beginning.
+        searches = cursor == '0' and searches + 1 or 2
+      end
     else
-      local popped = call(leaves == 'h' and 'ZPOPMAX' or 'ZPOPMIN', scores, over)
-      local fields = {}
-      for i = 1, #popped, 2 do
+      -- Without their scores: to write those down would cost as much as all the rest.
+      local first, last = 0, over - 1
+      if leaves == 'h' then first, last = -over, -1 end
+      local popped, fields = call('ZRANGE', scores, first, last), {}
+      call('ZREMRANGEBYRANK', scores, first, last)
+      for i = 1, #popped do
         -- The score of the entry that comes is its old one, and not among those that were counted.
         if popped[i] ~= spared then fields[#fields + 1] = popped[i] end
       end

@@ -1,0 +1,88 @@
+//! Entries for which there is a place that was lent: they are put without a script.
+
+use super::record::packed;
+use super::rule::{bounds, fresh};
+use super::store::Store;
+use crate::redis::fleet::client::Line;
+use crate::redis::keys::layout::{Area, Stripe};
+use crate::redis::keys::lent::{Ask, LONGEST, Place, Way};
+use crate::redis::wire::reply::{Reply, unexpected};
+use crate::redis::wire::request::Request;
+use memolith_core::{Error, Record, Result, Space, Timestamp};
+use std::time::Instant;
+
+/// What became of an entry.
+pub(crate) enum Filled {
+    Done,
+    /// Nothing was tried: the script has to put it.
+    Not,
+    /// So has it, if there is time before that.
+    Failed(Error, Instant),
+}
+
+/// An entry on its way to a place.
+struct Entry<'a> {
+    stripe: &'a Stripe,
+    field: Vec<u8>,
+    bytes: Vec<u8>,
+    moment: u64,
+    score: String,
+    deadline: Instant,
+}
+
+impl Store {
+    /// Puts an entry into a place that was lent, or asks for some.
+    ///
+    /// The commands are two that a server executes one after the other, but for a connection that ends between them: then
+    /// there is half an entry, as foreign hands make them, and the script follows, which mends it.
+    pub(crate) async fn fill(
+        &self,
+        (area, space): (&Area, &Space),
+        (key, record): (&[u8], &Record),
+        now: Timestamp,
+    ) -> Filled {
+        let (stripe, most) = (area.stripe(key), bounds(space, area.stripes.len()));
+        if !self.has_loans(most)
+            || !self.is_simple((stripe, space, area.stripes.len()), record)
+            || record.expires <= now
+        {
+            return Filled::Not;
+        }
+        let line = self.client.line(stripe.route).filter(|line| line.timeout() <= LONGEST);
+        let Some((line, moment)) = line.zip(stripe.clock.now(1)) else { return Filled::Not };
+        let begun = Instant::now();
+        let deadline = begun + line.timeout();
+        let way = stripe.lent.way(line.number(), most.entries, begun);
+        let score = fresh(space, moment);
+        let entry = || Entry { stripe, field: area.field(key), bytes: packed(record), moment, score, deadline };
+        let tried = match way {
+            Way::Script => return Filled::Not,
+            Way::Fill(place) => fill_place(&line, &place, entry()).await,
+            Way::Ask(ask) => self.ask((area, space), (&line, ask), entry()).await,
+        };
+        tried.map_or_else(|error| Filled::Failed(error, deadline), |()| Filled::Done)
+    }
+
+    /// Puts an entry by the script, which is to lend places for more.
+    async fn ask(&self, (area, space): (&Area, &Space), (line, ask): (&Line, Ask<'_>), entry: Entry<'_>) -> Result<()> {
+        let call = self.put_call((area, space, entry.stripe), (entry.moment, Some(ask.wish)));
+        let call = call.key(&entry.stripe.loans[..]).arg(entry.field).arg(entry.bytes).text(0).text(0);
+        // Once: what is given back must not be given back twice.
+        let reply = line.once(&[call.by_digest()], entry.deadline).await?.pop().ok_or_else(unexpected)?;
+        let [count, period] = <[Reply; 2]>::try_from(reply.into_array()?).map_err(|_| unexpected())?;
+        ask.granted(count.into_int()?, u64::try_from(period.into_int()?).map_err(|_| unexpected())?);
+        Ok(())
+    }
+}
+
+/// Puts an entry into a place, which it does not need if it was there before.
+async fn fill_place(line: &Line, place: &Place, entry: Entry<'_>) -> Result<()> {
+    let Entry { stripe, field, bytes, score, deadline, .. } = entry;
+    let value = Request::new("HSET", stripe.route).arg(&stripe.values).arg(&field).arg(bytes);
+    let score = Request::new("ZADD", stripe.route).arg(&stripe.scores).arg(score).arg(field);
+    let replies = line.once(&[value, score], deadline).await?;
+    let [value, score] = <[Reply; 2]>::try_from(replies).map_err(|_| unexpected())?;
+    let is_filled = value.into_int()? + score.into_int()? > 0;
+    stripe.lent.settle(place, is_filled);
+    Ok(())
+}

@@ -1,0 +1,187 @@
+//! Puts that need no script, because room for them was lent: bounds hold all the same.
+
+use crate::servers::Server;
+use memolith_backends::Redis;
+use memolith_core::{Backend, Policy, Record, Result, Space, Timestamp};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+
+const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
+/// The smallest space in which room is lent, eight places at a time.
+const MOST: u64 = 1_024;
+
+fn redis(server: &Server) -> Redis {
+    Redis::open(&format!("{}?timeout=5s", server.url())).unwrap()
+}
+
+fn space(policy: Policy) -> Space {
+    let mut space = Space::new("f");
+    (space.maxsize, space.policy) = (Some(MOST), policy);
+    space
+}
+
+fn try_put(redis: &Redis, space: &Space, number: u64) -> Result<()> {
+    let bytes = number.to_string().into_bytes();
+    redis.put(space, &bytes, &Record { value: bytes.clone(), expires: Timestamp::NEVER }, NOW)
+}
+
+fn put(redis: &Redis, space: &Space, number: u64) {
+    try_put(redis, space, number).unwrap();
+}
+
+fn is_there(redis: &Redis, space: &Space, number: u64) -> bool {
+    let bytes = number.to_string().into_bytes();
+    let found = redis.get(space, &bytes, NOW).unwrap();
+    assert!(found.as_ref().is_none_or(|record| record.value == bytes), "{number}");
+    found.is_some()
+}
+
+fn count(server: &Server, what: &[&str]) -> u64 {
+    server.cli(what).parse().unwrap()
+}
+
+/// How many scripts were run since the figures were reset.
+fn scripts(server: &Server) -> u64 {
+    let stats = server.cli(&["INFO", "commandstats"]);
+    let calls = |name: &str| {
+        let rest = stats.split(&format!("cmdstat_{name}:calls=")).nth(1).unwrap_or("0,");
+        rest.split(',').next().and_then(|calls| calls.parse::<u64>().ok()).unwrap_or(0)
+    };
+    calls("eval") + calls("evalsha")
+}
+
+#[test]
+fn few_puts_need_a_script_and_the_newest_stay() {
+    let server = Server::start();
+    for policy in [Policy::Lru, Policy::Fifo] {
+        server.cli(&["FLUSHALL"]);
+        let (redis, space) = (redis(&server), space(policy));
+        redis.open(&space).unwrap();
+        (0..MOST).for_each(|number| put(&redis, &space, number));
+        assert!((0..MOST).all(|number| is_there(&redis, &space, number)), "all fit, {policy:?}");
+        server.cli(&["CONFIG", "RESETSTAT"]);
+        for number in MOST..3 * MOST {
+            put(&redis, &space, number);
+        }
+        let scripts = scripts(&server);
+        assert!(scripts < MOST, "{scripts} scripts for {} puts, {policy:?}", 2 * MOST);
+        let left: Vec<u64> = (0..3 * MOST).filter(|number| is_there(&redis, &space, *number)).collect();
+        assert!((MOST - 8..=MOST).contains(&(left.len() as u64)), "{} are left, {policy:?}", left.len());
+        assert_eq!(left, (3 * MOST - left.len() as u64..3 * MOST).collect::<Vec<_>>(), "{policy:?}");
+    }
+}
+
+#[test]
+fn in_a_large_space_uses_are_counted_without_a_script() {
+    let server = Server::start();
+    let (redis, space) = (redis(&server), space(Policy::Lfu));
+    redis.open(&space).unwrap();
+    (0..MOST).for_each(|number| put(&redis, &space, number));
+    server.cli(&["CONFIG", "RESETSTAT"]);
+    assert!((0..10).all(|_| is_there(&redis, &space, 7)), "one use after the other");
+    let keys: Vec<Vec<u8>> = (0..100u64).map(|number| number.to_string().into_bytes()).collect();
+    let keys: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
+    assert!(redis.get_many(&space, &keys, NOW).unwrap().iter().all(Option::is_some), "a hundred at once");
+    assert_eq!(scripts(&server), 0);
+    let uses = |number: u64| server.cli(&["ZSCORE", "memolith:{f}:s", &format!("k{number}")]).parse::<f64>().unwrap();
+    assert_eq!([7, 8, 200].map(|number| uses(number).floor()), [12.0, 2.0, 1.0]);
+    // A score that was lost is made anew by the script.
+    server.cli(&["ZREM", "memolith:{f}:s", "k8"]);
+    assert!(is_there(&redis, &space, 8));
+    assert_eq!(uses(8).floor(), 1.0);
+    assert!((1..=2).contains(&scripts(&server)), "once more if the server has not seen the script");
+    (MOST..3 * MOST).for_each(|number| put(&redis, &space, number));
+    assert!(scripts(&server) < MOST);
+    assert!((0..8).chain(9..100).all(|number| is_there(&redis, &space, number)), "they were used more often");
+    assert!(redis.len(&space).unwrap() <= MOST);
+}
+
+#[test]
+fn what_is_there_is_put_again_without_room() {
+    let server = Server::start();
+    let (redis, space) = (redis(&server), space(Policy::Lru));
+    redis.open(&space).unwrap();
+    (0..MOST / 2).for_each(|number| put(&redis, &space, number));
+    server.cli(&["CONFIG", "RESETSTAT"]);
+    (0..4 * MOST).for_each(|number| put(&redis, &space, number % (MOST / 2)));
+    let scripts = scripts(&server);
+    assert!(scripts < MOST, "{scripts} scripts for {} puts", 4 * MOST);
+    assert_eq!(redis.len(&space).unwrap(), MOST / 2);
+}
+
+/// Some that know nothing of each other, with several threads each, that lose their connections now and then.
+#[test]
+fn a_bound_holds_whoever_puts_at_the_same_time() {
+    let server = Server::start();
+    let redis = [redis(&server), redis(&server), redis(&server)];
+    let space = space(Policy::Lru);
+    redis.iter().for_each(|redis| redis.open(&space).unwrap());
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let space = &space;
+        let workers: Vec<_> = (0..6u64)
+            .map(|worker| {
+                let redis = &redis[worker as usize % 3];
+                scope.spawn(move || {
+                    for number in 0..1_500 {
+                        // A connection may be cut as often as a call tries.
+                        let _ = try_put(redis, space, worker * 10_000 + number);
+                        match number % 97 {
+                            1 => drop(redis.remove(space, (worker * 10_000 + number / 2).to_string().as_bytes())),
+                            2 => drop(try_put(redis, space, worker * 10_000 + number / 3)),
+                            _ => {}
+                        }
+                    }
+                })
+            })
+            .collect();
+        let mut looks = 0;
+        while workers.iter().any(|worker| !worker.is_finished()) {
+            let values = count(&server, &["HLEN", "memolith:{f}:v"]);
+            let scores = count(&server, &["ZCARD", "memolith:{f}:s"]);
+            if values.max(scores) > MOST {
+                over.store(true, Relaxed);
+                println!("{values} values, {scores} scores");
+            }
+            looks += 1;
+            if looks % 200 == 0 {
+                server.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
+            }
+        }
+    });
+    assert!(!over.load(Relaxed), "there were more than {MOST}");
+    let held = redis[0].len(&space).unwrap();
+    assert!((MOST * 15 / 16..=MOST).contains(&held), "{held} of {MOST}");
+}
+
+#[test]
+fn what_others_do_to_the_keys_is_mended() {
+    let server = Server::start();
+    let (redis, space) = (redis(&server), space(Policy::Lru));
+    redis.open(&space).unwrap();
+    (0..2 * MOST).for_each(|number| put(&redis, &space, number));
+    let spoilt: [&[&str]; 5] = [
+        &["DEL", "memolith:{f}:s"],
+        &["DEL", "memolith:{f}:v"],
+        &["DEL", "memolith:{f}:l"],
+        &["HSET", "memolith:{f}:l", "1", "foreign"],
+        &["FLUSHALL"],
+    ];
+    for (round, command) in (1u64..).zip(spoilt) {
+        server.cli(command);
+        let numbers = round * 10_000..round * 10_000 + 2 * MOST;
+        numbers.clone().for_each(|number| {
+            put(&redis, &space, number);
+            assert!(is_there(&redis, &space, number), "{command:?}");
+        });
+        let held = redis.len(&space).unwrap();
+        assert!((MOST - 16..=MOST).contains(&held), "{held} of {MOST} after {command:?}");
+    }
+    for key in ["memolith:{f}:s", "memolith:{f}:v", "memolith:{f}:l"] {
+        server.cli(&["DEL", key]);
+        server.cli(&["RPUSH", key, "foreign"]);
+        (0..100).for_each(|number| put(&redis, &space, number));
+        assert!((0..100).all(|number| is_there(&redis, &space, number)), "{key}");
+        assert!(redis.len(&space).unwrap() <= MOST, "{key}");
+    }
+}
