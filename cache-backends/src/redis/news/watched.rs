@@ -164,17 +164,17 @@ impl Listener for Ear {
             // It has raised the word.
             Event::Message(message) if message.starts_with(&self.watchers.id.bytes()) => {}
             Event::Message(message) if message.len() == ID + TAKEN_BACK.len() && message.ends_with(&TAKEN_BACK) => {
-                self.watchers.tell(<dyn Watch>::taken_back);
+                self.watchers.tell(Watch::taken_back);
             }
-            Event::Message(_) => self.watchers.tell(<dyn Watch>::invalidated),
+            Event::Message(_) => self.watchers.tell(Watch::invalidated),
             Event::Lost => {
                 self.state.lock().settled = false;
-                self.watchers.tell(<dyn Watch>::invalidated);
+                self.watchers.tell(Watch::invalidated);
             }
             // What is in memory may be what others have removed while nothing was heard. Who may not listen is told now
             // and then, so that nothing stays for ever. First those who watch: who has waited begins after that.
             Event::Standing | Event::Refused => {
-                self.watchers.tell(<dyn Watch>::invalidated);
+                self.watchers.tell(Watch::invalidated);
                 self.settle();
             }
             // Nobody has relied on it.
