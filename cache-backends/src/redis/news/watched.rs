@@ -123,7 +123,7 @@ impl Watchers {
     }
 
     /// What they have in memory may have been removed, or taken back, by others.
-    fn tell(&self, news: impl Fn(&dyn Watch)) {
+    fn tell(&self, news: impl Fn(&(dyn Watch + 'static))) {
         let watching: Vec<_> = self.list.lock().iter().filter_map(Weak::upgrade).collect();
         for watch in watching {
             // No lock is held: it is foreign code, and if it panics others want to hear all the same.
