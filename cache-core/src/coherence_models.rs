@@ -3,13 +3,13 @@
 use crate::backend::{Backend, Record, Space, Watch};
 use crate::behind::Writes;
 use crate::bytes::{KeyBytes, Scanned, Stamp, Wire};
-use crate::cache::Cache;
+use crate::cache::{Cache, Lookup};
 use crate::error::Result;
 use crate::orders::{check, threads};
 use crate::remote::{Remote, stamp};
+use crate::stale::Basis;
 use crate::store::Store;
 use crate::time::{ManualClock, Timestamp};
-use shuttle::sync::atomic::Ordering::SeqCst;
 use shuttle::thread;
 use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
@@ -204,55 +204,46 @@ fn what_another_process_removes_is_not_offered() {
     );
 }
 
-/// A key that is computed from what `source` has, which is not yet in the place.
-fn compute(cache: &Cache<u64, u64>, source: &shuttle::sync::atomic::AtomicU64) {
-    cache.get_or_insert_with(&3, || {
-        let value = source.load(SeqCst);
-        thread::yield_now();
-        value
-    });
-}
-
-/// What one process computes and writes while another changes its source and removes it is not left in the place.
+/// What one process has computed and writes while another removes it is not left in the place.
 #[test]
 fn what_is_written_while_it_is_removed_is_not_left() {
     check(
         || {
             let [ours, theirs] = caches();
-            let after = Arc::clone(&theirs);
-            let source = shuttle::sync::atomic::AtomicU64::new(1);
-            threads(2, move |thread| {
-                if thread == 0 {
-                    source.store(2, SeqCst);
-                    _ = ours.remove(&3);
-                    assert_ne!(theirs.get(&3), Some(1));
-                } else {
-                    compute(&theirs, &source);
-                }
+            let reader = Arc::clone(&theirs);
+            let Lookup::Miss(lease) = theirs.lookup(&3) else { panic!("nothing is there") };
+            let remover = thread::spawn(move || {
+                _ = ours.remove(&3);
+                assert_eq!(reader.get(&3), None);
             });
-            assert_ne!(after.get(&3), Some(1));
+            lease.fill(3);
+            remover.join().expect("a panic ends the model");
+            assert_eq!(theirs.get(&3), None);
         },
         &["raised too late"],
     );
 }
 
-/// A third process that reads it before it is taken back does not keep it.
+/// Another process that reads it before it is taken back does not keep it.
 #[test]
 fn what_is_taken_back_stays_in_no_memory() {
     check(
         || {
-            let [ours, theirs, another] = caches();
-            let after = Arc::clone(&another);
-            let source = shuttle::sync::atomic::AtomicU64::new(1);
-            threads(3, move |thread| match thread {
-                0 => {
-                    source.store(2, SeqCst);
-                    _ = ours.remove(&3);
+            let [ours, theirs] = caches();
+            let after = Arc::clone(&theirs);
+            threads(2, move |thread| {
+                if thread == 0 {
+                    _ = theirs.get(&3);
+                    return;
                 }
-                1 => compute(&theirs, &source),
-                _ => _ = another.get(&3),
+                let store = ours.remote.as_ref().map(|remote| Arc::clone(&remote.store));
+                let (store, key) = (store.expect("there is a place"), 3_u64.to_le_bytes());
+                let record = Record { value: key.to_vec(), expires: Timestamp::NEVER };
+                let put = (&mut Some(record.clone()), store.mark(Basis::Own), &mut None);
+                store.put(&key, put, Timestamp::from_micros(0)).expect("it takes all");
+                store.take_back(&key, Some(&record)).expect("it removes all");
             });
-            assert_ne!(after.get(&3), Some(1));
+            assert_eq!(after.get(&3), None);
         },
         &["taken back in silence"],
     );
