@@ -1,7 +1,7 @@
 //! Places in a space that were lent to this process, to be filled without a script.
 
 use super::noted::SMALL;
-use parking_lot::Mutex;
+use crate::redis::lock::Mutex;
 use std::time::{Duration, Instant};
 
 /// One loan is at most the 128th part of a space, and never more than that.
@@ -81,8 +81,7 @@ impl Lent {
         if most < SMALL {
             return Way::Script;
         }
-        // A child may have been forked while another thread had the lock.
-        let Some(mut loan) = self.loan.try_lock() else { return Way::Script };
+        let mut loan = self.loan.lock();
         if loan.link != link {
             *loan = Loan { link, ..Loan::default() };
         }
