@@ -20,7 +20,8 @@ pub(crate) enum Told {
 }
 
 impl Store {
-    /// Removes an entry in whatever form it is, if it has these bytes or none are given.
+    /// Removes an entry in whatever form it is, if it has these bytes or none are given. While its slot moves it is removed
+    /// whatever it has: no single command compares, and what is missing is only computed again.
     pub(crate) async fn remove_entry(
         &self,
         area: &Area,
