@@ -296,8 +296,7 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     }
 
     /// Moves the clock, by one at least and also for no tags at all, and notes it for each of `tags`, in one step and in
-    /// constant time for each; whoever
-    /// [watches](Self::watch) [`Space::of_tags`] is told.
+    /// constant time for each; whoever [watches](Self::watch) [`Space::of_tags`] is told.
     ///
     /// # Errors
     /// As for [`tags`](Self::tags). The tags may be invalid or not.

@@ -377,10 +377,11 @@ def fork(job):
 backend = memolith.open(sys.argv[1])
 over = threading.Event()
 
-def function(name):
-    return lru_cache(None, backend=backend, name=name, version="1", memory=0, wait="2s")(lambda number: number + 1)
+def function(name, maxsize=None):
+    return lru_cache(maxsize, backend=backend, name=name, version="1", memory=0, wait="2s")(lambda number: number + 1)
 
-busy, own = [function(f"forks{number}") for number in range(4)], function("own")
+# Some with a bound, in which room is lent.
+busy, own = [function(f"forks{number}", [None, 2048][number % 2]) for number in range(4)], function("own")
 assert own(0) == 1
 
 def work(ask):

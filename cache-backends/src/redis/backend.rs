@@ -72,7 +72,7 @@ use std::time::Duration;
 /// | operation | plain | tracked |
 /// |---|---|---|
 /// | get | `GET` | `HGET`, and `ZADD XX` in the same go where a use counts; a script for `scores=sequence`, `sliding=yes`, and `Lfu` below 1,024 entries |
-/// | put | `SET PX` | a script that evicts as well; from 1,024 entries on, under `Lru`, `Fifo` and `Lfu` and on one server, mostly `HSET` and `ZADD` |
+/// | put | `SET PX` | a script that evicts as well; mostly `HSET` and `ZADD` where [room is made for several](#what-holds) |
 /// | remove | a script that tells other processes | the same |
 /// | `get_many`, `put_many` | `MGET`, many `SET` at once | `HMGET`, scripts of 100 entries |
 /// | len | looks at every key of the servers | constant time |
@@ -80,16 +80,20 @@ use std::time::Duration;
 /// | scan | looks at every key of the servers | looks at the entries |
 ///
 /// Each but the last three is one round trip; batches are several when their values are large, as a reply should hold
-/// no more than some megabytes, and the first of a process asks for a few entries to learn how large they are. With `scope=shared`, len and clear look at every entry of the pair.
+/// no more than some megabytes, and the first of a process asks for a few entries to learn how large they are. With
+/// `scope=shared`, len and clear look at every entry of the pair.
 /// The first put of a space that is given a `max_bytes` weighs all that is there. What processes put that were given none
 /// counts as much as the others on average.
 ///
 /// # What holds
 ///
-/// - Who comes and who leaves is one script: a bound is never exceeded. In a space of 1,024 entries or more it may make
-///   room for the next puts of its process, a 128th part at once and 64 places at most, of which some may be unused. Under
-///   `Lfu`, of entries of such a space that were used equally often, the one that was stored first leaves. Only a space whose bound was lowered by more than
+/// - Who comes and who leaves is one script: a bound is never exceeded. Only a space whose bound was lowered by more than
 ///   10,000 entries is above it while they leave, which each put and `open` go on with.
+/// - In a space of 1,024 entries or more the script may make room for the next puts of its process, a 128th part at once and
+///   64 places at most, of which some may be unused. So it is on one server, which may have replicas, under `Lru`, `Fifo`
+///   and `Lfu`, without `max_bytes` and `space_ttl` and with a `timeout` of 5 s at most; and for entries that are to expire
+///   only where the server cannot be told so (before Redis 7.4 and Valkey 9).
+/// - Under `Lfu`, of entries of a space of 1,024 or more that were used equally often, the one that was stored first leaves.
 /// - Recency is the server's time in microseconds, as each process reckons it from replies: what one process does is in
 ///   order, and so is what several do, by as much as a round trip takes.
 /// - A clear removes what was there when it began. Of a plain space what is put meanwhile may stay.

@@ -1,15 +1,15 @@
 //! All that a [`Redis`](crate::redis::Redis) has in a process, and who watches in all of them.
 
-use super::beside::Beside;
-use super::fleet::client::Client;
-use super::keys::id::Id;
-use super::keys::layout::Layout;
-use super::keys::tell::Tell;
-use super::process::{Chain, PerProcess};
-use super::settings::options::Options;
-use super::settings::target::{Target, Topology};
-use super::spaces::store::Store;
+use crate::redis::beside::Beside;
+use crate::redis::fleet::client::Client;
+use crate::redis::keys::id::Id;
+use crate::redis::keys::layout::Layout;
+use crate::redis::keys::tell::Tell;
 use crate::redis::lock::Mutex;
+use crate::redis::process::{Chain, PerProcess};
+use crate::redis::settings::options::Options;
+use crate::redis::settings::target::{Target, Topology};
+use crate::redis::spaces::store::Store;
 use memolith_core::{Result, Space, Watch};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};

@@ -112,8 +112,9 @@ impl Watchers {
         looked
     }
 
-    /// This process has invalidated entries of `space` itself, which has added so much to its generation. A single watcher is who did it, and knows; of several
-    /// nobody can say which, so all are returned, to be told when no lock is held. Called under the writer's lock.
+    /// This process has invalidated entries of `space` itself, which has added so much to its generation. A single watcher
+    /// is who did it, and knows; of several nobody can say which, so all are returned, to be told when no lock is held.
+    /// Called under the writer's lock.
     #[must_use]
     pub(super) fn own(&self, space: &str, by: i64) -> Vec<Arc<dyn Watch>> {
         let mut list = self.list.lock();

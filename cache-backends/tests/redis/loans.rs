@@ -109,6 +109,28 @@ fn what_is_there_is_put_again_without_room() {
     assert_eq!(redis.len(&space).unwrap(), MOST / 2);
 }
 
+/// What was lent under the bound of before is not filled any more.
+#[test]
+fn a_bound_that_is_lowered_holds_at_once() {
+    let server = Server::start();
+    let (redis, lowered) = (redis(&server), space(Policy::Lru));
+    let mut raised = space(Policy::Lru);
+    raised.maxsize = Some(8 * MOST);
+    let mut numbers = 0..;
+    let mut put_some =
+        |space: &Space, count| numbers.by_ref().take(count).for_each(|number| put(&redis, space, number));
+    for round in 0..10 {
+        redis.open(&raised).unwrap();
+        put_some(&raised, MOST as usize);
+        redis.open(&lowered).unwrap();
+        for _ in 0..20 {
+            put_some(&lowered, 1);
+            let held = redis.len(&lowered).unwrap();
+            assert!(held <= MOST, "{held} of {MOST} in round {round}");
+        }
+    }
+}
+
 /// Some that know nothing of each other, with several threads each, that lose their connections now and then.
 #[test]
 fn a_bound_holds_whoever_puts_at_the_same_time() {

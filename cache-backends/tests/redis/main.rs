@@ -6,7 +6,6 @@ mod advice;
 mod claims;
 mod conformance;
 mod failover;
-mod first;
 mod foreign;
 mod large;
 mod late;

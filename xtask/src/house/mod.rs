@@ -19,6 +19,7 @@ const RULES: &[Rule] = &[
     ("Python files are at most 400 lines of code", python::long_files),
     ("unsafe code stays in its rooms", shape::stray_unsafe),
     ("unsafe code of the shared map is at most 600 lines", shape::much_unsafe),
+    ("a forked child can use all locks of the servers", shape::locks_unfit_for_forks),
     ("a crate's lib.rs names what there is and does nothing", shape::busy_crate_roots),
     ("examples are under 40 lines of code", shape::long_examples),
     ("no module of the core or of the servers calls back up", layers::upward_imports),

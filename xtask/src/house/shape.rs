@@ -24,6 +24,9 @@ const UNSAFE_ROOMS: &[&str] = &[
 const BOUNDED_ROOM: &str = "cache-backends/src/shared/";
 const MOST_UNSAFE: usize = 600;
 
+/// Where a forked child must find no lock of `parking_lot`, whose waiters a whole process has in common.
+const FIT_FOR_FORKS: &str = "cache-backends/src/redis/";
+
 /// Crate roots that hold docs, `mod` and `pub use` alone. The macro crate's must hold its entry point.
 const CRATE_ROOTS: &[&str] = &["src/lib.rs", "cache-core/src/lib.rs", "cache-backends/src/lib.rs"];
 
@@ -108,6 +111,17 @@ fn is_unsafe(line: &str) -> bool {
     forms.iter().any(|form| line.contains(form)) || line.trim_end().ends_with(" unsafe")
 }
 
+pub(super) fn locks_unfit_for_forks(sources: &[Source]) -> Result<Vec<String>, String> {
+    let mut faults = Vec::new();
+    for source in sources.iter().filter(|source| source.path.starts_with(FIT_FOR_FORKS)) {
+        for (at, line) in source.code.iter().enumerate().filter(|(_, line)| line.contains("parking_lot")) {
+            let place = format!("{}:{}", source.path.display(), at + 1);
+            faults.push(format!("{place}: {}; take those of `redis/lock.rs`", line.trim()));
+        }
+    }
+    Ok(faults)
+}
+
 pub(super) fn busy_crate_roots(sources: &[Source]) -> Result<Vec<String>, String> {
     let mut faults = Vec::new();
     for source in
@@ -151,6 +165,14 @@ mod tests {
             ["src/a.rs:3: let x = unsafe { y() };; write it safely"]
         );
         assert!(stray_unsafe(&[Source::new("cache-backends/src/shared/map.rs", text)]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_lock_that_a_forked_child_cannot_use_is_found() {
+        let faults = |path: &str, text| locks_unfit_for_forks(&[Source::new(path, text)]).unwrap().len();
+        assert_eq!(faults("cache-backends/src/redis/keys/lent.rs", "use parking_lot::Mutex;"), 1);
+        assert_eq!(faults("cache-backends/src/redis/lock.rs", "//! Not those of `parking_lot`.\nuse std::sync;"), 0);
+        assert_eq!(faults("cache-backends/src/shared/board.rs", "use parking_lot::Mutex;"), 0);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::redis::news::subscription::{Subscribed, Subscriptions};
 use crate::redis::server::timer::within;
 use crate::redis::wire::reply::{Reply, unexpected};
 use crate::redis::wire::request::Route;
+use memolith_core::__private::forks;
 use memolith_core::Result;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -70,8 +71,8 @@ pub(crate) struct Held {
 struct Grip {
     place: Place,
     token: [u8; 24],
-    /// Who has taken it. What a forked child has is a copy, which is not its to let go of.
-    process: u32,
+    /// Where it was taken. What a forked child has is a copy, which is not its to let go of.
+    forks: u32,
     term: Term,
     state: Mutex<State>,
 }
@@ -99,7 +100,7 @@ impl Holds {
         token[..16].copy_from_slice(&self.id.bytes());
         token[16..].copy_from_slice(&self.taken.fetch_add(1, Relaxed).to_le_bytes());
         let state = Mutex::new(State { number: 0, until: None, taken: true });
-        let grip = Grip { place: place.clone(), token, process: std::process::id(), term, state };
+        let grip = Grip { place: place.clone(), token, forks: forks(), term, state };
         let held = Held { grip: Arc::new(grip), holds: Arc::clone(self) };
         let asked = Instant::now();
         let call = place.call(&TAKE).key(&place.numbers[..]).arg(token.to_vec()).text(term.millis());
@@ -238,7 +239,7 @@ impl Term {
 impl Drop for Held {
     fn drop(&mut self) {
         // In a child the lock may be held by a thread that it does not have.
-        if self.grip.process == std::process::id() && self.grip.state.lock().taken {
+        if self.grip.forks == forks() && self.grip.state.lock().taken {
             self.holds.release_soon(Arc::clone(&self.grip));
         }
     }

@@ -100,10 +100,10 @@ impl Client {
     }
 
     /// The connection by which commands of `route` go, if it stands.
-    pub(crate) fn line(&self, route: Route) -> Option<Line> {
+    pub(crate) fn pinned(&self, route: Route) -> Option<Pinned> {
         let node = Arc::clone(self.servers.map().node(route, 0)?);
         let link = node.link()?;
-        Some(Line { node, link, timeout: self.servers.timeout() })
+        Some(Pinned { node, link, timeout: self.servers.timeout() })
     }
 
     /// The primaries, for what concerns all keys, such as SCAN.
@@ -179,13 +179,13 @@ impl Client {
 }
 
 /// A connection for commands that mean something on no other.
-pub(crate) struct Line {
+pub(crate) struct Pinned {
     node: Arc<Node>,
     link: Arc<Link>,
     timeout: Duration,
 }
 
-impl Line {
+impl Pinned {
     /// No other connection of this process has it.
     pub(crate) fn number(&self) -> u64 {
         self.link.number

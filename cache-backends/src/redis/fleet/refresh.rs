@@ -9,6 +9,7 @@ use crate::redis::server::timer::within;
 use crate::redis::server::wait::wake;
 use crate::redis::wire::fault::again;
 use crate::redis::wire::request::{Request, Route};
+use memolith_core::__private::forks;
 use memolith_core::{Error, ErrorKind, Result};
 use std::future::poll_fn;
 use std::sync::{Arc, Weak};
@@ -136,14 +137,14 @@ impl Servers {
     }
 
     fn attend(self: &Arc<Self>, state: &mut State) {
-        let process = std::process::id();
+        let forks = forks();
         match &state.thread {
-            Some((of, thread)) if *of == process => thread.unpark(),
+            Some((of, thread)) if *of == forks => thread.unpark(),
             _ => {
                 let servers = Arc::downgrade(self);
                 let begun = thread::Builder::new().name("memolith-servers".to_owned()).spawn(move || attend(&servers));
                 (state.busy, state.ended) = (false, state.rounds);
-                state.thread = begun.ok().map(|handle| (process, handle.thread().clone()));
+                state.thread = begun.ok().map(|handle| (forks, handle.thread().clone()));
             }
         }
     }

@@ -74,7 +74,7 @@ pub(crate) struct Stripe {
 }
 
 /// Where removals from a space are told: by SPUBLISH on a cluster whose servers have it, else by PUBLISH. A message is
-/// the id of the [`Redis`](crate::redis::Redis) that has removed.
+/// the id of the [`Redis`](crate::redis::Redis) that has removed, and what `tell` says may follow it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Channel {
     pub(crate) name: Vec<u8>,
@@ -191,7 +191,7 @@ impl Area {
         field.strip_prefix(&self.field[..])
     }
 
-    /// Of how many bytes a field is longer than its key.
+    /// What each of its fields begins with; the key follows.
     pub(crate) fn field_start(&self) -> &[u8] {
         &self.field
     }

@@ -1,7 +1,7 @@
 //! Places in a space that were lent to this process, to be filled without a script.
 
 use super::noted::SMALL;
-use parking_lot::Mutex;
+use crate::redis::lock::Mutex;
 use std::time::{Duration, Instant};
 
 /// One loan is at most the 128th part of a space, and never more than that.
@@ -28,6 +28,8 @@ pub(crate) struct Lent {
 struct Loan {
     /// The connection it was got on. What was lent by a server is not known to the one that takes its place.
     link: u64,
+    /// The bound it was got under: under a lower one there may be no such room.
+    most: i64,
     /// When it was got, as the server counts.
     period: u64,
     until: Option<Instant>,
@@ -61,6 +63,7 @@ pub(crate) struct Place {
 pub(crate) struct Ask<'a> {
     lent: &'a Lent,
     link: u64,
+    most: i64,
     begun: Instant,
     pub(crate) wish: Wish,
 }
@@ -81,12 +84,11 @@ impl Lent {
         if most < SMALL {
             return Way::Script;
         }
-        // A child may have been forked while another thread had the lock.
-        let Some(mut loan) = self.loan.try_lock() else { return Way::Script };
+        let mut loan = self.loan.lock();
         if loan.link != link {
             *loan = Loan { link, ..Loan::default() };
         }
-        if loan.left > 0 && loan.until.is_some_and(|until| now < until) {
+        if loan.left > 0 && loan.most == most && loan.until.is_some_and(|until| now < until) {
             loan.left -= 1;
             return Way::Fill(Place { link, period: loan.period });
         }
@@ -97,7 +99,7 @@ impl Lent {
         let back = std::mem::take(&mut loan.left) + std::mem::take(&mut loan.filled);
         let wanted = (most / PART).min(MOST);
         let wish = Wish { wanted, back, period: loan.period };
-        Way::Ask(Ask { lent: self, link, begun: now, wish })
+        Way::Ask(Ask { lent: self, link, most, begun: now, wish })
     }
 
     /// What became of a place, once the server has said so. Of a place of which nobody knows nothing is told, and it stays
@@ -121,6 +123,7 @@ impl Ask<'_> {
             (loan.period, loan.left, loan.filled) = (period, 0, 0);
         }
         loan.left += count;
+        loan.most = self.most;
         loan.until = Some(self.begun + GOOD);
         loan.pause = (count <= 0).then(|| self.begun + PAUSE);
     }
@@ -175,6 +178,18 @@ mod tests {
         assert_eq!(borrow(&lent, (2, 8), now), (8, 0), "another server knows of no loan");
         lent.settle(&old, true);
         assert_eq!((0..20).filter_map(|_| fill(&lent, 2, now)).count(), 8);
+    }
+
+    #[test]
+    fn places_are_filled_under_the_bound_they_were_lent_for() {
+        let (lent, now) = (Lent::default(), Instant::now());
+        borrow(&lent, (1, 7), now);
+        let Way::Ask(ask) = lent.way(1, 2 * SMALL, now) else { panic!("it is another bound") };
+        assert_eq!((ask.wish.wanted, ask.wish.back), (16, 8));
+        ask.granted(16, 7);
+        drop(ask);
+        assert!(matches!(lent.way(1, 2 * SMALL, now), Way::Fill(_)));
+        assert_eq!(borrow(&lent, (1, 7), now), (8, 15), "so is the one of before");
     }
 
     #[test]

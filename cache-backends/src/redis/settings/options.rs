@@ -81,7 +81,7 @@ impl Options {
             _ => {
                 return Err(config(
                     "a parameter of the url is unknown, there are `prefix`, `stripes`, `scope`, `scores`, `space_ttl`, \
-                     `sliding`, `timeout` and `claim_ttl`",
+                     `sliding`, `timeout`, `claim_ttl`, `db`, `ca`, `sentinel_user` and `sentinel_password`",
                 ));
             }
         }

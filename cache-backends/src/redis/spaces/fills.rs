@@ -3,7 +3,7 @@
 use super::record::packed;
 use super::rule::{bounds, fresh};
 use super::store::Store;
-use crate::redis::fleet::client::Line;
+use crate::redis::fleet::client::Pinned;
 use crate::redis::keys::layout::{Area, Stripe};
 use crate::redis::keys::lent::{Ask, LONGEST, Place, Way};
 use crate::redis::wire::reply::{Reply, unexpected};
@@ -14,9 +14,9 @@ use std::time::Instant;
 /// What became of an entry.
 pub(crate) enum Filled {
     Done,
-    /// Nothing was tried: the script has to put it.
+    /// Nothing was tried: it is the script's to put.
     Not,
-    /// So has it, if there is time before that.
+    /// It was tried in vain, and is the script's to put if there is time until then.
     Failed(Error, Instant),
 }
 
@@ -48,27 +48,32 @@ impl Store {
         {
             return Filled::Not;
         }
-        let line = self.client.line(stripe.route).filter(|line| line.timeout() <= LONGEST);
-        let Some((line, moment)) = line.zip(stripe.clock.now(1)) else { return Filled::Not };
+        let link = self.client.pinned(stripe.route).filter(|link| link.timeout() <= LONGEST);
+        let Some((link, moment)) = link.zip(stripe.clock.now(1)) else { return Filled::Not };
         let begun = Instant::now();
-        let deadline = begun + line.timeout();
-        let way = stripe.lent.way(line.number(), most.entries, begun);
+        let deadline = begun + link.timeout();
+        let way = stripe.lent.way(link.number(), most.entries, begun);
         let score = fresh(space, moment);
         let entry = || Entry { stripe, field: area.field(key), bytes: packed(record), moment, score, deadline };
         let tried = match way {
             Way::Script => return Filled::Not,
-            Way::Fill(place) => fill_place(&line, &place, entry()).await,
-            Way::Ask(ask) => self.ask((area, space), (&line, ask), entry()).await,
+            Way::Fill(place) => fill_place(&link, &place, entry()).await,
+            Way::Ask(ask) => self.ask((area, space), (&link, ask), entry()).await,
         };
         tried.map_or_else(|error| Filled::Failed(error, deadline), |()| Filled::Done)
     }
 
     /// Puts an entry by the script, which is to lend places for more.
-    async fn ask(&self, (area, space): (&Area, &Space), (line, ask): (&Line, Ask<'_>), entry: Entry<'_>) -> Result<()> {
+    async fn ask(
+        &self,
+        (area, space): (&Area, &Space),
+        (link, ask): (&Pinned, Ask<'_>),
+        entry: Entry<'_>,
+    ) -> Result<()> {
         let call = self.put_call((area, space, entry.stripe), (entry.moment, Some(ask.wish)));
         let call = call.key(&entry.stripe.loans[..]).arg(entry.field).arg(entry.bytes).text(0).text(0);
         // Once: what is given back must not be given back twice.
-        let reply = line.once(&[call.by_digest()], entry.deadline).await?.pop().ok_or_else(unexpected)?;
+        let reply = link.once(&[call.by_digest()], entry.deadline).await?.pop().ok_or_else(unexpected)?;
         let [count, period] = <[Reply; 2]>::try_from(reply.into_array()?).map_err(|_| unexpected())?;
         ask.granted(count.into_int()?, u64::try_from(period.into_int()?).map_err(|_| unexpected())?);
         Ok(())
@@ -76,11 +81,11 @@ impl Store {
 }
 
 /// Puts an entry into a place, which it does not need if it was there before.
-async fn fill_place(line: &Line, place: &Place, entry: Entry<'_>) -> Result<()> {
+async fn fill_place(link: &Pinned, place: &Place, entry: Entry<'_>) -> Result<()> {
     let Entry { stripe, field, bytes, score, deadline, .. } = entry;
     let value = Request::new("HSET", stripe.route).arg(&stripe.values).arg(&field).arg(bytes);
     let score = Request::new("ZADD", stripe.route).arg(&stripe.scores).arg(score).arg(field);
-    let replies = line.once(&[value, score], deadline).await?;
+    let replies = link.once(&[value, score], deadline).await?;
     let [value, score] = <[Reply; 2]>::try_from(replies).map_err(|_| unexpected())?;
     let is_filled = value.into_int()? + score.into_int()? > 0;
     stripe.lent.settle(place, is_filled);

@@ -110,11 +110,8 @@ impl Store {
         (key, record): (&[u8], &Record),
         moment: u64,
     ) -> Call<'a> {
-        let most = bounds(space, area.stripes.len());
-        let call = Call::new(&PUT, stripe.route).key(&stripe.scores[..]).key(&stripe.values[..]);
-        let call = if self.has_loans(most) { call.key(&stripe.loans[..]) } else { call };
-        let call = call.text(most.entries).text(self.put_terms(area, space)).text(moment);
-        call.arg(area.field(key)).arg(packed(record))
+        let call = self.put_head((area, space, stripe), moment).arg(area.field(key)).arg(packed(record));
+        if self.has_loans(bounds(space, area.stripes.len())) { call.key(&stripe.loans[..]) } else { call }
     }
 
     /// Whether there is nothing to be known of an entry but its value and when it was put.
@@ -142,16 +139,18 @@ impl Store {
         (area, space, stripe): (&'a Area, &Space, &'a Stripe),
         (moment, wish): (u64, Option<Wish>),
     ) -> Call<'a> {
-        let call = Call::new(&PUT, stripe.route).key(&stripe.scores[..]).key(&stripe.values[..]);
-        let call = call.text(bounds(space, area.stripes.len()).entries).text(self.put_terms(area, space)).text(moment);
+        let call = self.put_head((area, space, stripe), moment);
         call.text(wish.map_or(String::new(), |wish| format!("{} {} {}", wish.wanted, wish.back, wish.period)))
     }
 
-    /// What is the same for all puts.
-    fn put_terms(&self, area: &Area, space: &Space) -> String {
+    /// What all scripts that store entries begin with.
+    fn put_head<'a>(&self, (area, space, stripe): (&Area, &Space, &'a Stripe), moment: u64) -> Call<'a> {
         let forgets = self.forgets.get() == Some(&true) && space.max_bytes.is_none();
         let sliding = self.options.sliding == Sliding::Yes;
-        format!("{} {} {} {}", self.terms(area, space), self.space_ttl(), u8::from(sliding), u8::from(forgets))
+        let terms =
+            format!("{} {} {} {}", self.terms(area, space), self.space_ttl(), u8::from(sliding), u8::from(forgets));
+        let call = Call::new(&PUT, stripe.route).key(&stripe.scores[..]).key(&stripe.values[..]);
+        call.text(bounds(space, area.stripes.len()).entries).text(terms).text(moment)
     }
 }
 

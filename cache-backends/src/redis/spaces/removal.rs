@@ -1,6 +1,5 @@
 //! Removing, and telling others.
 
-use super::pages;
 use super::store::{Form, Store};
 use crate::redis::keys::layout::{Area, Stripe};
 use crate::redis::keys::script::{CLEAR, Call, DISCARD, REMOVE};
@@ -20,7 +19,8 @@ pub(crate) enum Told {
 }
 
 impl Store {
-    /// Removes an entry in whatever form it is, if it has these bytes or none are given.
+    /// Removes an entry in whatever form it is, if it has these bytes or none are given. While its slot moves it is removed
+    /// whatever it has: no single command compares, and what is missing is only computed again.
     pub(crate) async fn remove_entry(
         &self,
         area: &Area,
@@ -137,22 +137,15 @@ impl Store {
 
     /// Removes the entries of one function from a pair that all share.
     pub(crate) async fn clear_shared(&self, area: &Area) -> Result<()> {
-        for stripe in &area.stripes {
-            let mut cursor = pages::start();
-            loop {
-                let (next, pairs) = pages::of_fields(&self.client, (area, stripe), &cursor).await?;
-                let fields: Vec<&Vec<u8>> = pairs.iter().step_by(2).collect();
-                for fields in fields.chunks(1_000) {
-                    let call = Call::new(&DISCARD, stripe.route).key(&stripe.scores[..]).key(&stripe.values[..]);
-                    let call = fields.iter().fold(call, |call, field| call.arg(&field[..]));
-                    call.run(&self.client).await?.checked()?;
-                }
-                cursor = next;
-                if cursor == pages::start() {
-                    break;
-                }
+        self.shared_pages(area, async |stripe, fields| {
+            for fields in fields.chunks(1_000) {
+                let call = Call::new(&DISCARD, stripe.route).key(&stripe.scores[..]).key(&stripe.values[..]);
+                let call = fields.iter().fold(call, |call, field| call.arg(&field[..]));
+                call.run(&self.client).await?.checked()?;
             }
-        }
+            Ok(())
+        })
+        .await?;
         let asks = self.client.asks();
         let message = self.message(Told::Everybody);
         let tell = |stripe: &Stripe| told(self.tell, stripe.route, (&stripe.channel, &message));

@@ -48,13 +48,16 @@ pub(crate) fn is_dated(space: &Space, options: &Options) -> bool {
     score.on_hit != OnHit::Random && score.leaves == End::Lowest && options.scores == Scores::Time
 }
 
+/// 2020 began then, in microseconds, and 71 years later such a fraction is one: by that many bits a count of uses and a time
+/// go together into a number of a server. Scripts have the same numbers.
+const BEGINNING: u64 = 1_577_836_800_000_000;
+const FRACTION: f64 = 2_251_799_813_685_248.0;
+
 /// The score of what is put at `moment`, in microseconds, into such a space.
 pub(crate) fn fresh(space: &Space, moment: u64) -> String {
     match space.policy.score().on_hit {
-        // One use, and the time as a fraction, as in the script.
-        OnHit::Count => {
-            (1.0 + moment.saturating_sub(1_577_836_800_000_000) as f64 / 2_251_799_813_685_248.0).to_string()
-        }
+        // One use, and the time as a fraction.
+        OnHit::Count => (1.0 + moment.saturating_sub(BEGINNING) as f64 / FRACTION).to_string(),
         _ => moment.to_string(),
     }
 }

@@ -3,7 +3,7 @@
 use super::removal::Told;
 use super::store::Store;
 use crate::redis::fleet::slots::slot_of;
-use crate::redis::keys::script::{Call, INVALIDATE, TAGS};
+use crate::redis::keys::script::{Call, INVALIDATE, Script, TAGS};
 use crate::redis::wire::random::random;
 use crate::redis::wire::reply::{Reply, unexpected};
 use crate::redis::wire::request::Route;
@@ -37,7 +37,7 @@ impl Store {
 
     fn tag_call(
         &self,
-        script: &'static crate::redis::keys::script::Script,
+        script: &'static Script,
         tell: impl FnOnce(Call<'static>) -> Call<'static>,
         tags: &[&[u8]],
     ) -> Call<'static> {

@@ -189,18 +189,32 @@ impl Store {
     pub(crate) async fn shared_len(&self, area: &Area) -> Result<u64> {
         // A scan may show a field twice.
         let mut seen = HashSet::new();
+        self.shared_pages(area, async |_, fields| {
+            seen.extend(fields.iter().map(|field| xxh3_128(field)));
+            Ok(())
+        })
+        .await?;
+        Ok(seen.len() as u64)
+    }
+
+    /// Shows the fields of a function among those of others page by page, some more than once.
+    pub(crate) async fn shared_pages(
+        &self,
+        area: &Area,
+        mut show: impl AsyncFnMut(&Stripe, Vec<Vec<u8>>) -> Result<()>,
+    ) -> Result<()> {
         for stripe in &area.stripes {
             let mut cursor = pages::start();
             loop {
                 let (next, pairs) = pages::of_fields(&self.client, (area, stripe), &cursor).await?;
-                seen.extend(pairs.iter().step_by(2).map(|field| xxh3_128(field)));
+                show(stripe, pairs.into_iter().step_by(2).collect()).await?;
                 cursor = next;
                 if cursor == pages::start() {
                     break;
                 }
             }
         }
-        Ok(seen.len() as u64)
+        Ok(())
     }
 
     /// Counted by the server, in constant time.

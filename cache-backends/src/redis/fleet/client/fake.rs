@@ -1,7 +1,7 @@
 //! Servers that say what a test has them say.
 
+use crate::redis::lock::Mutex;
 use crate::redis::settings::target::Address;
-use parking_lot::Mutex;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;

@@ -4,12 +4,12 @@
 use super::Client;
 use super::fake::{Fake, Say, error, ok, text};
 use crate::redis::fleet::slots::slot_of;
+use crate::redis::lock::Mutex;
 use crate::redis::server::node::wait;
 use crate::redis::settings::options::Options;
 use crate::redis::settings::target::{Login, Target, Topology};
 use crate::redis::wire::reply::Reply;
 use crate::redis::wire::request::{Request, Route};
-use parking_lot::Mutex;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::sync::Arc;

@@ -2,11 +2,11 @@
 
 use super::fake::{Fake, both, comes_back, echo, node, numbered, run};
 use super::{Node, wait};
+use crate::redis::lock::Mutex;
 use crate::redis::server::link::WRITES;
 use crate::redis::server::timer::{until, within};
 use crate::redis::wire::request::{Request, Route};
 use memolith_core::ErrorKind;
-use parking_lot::Mutex;
 use std::future::Future;
 use std::io::Write;
 use std::net::TcpListener;
