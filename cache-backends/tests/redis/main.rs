@@ -19,6 +19,7 @@ mod outage;
 mod processes;
 mod proxy;
 mod reach;
+mod recency;
 mod refusals;
 mod servers;
 mod spaces;

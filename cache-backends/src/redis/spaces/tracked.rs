@@ -5,7 +5,7 @@ use super::record::HEAD;
 use super::rule::{bounds, on_hit, rule};
 use super::store::{Found, Store};
 use crate::redis::keys::layout::{Area, Stripe};
-use crate::redis::keys::noted::SMALL;
+use crate::redis::keys::noted::{Noted, SMALL};
 use crate::redis::keys::script::{Call, FIT, GET};
 use crate::redis::settings::options::Sliding;
 use crate::redis::wire::reply::{Reply, unexpected};
@@ -132,7 +132,7 @@ impl Store {
         let asked = parts
             .iter()
             .zip(notes)
-            .flat_map(|(part, notes)| iter::once(values(part)).chain(notes).chain(oldest(part, most)));
+            .flat_map(|(part, notes)| iter::once(values(part)).chain(notes).chain(younger(part, most)));
         let mut replies = self.client.call_all(asked.collect()).await.into_iter();
         let mut next = || replies.next().unwrap_or_else(|| Err(unexpected()));
         let mut noted = true;
@@ -254,23 +254,24 @@ fn changed(reply: Reply) -> Result<i64> {
     }
 }
 
-/// The command that tells how old the oldest entry is, where that is to be learned.
-fn oldest(part: &Part<'_>, most: i64) -> Option<Request> {
+/// The command that tells since when as many entries were noted as matter, where that is to be learned.
+fn younger(part: &Part<'_>, most: i64) -> Option<Request> {
     let request = Request::new("ZRANGE", part.stripe.route).arg(&part.stripe.scores);
-    to_learn(part, most).map(|_| request.arg("0").arg("0").arg("WITHSCORES"))
+    let place = Noted::place(most);
+    to_learn(part, most).map(|_| request.int(place).int(place).arg("WITHSCORES"))
 }
 
-/// At which moment the age of the oldest entry is to be learned, if it is.
+/// At which moment that is to be learned, if it is.
 fn to_learn(part: &Part<'_>, most: i64) -> Option<u64> {
     let Some(Mark::Time(moment)) = part.mark else { return None };
     (!part.uses.is_empty() && part.stripe.noted.is_to_learn(most, moment)).then_some(moment)
 }
 
-/// The score in a reply to [`oldest`], alone or in a pair.
-fn score(reply: &Reply) -> Option<u64> {
+/// The score in a reply to [`younger`], alone or in a pair, or that there is none.
+fn score(reply: &Reply) -> Option<Option<u64>> {
     match reply {
-        Reply::Array(items) => score(items.last()?),
-        Reply::Bytes(text) => Some(std::str::from_utf8(text).ok()?.parse::<f64>().ok()? as u64),
+        Reply::Array(items) => items.last().map_or(Some(None), score),
+        Reply::Bytes(text) => Some(Some(std::str::from_utf8(text).ok()?.parse::<f64>().ok()? as u64)),
         _ => None,
     }
 }
