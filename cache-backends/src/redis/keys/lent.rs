@@ -1,7 +1,7 @@
 //! Places in a space that were lent to this process, to be filled without a script.
 
 use super::noted::SMALL;
-use parking_lot::Mutex;
+use crate::redis::lock::Mutex;
 use std::time::{Duration, Instant};
 
 /// One loan is at most the 128th part of a space, and never more than that.
