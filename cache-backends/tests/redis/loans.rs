@@ -97,6 +97,24 @@ fn in_a_large_space_uses_are_counted_without_a_script() {
 }
 
 #[test]
+fn who_is_lent_nothing_puts_all_the_same_and_once() {
+    let server = Server::start();
+    let space = space(Policy::Lru);
+    let first = redis(&server);
+    // The server learns the script.
+    put(&first, &space, 0);
+    // Eight of them have all that may be lent, a sixteenth.
+    let redis: Vec<Redis> = (0..10).map(|_| redis(&server)).collect();
+    for (number, redis) in (1..).zip(&redis) {
+        redis.open(&space).unwrap();
+        server.cli(&["CONFIG", "RESETSTAT"]);
+        put(redis, &space, number);
+        assert_eq!(scripts(&server), 1, "process {number}");
+    }
+    assert!((0..=10).all(|number| is_there(&first, &space, number)));
+}
+
+#[test]
 fn what_is_there_is_put_again_without_room() {
     let server = Server::start();
     let (redis, space) = (redis(&server), space(Policy::Lru));

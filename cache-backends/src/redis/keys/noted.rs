@@ -65,10 +65,7 @@ impl Noted {
         let (tag, unit) = (hash >> 32 << 32, u64::from((moment >> UNIT) as u32));
         let before = place.load(Relaxed);
         let since = u64::from((unit as u32).wrapping_sub(before as u32)) << UNIT;
-        if before & !u64::from(u32::MAX) == tag
-            && !self.is_to_learn(most, moment)
-            && since < self.age.load(Relaxed)
-        {
+        if before & !u64::from(u32::MAX) == tag && !self.is_to_learn(most, moment) && since < self.age.load(Relaxed) {
             return true;
         }
         place.store(tag | unit, Relaxed);
