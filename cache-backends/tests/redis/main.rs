@@ -18,6 +18,7 @@ mod outage;
 mod processes;
 mod proxy;
 mod reach;
+mod recency;
 mod refusals;
 mod servers;
 mod spaces;

@@ -6,13 +6,15 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// In spaces with fewer entries every use is noted, and their order is exact.
 pub(crate) const SMALL: i64 = 1_024;
-/// How long, in microseconds for each entry, what was learned of the oldest one is good: in less than a server needs to
-/// put one, so that only some can have left since.
-const GOOD: u64 = 2;
+/// How long, in microseconds for each entry, what was learned is good: in less than a server needs to put one, so that
+/// those who were far from the end are still there.
+const GOOD: u64 = 1;
 /// That is long enough.
 const ENOUGH: u64 = 20_000;
-/// A use is noted again when that part of the age of the oldest entry has gone by since it was.
-const PART: u64 = 4;
+/// A use is noted again when that part of the most entries have come, or were noted, since it was.
+const PART: i64 = 2;
+/// A use is noted again after so many microseconds in any case: its score may have been lost.
+const LONG: u64 = 60_000_000;
 /// Uses remembered at most; of two in one place the later one. Costs 8 bytes each.
 const PLACES: usize = 1 << 16;
 /// Moments are kept in units of 1,024 microseconds, beside as many bits of a hash.
@@ -20,27 +22,32 @@ const UNIT: u32 = 10;
 
 /// The uses that this process has noted lately in one order of recency.
 ///
-/// An entry leaves when it is the oldest. One whose last use was noted a quarter of the oldest one's age ago is far from
-/// that, so the note can wait, and a hit costs the server as much as if there were no order.
+/// An entry leaves when the most entries are younger. While those of one are half as many its note can wait, and a hit
+/// costs the server as much as if there were no order. They are counted, as ages tell nothing of how many come at once.
 #[derive(Debug, Default)]
 pub(crate) struct Noted {
     places: OnceLock<Box<[AtomicU64]>>,
-    /// The age of the oldest entry, in microseconds.
+    /// How long ago, in microseconds, the youngest were noted that are half the most.
     age: AtomicU64,
     /// When that was learned, by the server's clock.
     learned: AtomicU64,
 }
 
 impl Noted {
-    /// Whether the oldest entry is to be looked at: there are enough, and what is known of it is not good any more.
+    /// Whether the order is to be looked at: there are enough, and what is known of it is not good any more.
     pub(crate) fn is_to_learn(&self, most: i64, moment: u64) -> bool {
         let good = (most.unsigned_abs().saturating_mul(GOOD)).min(ENOUGH);
         most >= SMALL && moment.saturating_sub(self.learned.load(Relaxed)) >= good
     }
 
-    /// The oldest entry has not been used since `oldest`.
-    pub(crate) fn learn(&self, oldest: u64, moment: u64) {
-        self.age.store(moment.saturating_sub(oldest), Relaxed);
+    /// The place, in an order of `most` entries at most, whose score is to be learned.
+    pub(crate) fn place(most: i64) -> i64 {
+        -(most / PART)
+    }
+
+    /// The entry at that place was noted at `then`, or there are not as many.
+    pub(crate) fn learn(&self, then: Option<u64>, moment: u64) {
+        self.age.store(moment.saturating_sub(then.unwrap_or(0)).min(LONG), Relaxed);
         self.learned.store(moment, Relaxed);
     }
 
@@ -58,10 +65,7 @@ impl Noted {
         let (tag, unit) = (hash >> 32 << 32, u64::from((moment >> UNIT) as u32));
         let before = place.load(Relaxed);
         let since = u64::from((unit as u32).wrapping_sub(before as u32)) << UNIT;
-        if before & !u64::from(u32::MAX) == tag
-            && !self.is_to_learn(most, moment)
-            && since < self.age.load(Relaxed) / PART
-        {
+        if before & !u64::from(u32::MAX) == tag && !self.is_to_learn(most, moment) && since < self.age.load(Relaxed) {
             return true;
         }
         place.store(tag | unit, Relaxed);
@@ -78,16 +82,16 @@ mod tests {
 
     fn noted(age: u64) -> Noted {
         let noted = Noted::default();
-        noted.learn(START - age, START);
+        noted.learn(Some(START - age), START);
         noted
     }
 
     #[test]
-    fn a_use_is_noted_again_after_a_quarter_of_the_oldest_age() {
-        let noted = noted(4 * SECOND);
+    fn a_use_is_noted_again_when_enough_are_younger() {
+        let noted = noted(SECOND);
         let mut last = None;
         for moment in (START..START + 10 * SECOND).step_by(10_000) {
-            noted.learn(moment - 4 * SECOND, moment);
+            noted.learn(Some(moment - SECOND), moment);
             if !noted.holds(b"field", (SMALL, moment)) {
                 let since = last.map_or(SECOND, |last| moment - last);
                 assert!((SECOND - 2_048..=SECOND + 12_048).contains(&since), "after {since} microseconds");
@@ -101,11 +105,22 @@ mod tests {
     fn what_was_learned_long_ago_is_not_believed() {
         let noted = noted(1_000 * SECOND);
         assert!(!noted.holds(b"field", (SMALL, START)));
-        for (most, good) in [(SMALL, 2_048), (100_000, ENOUGH), (i64::MAX, ENOUGH)] {
+        for (most, good) in [(SMALL, 1_024), (100_000, ENOUGH), (i64::MAX, ENOUGH)] {
             assert!(noted.holds(b"field", (most, START + good - 1)));
             assert!(noted.is_to_learn(most, START + good));
         }
         assert!(!noted.holds(b"field", (SMALL, START + ENOUGH)));
+    }
+
+    #[test]
+    fn where_few_are_there_a_note_can_wait() {
+        let noted = Noted::default();
+        noted.learn(None, START);
+        assert!(!noted.holds(b"field", (SMALL, START)));
+        assert!(noted.holds(b"field", (SMALL, START + 1)));
+        noted.learn(None, START + 2 * LONG);
+        assert!(!noted.holds(b"field", (SMALL, START + 2 * LONG)), "not for ever");
+        assert_eq!(Noted::place(SMALL), -512);
     }
 
     #[test]

@@ -74,8 +74,15 @@ impl Store {
         let call = call.key(&entry.stripe.loans[..]).arg(entry.field).arg(entry.bytes).text(0).text(0);
         // Once: what is given back must not be given back twice.
         let reply = link.once(&[call.by_digest()], entry.deadline).await?.pop().ok_or_else(unexpected)?;
-        let [count, period] = <[Reply; 2]>::try_from(reply.into_array()?).map_err(|_| unexpected())?;
-        ask.granted(count.into_int()?, u64::try_from(period.into_int()?).map_err(|_| unexpected())?);
+        let (count, period) = match reply.checked()? {
+            // All that may be lent is, and nothing was given back.
+            Reply::Int(_) => (0, ask.wish.period),
+            reply => {
+                let [count, period] = <[Reply; 2]>::try_from(reply.into_array()?).map_err(|_| unexpected())?;
+                (count.into_int()?, u64::try_from(period.into_int()?).map_err(|_| unexpected())?)
+            }
+        };
+        ask.granted(count, period);
         Ok(())
     }
 }

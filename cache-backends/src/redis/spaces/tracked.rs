@@ -5,7 +5,7 @@ use super::record::HEAD;
 use super::rule::{bounds, on_hit, rule};
 use super::store::{Found, Store};
 use crate::redis::keys::layout::{Area, Stripe};
-use crate::redis::keys::noted::SMALL;
+use crate::redis::keys::noted::{Noted, SMALL};
 use crate::redis::keys::script::{Call, FIT, GET};
 use crate::redis::settings::options::Sliding;
 use crate::redis::wire::reply::{Reply, unexpected};
@@ -28,6 +28,8 @@ struct Part<'a> {
     mark: Option<Mark>,
     /// Which of the fields' uses are to be noted.
     uses: Vec<usize>,
+    /// At which moment the order is to be looked at, if it is. Another thread may do that meanwhile.
+    learns: Option<u64>,
 }
 
 /// What a use does to a score without a script.
@@ -94,8 +96,14 @@ impl Store {
                 Some(Mark::Time(moment)) => stripe.noted.holds(field, (most, moment)),
                 _ => false,
             };
-            let uses = (0..fields.len()).filter(|at| !is_noted(&fields[*at])).collect();
-            parts.push(Part { stripe, places, fields, mark, uses });
+            let uses: Vec<usize> = (0..fields.len()).filter(|at| !is_noted(&fields[*at])).collect();
+            let learns = match mark {
+                Some(Mark::Time(moment)) if !uses.is_empty() => {
+                    Some(moment).filter(|moment| stripe.noted.is_to_learn(most, *moment))
+                }
+                _ => None,
+            };
+            parts.push(Part { stripe, places, fields, mark, uses, learns });
         }
         let mut found: Found = keys.iter().map(|_| Ok(None)).collect();
         if is_quiet && (mode.starts_with('k') || parts.iter().all(|part| part.uses.is_empty())) {
@@ -132,7 +140,7 @@ impl Store {
         let asked = parts
             .iter()
             .zip(notes)
-            .flat_map(|(part, notes)| iter::once(values(part)).chain(notes).chain(oldest(part, most)));
+            .flat_map(|(part, notes)| iter::once(values(part)).chain(notes).chain(younger(part, most)));
         let mut replies = self.client.call_all(asked.collect()).await.into_iter();
         let mut next = || replies.next().unwrap_or_else(|| Err(unexpected()));
         let mut noted = true;
@@ -144,7 +152,7 @@ impl Store {
             let there = part.uses.iter().filter(|at| matches!(found[part.places[**at]], Ok(Some(_)))).count();
             let scored: Result<i64> = (0..notes).map(|_| next().and_then(changed)).sum();
             noted &= scored.is_err() || scored.is_ok_and(|scored| scored == there as i64) || has_twins(part);
-            if let Some(moment) = to_learn(part, most)
+            if let Some(moment) = part.learns
                 && let Some(score) = next().ok().as_ref().and_then(score)
             {
                 part.stripe.noted.learn(score, moment);
@@ -268,23 +276,18 @@ fn changed(reply: Reply) -> Result<i64> {
     }
 }
 
-/// The command that tells how old the oldest entry is, where that is to be learned.
-fn oldest(part: &Part<'_>, most: i64) -> Option<Request> {
+/// The command that tells since when as many entries were noted as matter, where that is to be learned.
+fn younger(part: &Part<'_>, most: i64) -> Option<Request> {
     let request = Request::new("ZRANGE", part.stripe.route).arg(&part.stripe.scores);
-    to_learn(part, most).map(|_| request.arg("0").arg("0").arg("WITHSCORES"))
+    let place = Noted::place(most);
+    part.learns.map(|_| request.int(place).int(place).arg("WITHSCORES"))
 }
 
-/// At which moment the age of the oldest entry is to be learned, if it is.
-fn to_learn(part: &Part<'_>, most: i64) -> Option<u64> {
-    let Some(Mark::Time(moment)) = part.mark else { return None };
-    (!part.uses.is_empty() && part.stripe.noted.is_to_learn(most, moment)).then_some(moment)
-}
-
-/// The score in a reply to [`oldest`], alone or in a pair.
-fn score(reply: &Reply) -> Option<u64> {
+/// The score in a reply to [`younger`], alone or in a pair, or that there is none.
+fn score(reply: &Reply) -> Option<Option<u64>> {
     match reply {
-        Reply::Array(items) => score(items.last()?),
-        Reply::Bytes(text) => Some(std::str::from_utf8(text).ok()?.parse::<f64>().ok()? as u64),
+        Reply::Array(items) => items.last().map_or(Some(None), score),
+        Reply::Bytes(text) => Some(Some(std::str::from_utf8(text).ok()?.parse::<f64>().ok()? as u64)),
         _ => None,
     }
 }

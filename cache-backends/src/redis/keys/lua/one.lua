@@ -1,4 +1,4 @@
--- One entry of the commonest kind: newest stay, no bytes, times or plain form to be thought of, and both keys as they should
+-- One entry of the commonest kind: newest stay, no bytes, times, loans or plain form to be thought of, and both keys as they should
 -- be. All that follows is for what is not so, and so much that to begin with it costs a third of this. Nothing is written
 -- here before it is known that this is enough, but for a value that can be written again.
 local fresh = false
@@ -11,7 +11,7 @@ if #ARGV == 5 then
   elseif added == 1 then
     fresh = true
     local most, ranked, entries = tonumber(ARGV[1]), redis.pcall('ZCARD', scores), call('HLEN', values)
-    if ranked == entries - 1 and ranked <= most and (not KEYS[3] or call('EXISTS', KEYS[3]) == 0) then
+    if ranked == entries - 1 and ranked <= most and not KEYS[3] then
       -- A score without a value makes no room.
       local gone = 1
       if ranked == most then

@@ -20,22 +20,33 @@ end
 local spread = #KEYS - (ledger and 3 or 2)
 
 -- Places that processes fill without asking, by the period of eight seconds in which they were lent. They are used within
--- some seconds, so those of the last two periods are kept free.
-local loans, period = {}, 0
+-- some seconds, so those of the last two periods are kept free. Where that is not written down, as the server has evicted
+-- it or others have removed it, all are taken for lent that can be, unless there is room for them anyway.
+-- A period is named by its number and a part of the time at which it was first written down: what was lent before that was
+-- forgotten is not given back to what came after.
+local loans, period, is_noted = {}, 0, true
 if ledger and most >= 1024 then
   local known = redis.pcall('HGETALL', ledger)
-  if known.err then known = {} end
-  if #known > 0 or wanted > 0 then period = math.floor(call('TIME')[1] / 8) end
-  local lent = 0
+  is_noted = not known.err and #known > 0
+  if not is_noted then known = {} end
+  local time = call('TIME')
+  local number = math.floor(time[1] / 8)
+  period = number * 1048576 + time[2]
+  local lent, limit = 0, math.floor(most / 16)
   for i = 1, #known, 2 do
-    local at, count = tonumber(known[i]), tonumber(known[i + 1]) or 0
+    local at, count = tonumber(known[i]) or 0, tonumber(known[i + 1]) or 0
+    local age = number - math.floor(at / 1048576)
+    if age == 0 then period = at end
     if at == since then count = count - back end
-    if (at == period or at == period - 1) and count > 0 then
+    if (age == 0 or age == 1) and count > 0 then
       loans[at] = count
       lent = lent + count
     end
   end
-  local limit = math.floor(most / 16)
+  if not is_noted and math.max(ranked, entries) + limit > most then
+    loans[period] = limit
+    lent = limit
+  end
   lent = math.min(lent, limit)
   wanted = math.min(wanted, limit - lent)
   most = most - lent
@@ -107,14 +118,12 @@ if ttl > 0 and (sliding or call('PTTL', values) < 0 or call('PTTL', scores) < 0)
   call('PEXPIRE', values, ttl)
   call('PEXPIRE', scores, ttl)
 end
-if wanted > 0 or back > 0 then
+if wanted > 0 or back > 0 or not is_noted then
   local free = math.max(0, math.min(wanted, most - math.max(ranked, entries)))
   loans[period] = (loans[period] or 0) + free
   call('UNLINK', ledger)
-  for at, count in pairs(loans) do
-    if count > 0 then call('HSET', ledger, at, count) end
-  end
-  call('PEXPIRE', ledger, 16000)
-  return { free, period }
+  -- Without an end: a server that is full evicts what has one first.
+  for at, count in pairs(loans) do call('HSET', ledger, at, count) end
+  if wanted > 0 or back > 0 then return { free, period } end
 end
 return given == 0 and last or 0
