@@ -68,8 +68,7 @@ struct Queue {
     waiting: HashMap<Vec<u8>, Waiting>,
     /// The bytes of what is waiting.
     bytes: usize,
-    /// The batch that is being written, by key.
-    writing: Arc<Vec<(Vec<u8>, Record)>>,
+    writing: Arc<Batch>,
     now: Timestamp,
     /// Whether a writer is alive.
     running: bool,
@@ -83,6 +82,23 @@ struct Waiting {
     /// What others had removed when it was there.
     mark: Mark,
     claim: Option<Claim>,
+}
+
+/// What is being written, until nothing of it is to be taken back any more.
+#[derive(Default)]
+struct Batch {
+    /// By key.
+    entries: Vec<(Vec<u8>, Record)>,
+    /// Those of the entries.
+    marks: Vec<Mark>,
+    /// Keys whose values others may have removed before they were written: what they were to replace goes.
+    outdated: Vec<Vec<u8>>,
+}
+
+/// What the queue has for a key. The backend has nothing newer.
+pub(crate) struct Queued {
+    /// None if others have removed something since it was there: it may be this.
+    pub(crate) record: Option<Record>,
 }
 
 impl fmt::Debug for Behind {
@@ -127,13 +143,16 @@ impl Behind {
     }
 
     /// What is queued or being written for `key`.
-    pub(crate) fn get(&self, key: &[u8]) -> Option<Record> {
+    pub(crate) fn get(&self, key: &[u8]) -> Option<Queued> {
         let queue = self.0.queue.lock();
-        // What others have removed may be this.
-        let current = |waiting: &&Waiting| !self.0.stale.is_past(waiting.mark);
-        let waiting = queue.waiting.get(key).filter(current).map(|waiting| &waiting.record);
-        let writing = || queue.writing.binary_search_by(|(written, _)| written.as_slice().cmp(key)).ok();
-        waiting.or_else(|| writing().map(|at| &queue.writing[at].1)).cloned()
+        let waiting = queue.waiting.get(key).map(|waiting| (&waiting.record, waiting.mark));
+        match waiting.or_else(|| queue.writing.of(key)) {
+            Some((record, mark)) => {
+                let is_current = !self.0.stale.is_past(mark);
+                Some(Queued { record: is_current.then(|| record.clone()) })
+            }
+            None => queue.writing.is_outdated(key).then_some(Queued { record: None }),
+        }
     }
 
     pub(crate) fn put(
@@ -204,7 +223,7 @@ impl Behind {
             return self.0.drain(batch).map(|()| 0);
         }
         let queue = self.0.queue.lock();
-        let new = queue.writing.iter().filter(|(key, _)| !queue.waiting.contains_key(key)).count();
+        let new = queue.writing.entries.iter().filter(|(key, _)| !queue.waiting.contains_key(key)).count();
         Ok((queue.waiting.len() + new) as u64)
     }
 
@@ -238,6 +257,32 @@ impl Queue {
     }
 }
 
+impl Batch {
+    fn new(waiting: Vec<(Vec<u8>, Record, Mark)>, stale: &Stale) -> Self {
+        let mut batch = Batch::default();
+        for (key, record, mark) in waiting {
+            // What others have removed since may be this. It is not written, and what it was to replace goes.
+            if stale.is_past(mark) {
+                batch.outdated.push(key);
+            } else {
+                batch.entries.push((key, record));
+                batch.marks.push(mark);
+            }
+        }
+        batch
+    }
+
+    /// What is written for `key`.
+    fn of(&self, key: &[u8]) -> Option<(&Record, Mark)> {
+        let at = self.entries.binary_search_by(|(written, _)| written.as_slice().cmp(key)).ok()?;
+        Some((&self.entries[at].1, self.marks[at]))
+    }
+
+    fn is_outdated(&self, key: &[u8]) -> bool {
+        self.outdated.binary_search_by(|outdated| outdated.as_slice().cmp(key)).is_ok()
+    }
+}
+
 impl Drop for Behind {
     fn drop(&mut self) {
         if self.is_forked() {
@@ -262,49 +307,47 @@ impl Shared {
     fn drain(&self, _batch: MutexGuard<'_, ()>) -> Result<()> {
         // They end with this call, whatever becomes of the batch.
         let mut claims = Vec::new();
-        let mut outdated = Vec::new();
-        let (space, batch, marks, now) = {
+        let (space, batch, now) = {
             let mut queue = self.queue.lock();
             if queue.waiting.is_empty() {
                 return Ok(());
             }
-            let mut batch = Vec::new();
+            let mut waiting = Vec::new();
             for (key, Waiting { record, mark, claim }) in queue.take_all() {
                 claims.extend(claim);
-                // What others have removed since may be this. It is not written, and what it was to replace goes.
-                if self.stale.is_past(mark) { outdated.push(key) } else { batch.push(((key, record), mark)) }
+                waiting.push((key, record, mark));
             }
-            batch.sort_unstable_by(|((one, _), _), ((other, _), _)| one.cmp(other));
-            let (batch, marks): (Vec<_>, Vec<Mark>) = batch.into_iter().unzip();
-            queue.writing = Arc::new(batch);
-            (Arc::clone(&queue.space), Arc::clone(&queue.writing), marks, queue.now)
+            waiting.sort_unstable_by(|(one, ..), (other, ..)| one.cmp(other));
+            queue.writing = Arc::new(Batch::new(waiting, &self.stale));
+            (Arc::clone(&queue.space), Arc::clone(&queue.writing), queue.now)
         };
         self.changed.notify_all();
         let before = self.dooms.before();
         let mut result = Ok(());
         for _ in 0..TRIES {
-            result = unpanicked(BACKEND, || self.backend.put_many(&space, &batch, now));
+            result = unpanicked(BACKEND, || self.backend.put_many(&space, &batch.entries, now));
             let again = |error: &Error| matches!(error.kind(), ErrorKind::Busy | ErrorKind::Unavailable);
             if !result.as_ref().is_err_and(again) {
                 break;
             }
         }
-        let keys = || batch.iter().map(|(key, _)| key.as_slice());
+        let keys = || batch.entries.iter().map(|(key, _)| key.as_slice());
         match &result {
             Ok(()) => keys().for_each(|key| self.dooms.lift(key, before)),
             // What the backend holds for these keys is older.
             Err(_) => keys().for_each(|key| self.dooms.doom(key)),
         }
         if result.as_ref().is_err_and(|error| error.kind() != ErrorKind::Busy) {
-            self.write_singly(&space, &batch, now);
+            self.write_singly(&space, &batch.entries, now);
         }
-        self.queue.lock().writing = Arc::default();
         if result.is_err() {
             self.remove(&space, keys().filter(|key| self.dooms.of(key).is_some()));
         }
-        outdated.iter().for_each(|key| self.take_back(&space, key, None));
-        let written = batch.iter().zip(marks).filter(|(_, mark)| self.stale.is_past(*mark));
+        batch.outdated.iter().for_each(|key| self.take_back(&space, key, None));
+        let written = batch.entries.iter().zip(&batch.marks).filter(|(_, mark)| self.stale.is_past(**mark));
         written.for_each(|((key, record), _)| self.take_back(&space, key, Some(record)));
+        // Not before that: nobody here is to read what goes, and keep it.
+        self.queue.lock().writing = Arc::default();
         result
     }
 

@@ -3,7 +3,7 @@
 mod many;
 
 use crate::backend::{AsyncBackend, Backend, Claim, Record, Space, Visit};
-use crate::behind::{Behind, Writes};
+use crate::behind::{Behind, Queued, Writes};
 use crate::dooms::{Before, Doom, Dooms};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fault::{BACKEND, Report, panicked, unpanicked, unpanicked_async};
@@ -157,8 +157,8 @@ impl Store {
     }
 
     pub(crate) fn get(&self, key: &[u8], now: Timestamp) -> Result<Option<Record>> {
-        if let Some(record) = self.queued(key) {
-            return Ok(Some(record));
+        if let Some(queued) = self.queued(key) {
+            return Ok(queued.record);
         }
         self.open_at_last();
         // What could not be removed when it was invalidated is removed now, or is no answer.
@@ -175,8 +175,8 @@ impl Store {
     }
 
     pub(crate) async fn get_async(self: &Arc<Self>, key: &[u8], now: Timestamp) -> Result<Option<Record>> {
-        if let Some(record) = self.queued(key) {
-            return Ok(Some(record));
+        if let Some(queued) = self.queued(key) {
+            return Ok(queued.record);
         }
         let ready = !self.unopened.load(Ordering::Acquire) && self.dooms.of(key).is_none() && !self.is_unsure();
         match self.backend.as_async().filter(|_| ready) {
@@ -448,7 +448,7 @@ impl Store {
         unpanicked(BACKEND, || self.backend.flush())
     }
 
-    fn queued(&self, key: &[u8]) -> Option<Record> {
+    fn queued(&self, key: &[u8]) -> Option<Queued> {
         self.behind()?.get(key)
     }
 

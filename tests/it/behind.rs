@@ -160,7 +160,7 @@ fn errors_of_the_writer_are_counted_and_told() {
             until(|| told.load(Relaxed) == 1);
             assert_eq!(cache.info().errors, 1);
             cache.insert(3, 3);
-            until(|| fake.held() == 2);
+            until(|| fake.held() == 3);
             assert_eq!((told.load(Relaxed), cache.info().errors), (1, 1));
         });
     }
@@ -391,4 +391,44 @@ fn what_others_remove_while_it_is_written_is_taken_back() {
     fake.at(|_| {});
     assert_eq!(cache.get_or_insert_with(&1, || 8), 8);
     assert_eq!((fake.held(), cache.get(&1)), (1, Some(8)));
+}
+
+/// Until the writer knows of it, and while it takes back what it has written.
+#[test]
+fn what_others_remove_is_not_read_from_the_queue() {
+    within(20, || {
+        let fake = Fake::new();
+        let builder = Cache::<u64, u64>::builder().maxsize(None).backend(Arc::clone(&fake), "f", Postcard);
+        let cache = builder.writes(Writes::Behind).build();
+        let held_up = dam(&fake);
+        cache.insert(1, 1);
+        until(|| fake.puts.load(Relaxed) > 0);
+        cache.insert(2, 2);
+        fake.invalidated();
+        assert_eq!((cache.get(&1), cache.get(&2)), (None, None));
+        drop(held_up);
+        cache.flush().unwrap();
+        assert_eq!((cache.get(&1), cache.get(&2)), (None, None));
+    });
+}
+
+/// Another process removes something else, while this one is replacing a value.
+#[test]
+fn what_is_replaced_in_the_queue_is_not_read_from_the_backend() {
+    within(20, || {
+        let fake = Fake::new();
+        let builder = Cache::<u64, u64>::builder().maxsize(None).backend(Arc::clone(&fake), "f", Postcard);
+        let cache = builder.writes(Writes::Behind).build();
+        cache.insert(1, 1);
+        cache.flush().unwrap();
+        let held_up = dam(&fake);
+        cache.insert(0, 0);
+        until(|| fake.puts.load(Relaxed) > 1);
+        cache.insert(1, 2);
+        fake.invalidated();
+        let first = cache.get(&1);
+        drop(held_up);
+        cache.flush().unwrap();
+        assert_eq!((first, cache.get(&1), fake.held()), (None, None, 0));
+    });
 }

@@ -21,6 +21,8 @@
 //! again, is returned and not kept: others may have removed it unheard.
 //! Users need the channels of the prefix for that, which servers since version 7 give to none unless told:
 //! `ACL SETUSER name .. &memolith:*`; a removal by one who may not tell of it is done, and is an error.
+//! A value that was computed before a removal, and is put after it and before its process has heard of it, stays as well:
+//! 0.2 ms at most where the network is well, in which a put and a removal of one key by another process must meet.
 //! Replacing a value is no removal: others see it when theirs expires.
 //!
 //! # Forks

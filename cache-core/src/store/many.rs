@@ -16,16 +16,11 @@ impl Store {
         self.open_at_last();
         let (mut records, mut asked) = (vec![None; keys.len()], Vec::new());
         for (at, key) in keys.iter().enumerate() {
-            match self.dooms.of(key) {
-                None => records[at] = self.queued(key),
+            match (self.dooms.of(key), self.queued(key)) {
+                (None, Some(queued)) => records[at] = queued.record,
+                (None, None) => asked.push(at),
                 // What could not be removed is removed now, or is no answer.
-                Some(_) => {
-                    records[at] = self.get(key, now)?;
-                    continue;
-                }
-            }
-            if records[at].is_none() {
-                asked.push(at);
+                (Some(_), _) => records[at] = self.get(key, now)?,
             }
         }
         if asked.is_empty() {
