@@ -140,6 +140,19 @@ impl Redis {
     fn beside(&self) -> &Beside {
         &self.processes.here().beside
     }
+
+    /// Also what was refused or not answered may be there.
+    async fn put_one(&self, space: &Space, (key, record): (&[u8], &Record), now: Timestamp) -> Result<()> {
+        let put = self.store().put_record(space, key, record, now).await;
+        self.beside().put(space, [key].into_iter());
+        put
+    }
+
+    async fn put_all(&self, space: &Space, entries: &[(Vec<u8>, Record)], now: Timestamp) -> Result<()> {
+        let put = self.store().put_batch(space, entries, now).await;
+        self.beside().put(space, entries.iter().map(|(key, _)| &key[..]));
+        put
+    }
 }
 
 impl fmt::Debug for Redis {
@@ -165,11 +178,11 @@ impl Backend for Redis {
     }
 
     fn put(&self, space: &Space, key: &[u8], record: &Record, now: Timestamp) -> Result<()> {
-        wait(self.store().put_record(space, key, record, now))
+        wait(self.put_one(space, (key, record), now))
     }
 
     fn put_many(&self, space: &Space, entries: &[(Vec<u8>, Record)], now: Timestamp) -> Result<()> {
-        wait(self.store().put_batch(space, entries, now))
+        wait(self.put_all(space, entries, now))
     }
 
     fn remove(&self, space: &Space, key: &[u8]) -> Result<bool> {
@@ -244,7 +257,7 @@ impl AsyncBackend for Redis {
         record: &'a Record,
         now: Timestamp,
     ) -> BoxFuture<'a, Result<()>> {
-        Box::pin(self.store().put_record(space, key, record, now))
+        Box::pin(self.put_one(space, (key, record), now))
     }
 
     fn put_many<'a>(
@@ -253,7 +266,7 @@ impl AsyncBackend for Redis {
         entries: &'a [(Vec<u8>, Record)],
         now: Timestamp,
     ) -> BoxFuture<'a, Result<()>> {
-        Box::pin(self.store().put_batch(space, entries, now))
+        Box::pin(self.put_all(space, entries, now))
     }
 
     fn remove<'a>(&'a self, space: &'a Space, key: &'a [u8]) -> BoxFuture<'a, Result<bool>> {

@@ -2,13 +2,10 @@
 
 use crate::redis::claims::claim;
 use crate::redis::claims::holds::{Holds, Place};
-use crate::redis::fleet::client::Client;
-use crate::redis::keys::id::Id;
-use crate::redis::keys::layout::{Channel, Layout};
-use crate::redis::keys::tell::Tell;
+use crate::redis::keys::layout::Channel;
 use crate::redis::news::subscription::Subscriptions;
-use crate::redis::news::watched::News;
-use crate::redis::settings::options::Options;
+use crate::redis::news::watched::{News, TakeBack};
+use crate::redis::spaces::store::Store;
 use memolith_core::{Claim, Result, Space, Watch};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
@@ -16,9 +13,8 @@ use std::time::{Duration, Instant};
 use xxhash_rust::xxh3::xxh3_128;
 
 /// Its threads begin when there is something to hear or to let go of, and end when it is dropped.
-#[derive(Debug)]
 pub(crate) struct Beside {
-    pub(crate) layout: Arc<Layout>,
+    store: Arc<Store>,
     pub(crate) holds: Arc<Holds>,
     news: News,
     /// Whether somebody has waited for news of tags.
@@ -28,10 +24,11 @@ pub(crate) struct Beside {
 }
 
 impl Beside {
-    pub(crate) fn new((client, layout): (Arc<Client>, Arc<Layout>), (id, tell): (Id, Tell), options: &Options) -> Self {
-        let subscriptions = Subscriptions::new(client, options.timeout, tell);
+    pub(crate) fn new(store: &Arc<Store>) -> Self {
+        let (options, id) = (&store.options, store.id);
+        let subscriptions = Subscriptions::new(Arc::clone(&store.client), options.timeout, store.tell);
         Beside {
-            layout,
+            store: Arc::clone(store),
             holds: Holds::new(id, Arc::clone(&subscriptions)),
             news: News::new(id, subscriptions),
             heard_of_tags: AtomicBool::new(false),
@@ -42,12 +39,28 @@ impl Beside {
 
     /// See [`Backend::watch`](memolith_core::Backend::watch).
     pub(crate) fn watch(&self, space: &Space, watch: Weak<dyn Watch>) {
-        self.news.watch(&self.layout.channels(space), watch);
+        let (store, of) = (Arc::clone(&self.store), space.clone());
+        let take_back: TakeBack = Arc::new(move |keys| {
+            let (store, space) = (Arc::clone(&store), of.clone());
+            Box::pin(async move {
+                for key in keys {
+                    // What cannot be taken back now stays, as anything does that is put by a process that dies.
+                    let _ = store.take_record_back(&space, &key, None).await;
+                }
+            })
+        });
+        self.news.watch(&self.store.layout.channels(space), watch, take_back);
+    }
+
+    /// `keys` were put into `space` just now, or may have been: see [`News::put`].
+    pub(crate) fn put<'a>(&self, space: &Space, keys: impl Iterator<Item = &'a [u8]>) {
+        let area = self.store.layout.area(space);
+        keys.for_each(|key| self.news.put(&area.stripes[0].channel, &area.stripe(key).channel, key));
     }
 
     /// Waits until the removals of others from `space` are heard, no longer than the time-out. Whether anybody watches it.
     pub(crate) async fn heard(&self, space: &Space) -> bool {
-        self.news.heard(&self.layout.channels(space), Instant::now() + self.timeout).await
+        self.news.heard(&self.store.layout.channels(space), Instant::now() + self.timeout).await
     }
 
     /// The same for invalidations of tags, for whoever asks first: what is tagged after that is kept.
@@ -63,7 +76,8 @@ impl Beside {
         let digest = xxh3_128(key).to_le_bytes();
         // Two keys that share one wait for each other at worst.
         let key = if key.len() > 64 { &digest } else { key };
-        let (numbers, (key, slot)) = (self.layout.beside_all(space, "f", key), self.layout.beside(space, "c", key));
+        let (numbers, (key, slot)) =
+            (self.store.layout.beside_all(space, "f", key), self.store.layout.beside(space, "c", key));
         let place = Place { channel: Channel { name: key.clone(), slot }, key, numbers };
         claim::claim(&self.holds, &place, self.claim_ttl, wait).await
     }

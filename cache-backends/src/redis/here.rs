@@ -30,7 +30,7 @@ type Watching = (Space, Weak<dyn Watch>);
 
 /// That of one process: its connections, threads and locks.
 pub(crate) struct Here {
-    pub(crate) store: Store,
+    pub(crate) store: Arc<Store>,
     pub(crate) beside: Beside,
     /// Whether those are told here who watched before the process was forked.
     told: AtomicBool,
@@ -72,8 +72,7 @@ impl Here {
         let (options, id) = (of.options.clone(), of.id);
         let tell = if matches!(of.target.topology, Topology::Cluster(_)) { Tell::Slot } else { Tell::All };
         let (client, layout) = (Arc::new(Client::new(of.target.clone(), &options)), Arc::new(Layout::new(&options)));
-        let beside = Beside::new((Arc::clone(&client), Arc::clone(&layout)), (id, tell), &options);
-        let store = Store {
+        let store = Arc::new(Store {
             id,
             client,
             options,
@@ -82,8 +81,8 @@ impl Here {
             forgets: OnceLock::new(),
             #[cfg(feature = "tracing")]
             advised: AtomicBool::new(false),
-        };
-        Here { store, beside, told: AtomicBool::new(false) }
+        });
+        Here { beside: Beside::new(&store), store, told: AtomicBool::new(false) }
     }
 }
 

@@ -21,8 +21,9 @@
 //! again, is returned and not kept: others may have removed it unheard.
 //! Users need the channels of the prefix for that, which servers since version 7 give to none unless told:
 //! `ACL SETUSER name .. &memolith:*`; a removal by one who may not tell of it is done, and is an error.
-//! A value that was computed before a removal, and is put after it and before its process has heard of it, stays as well:
-//! 0.2 ms at most where the network is well, in which a put and a removal of one key by another process must meet.
+//! A value that was computed before a removal and is put after it, before its process has heard, is taken back when it
+//! hears: until then, as above, others may be served it. On a cluster of servers before version 7, which pass messages on
+//! from node to node, and while a slot moves, one may stay until it expires or is removed again.
 //! Replacing a value is no removal: others see it when theirs expires.
 //!
 //! # Forks

@@ -3,7 +3,7 @@
 use crate::servers::{Cluster, Server, eventually};
 use crate::workers::{Worker, heard, job, say};
 use memolith_backends::Redis;
-use memolith_core::{Cache, Postcard};
+use memolith_core::{Cache, Lookup, Postcard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// By when others have heard. Much more than what is measured, for machines that do much else.
@@ -82,6 +82,26 @@ fn nor_on_a_cluster() {
     match job() {
         Some(job) => obey(&job[0]),
         None => coherent(&Cluster::start().url(), "processes::nor_on_a_cluster"),
+    }
+}
+
+/// A put is answered on one connection, and a removal told on another: either may be first.
+#[test]
+fn what_is_put_after_a_removal_that_is_not_yet_heard_does_not_stay() {
+    let (server, cluster) = (Server::start(), Cluster::start());
+    for url in [server.url(), format!("{}?stripes=3", cluster.url())] {
+        let [ours, theirs, reader] = [(), (), ()].map(|()| cache(&url));
+        let keys = 0..500;
+        for key in keys.clone() {
+            let Lookup::Miss(lease) = ours.lookup(&key) else { panic!("{key} is there") };
+            theirs.remove(&key).unwrap();
+            lease.fill(key);
+        }
+        eventually("all is taken back", || keys.clone().all(|key| !reader.contains(&key)));
+        assert!(keys.clone().all(|key| ours.get(&key).is_none()), "nor is it in memory");
+        // What nobody removes stays.
+        keys.clone().for_each(|key| ours.insert(key, key));
+        assert!(keys.clone().all(|key| reader.get(&key) == Some(key)));
     }
 }
 

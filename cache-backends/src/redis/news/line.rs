@@ -55,6 +55,11 @@ impl Line {
         self.send(|how| how.unsubscribe(channel));
     }
 
+    /// Asks the server for an answer that names `channel`: what was said there until now is heard before it.
+    pub(crate) fn ask(&self, channel: &[u8]) {
+        self.send(|_| Request::new("PING", Route::Any).arg(channel));
+    }
+
     fn send(&self, request: impl FnOnce(Tell) -> Request) {
         let (sender, how) = {
             let state = self.state.lock();
@@ -133,6 +138,8 @@ impl Line {
     /// Lets go of channels that another server has by now, and says how many there are.
     fn check(&self, subscriptions: &Arc<Subscriptions>) -> usize {
         let channels = subscriptions.channels_of(self.node.address());
+        let names: Vec<_> = channels.iter().map(|(channel, _)| channel).collect();
+        subscriptions.tell(&names, Event::Quiet);
         let elsewhere = |node: Arc<Node>| node.address() != self.node.address();
         let is_moved = |slot| wait(subscriptions.client.owner(slot)).is_ok_and(elsewhere);
         let moved: Vec<_> = channels.iter().filter(|(_, slot)| is_moved(*slot)).collect();
@@ -152,6 +159,11 @@ impl Line {
         let items = match reply {
             Reply::Push(items) | Reply::Array(items) => items,
             Reply::Error(error) => return self.refused(error, subscriptions).map(|()| false),
+            // An answer that names a channel, or only one.
+            Reply::Bytes(channel) => {
+                subscriptions.tell(&[channel], Event::Answered);
+                return Ok(true);
+            }
             _ => return Ok(true),
         };
         let mut parts = items.iter().map(|item| if let Reply::Bytes(bytes) = item { &bytes[..] } else { b"" });
@@ -167,7 +179,10 @@ impl Line {
                 subscriptions.client.doubt(&self.node);
                 subscriptions.settle();
             }
-            b"pong" => return Ok(true),
+            b"pong" => {
+                subscriptions.tell(&[channel], Event::Answered);
+                return Ok(true);
+            }
             _ => {}
         }
         Ok(false)

@@ -37,6 +37,10 @@ pub(crate) enum Event<'a> {
     /// The same, because the server does not let us listen, and will not before somebody allows it.
     Refused,
     Message(&'a [u8]),
+    /// All that was said before the server was last [asked](Subscriptions::ask) has been heard.
+    Answered,
+    /// Nothing was heard for a while.
+    Quiet,
 }
 
 /// The channels of a [`Redis`](crate::redis::Redis) and a connection for each server that has some of them.
@@ -112,6 +116,21 @@ impl Subscriptions {
             listener.hear(event);
         }
         Subscribed { subscriptions: Arc::downgrade(self), channel, listener }
+    }
+
+    /// Has the server answer, if it tells of the channel: see [`Event::Answered`].
+    pub(crate) fn ask(&self, name: &[u8]) {
+        let line = {
+            let table = self.table.lock();
+            let standing = table.channels.get(name).filter(|channel| channel.state == State::Standing);
+            standing.and_then(|channel| table.lines.get(channel.home.as_ref()?).cloned())
+        };
+        line.into_iter().for_each(|line| line.ask(name));
+    }
+
+    /// Does `work` when there is time, on a thread of its own.
+    pub(crate) fn begin(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.keeper.begin(work);
     }
 
     fn settle_soon(self: &Arc<Self>) {

@@ -5,13 +5,14 @@
 
 use super::bell::Bell;
 use super::subscription::{Event, Listener, Subscribed, Subscriptions};
+use super::unsure::{Key, Unsure};
 use crate::redis::keys::id::Id;
 use crate::redis::keys::layout::Channel;
 use crate::redis::keys::tell::{Sender, TAKEN_BACK};
 use crate::redis::lock::Mutex;
 use crate::redis::process::PerProcess;
 use crate::redis::server::timer::within;
-use memolith_core::Watch;
+use memolith_core::{BoxFuture, Watch};
 use std::collections::HashMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -44,9 +45,16 @@ struct Watched {
 
 /// Hears what is said in a channel of a space, for those who watch it.
 struct Ear {
+    channel: Vec<u8>,
     watchers: Arc<Watchers>,
     state: Mutex<Known>,
+    unsure: Mutex<Unsure>,
+    take_back: TakeBack,
+    subscriptions: Weak<Subscriptions>,
 }
+
+/// How keys that were put are taken back.
+pub(crate) type TakeBack = Arc<dyn Fn(Vec<Box<[u8]>>) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// What is known of a channel by those who watch it.
 #[derive(Default)]
@@ -69,12 +77,13 @@ impl News {
     }
 
     /// From now on `watch` is told of what others say in `channels`, those of a space, and handed the word of it.
-    pub(crate) fn watch(&self, channels: &[Channel], watch: Weak<dyn Watch>) {
+    /// What is put meanwhile is taken back by `take_back`.
+    pub(crate) fn watch(&self, channels: &[Channel], watch: Weak<dyn Watch>, take_back: TakeBack) {
         let Some(first) = channels.first() else { return };
         let word = {
             let mut spaces = self.spaces.lock();
             spaces.retain(|name, watched| *name == first.name || watched.watchers.any());
-            let watched = spaces.entry(first.name.clone()).or_insert_with(|| self.listen(channels));
+            let watched = spaces.entry(first.name.clone()).or_insert_with(|| self.listen(channels, &take_back));
             watched.watchers.list.lock().push(Weak::clone(&watch));
             watched.word
         };
@@ -100,11 +109,34 @@ impl News {
         !ears.is_empty()
     }
 
-    fn listen(&self, channels: &[Channel]) -> Watched {
+    /// `key` was put just now into the space whose first channel is `space`; `channel` tells of it.
+    pub(crate) fn put(&self, space: &[u8], channel: &[u8], key: &[u8]) {
+        let ear = {
+            let spaces = self.spaces.lock();
+            let ears = spaces.get(space).map(|watched| &watched.ears);
+            ears.and_then(|ears| ears.iter().find(|ear| ear.channel == channel).cloned())
+        };
+        let Some(ear) = ear else { return };
+        let is_to_ask = ear.unsure.lock().note(key, Instant::now());
+        if is_to_ask {
+            self.subscriptions.ask(channel);
+        }
+    }
+
+    fn listen(&self, channels: &[Channel], take_back: &TakeBack) -> Watched {
         let watchers = Arc::new(Watchers { id: self.id, list: Mutex::default() });
         let word = WORDS.get(Mutex::default).lock().pop().unwrap_or_else(|| Box::leak(Box::default()));
-        let ear = || Arc::new(Ear { watchers: Arc::clone(&watchers), state: Mutex::default() });
-        let ears: Vec<Arc<Ear>> = channels.iter().map(|_| ear()).collect();
+        let ear = |channel: &Channel| {
+            Arc::new(Ear {
+                channel: channel.name.clone(),
+                watchers: Arc::clone(&watchers),
+                state: Mutex::default(),
+                unsure: Mutex::default(),
+                take_back: Arc::clone(take_back),
+                subscriptions: Arc::downgrade(&self.subscriptions),
+            })
+        };
+        let ears: Vec<Arc<Ear>> = channels.iter().map(ear).collect();
         let subscribe = |(channel, ear): (&Channel, &Arc<Ear>)| {
             let listener: Weak<Ear> = Arc::downgrade(ear);
             self.subscriptions.subscribe(channel, listener)
@@ -148,6 +180,19 @@ impl Ear {
         within(end, bell.rung()).await;
     }
 
+    /// What was put and may have been removed before unheard is taken back.
+    fn take_back(&self, keys: Vec<Key>) {
+        if let Some(subscriptions) = self.subscriptions.upgrade().filter(|_| !keys.is_empty()) {
+            subscriptions.begin((self.take_back)(keys));
+        }
+    }
+
+    fn ask_if(&self, is_to_ask: bool) {
+        if let Some(subscriptions) = self.subscriptions.upgrade().filter(|_| is_to_ask) {
+            subscriptions.ask(&self.channel);
+        }
+    }
+
     fn settle(&self) {
         let waiting = {
             let mut state = self.state.lock();
@@ -166,16 +211,36 @@ impl Listener for Ear {
             Event::Message(message) if message.len() == ID + TAKEN_BACK.len() && message.ends_with(&TAKEN_BACK) => {
                 self.watchers.tell(Watch::taken_back);
             }
-            Event::Message(_) => self.watchers.tell(Watch::invalidated),
+            // First those who watch: whose put ends from now on finds out by itself.
+            Event::Message(_) => {
+                self.watchers.tell(Watch::invalidated);
+                let keys = self.unsure.lock().take();
+                self.take_back(keys);
+            }
             Event::Lost => {
                 self.state.lock().settled = false;
                 self.watchers.tell(Watch::invalidated);
+                let keys = self.unsure.lock().cut();
+                self.take_back(keys);
             }
-            // What is in memory may be what others have removed while nothing was heard. Who may not listen is told now
-            // and then, so that nothing stays for ever. First those who watch: who has waited begins after that.
-            Event::Standing | Event::Refused => {
+            // What is in memory may be what others have removed while nothing was heard. First those who watch: who has
+            // waited begins after that.
+            Event::Standing => {
                 self.watchers.tell(Watch::invalidated);
+                let keys = self.unsure.lock().cut();
+                self.take_back(keys);
                 self.settle();
+            }
+            // Who may not listen is told now and then, so that nothing stays in memory for ever.
+            Event::Refused => {
+                self.watchers.tell(Watch::invalidated);
+                drop(self.unsure.lock().cut());
+                self.settle();
+            }
+            Event::Answered => self.unsure.lock().answered(),
+            Event::Quiet => {
+                let is_to_ask = self.unsure.lock().ask(Instant::now());
+                self.ask_if(is_to_ask);
             }
             // Nobody has relied on it.
             Event::Failed => self.settle(),
