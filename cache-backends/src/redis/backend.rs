@@ -144,13 +144,13 @@ impl Redis {
     /// Also what was refused or not answered may be there.
     async fn put_one(&self, space: &Space, (key, record): (&[u8], &Record), now: Timestamp) -> Result<()> {
         let put = self.store().put_record(space, key, record, now).await;
-        self.beside().put(space, [key].into_iter());
+        self.beside().put(space, [(key, record)].into_iter());
         put
     }
 
     async fn put_all(&self, space: &Space, entries: &[(Vec<u8>, Record)], now: Timestamp) -> Result<()> {
         let put = self.store().put_batch(space, entries, now).await;
-        self.beside().put(space, entries.iter().map(|(key, _)| &key[..]));
+        self.beside().put(space, entries.iter().map(|(key, record)| (&key[..], record)));
         put
     }
 }

@@ -4,9 +4,10 @@ use crate::redis::claims::claim;
 use crate::redis::claims::holds::{Holds, Place};
 use crate::redis::keys::layout::Channel;
 use crate::redis::news::subscription::Subscriptions;
+use crate::redis::news::unsure::Put;
 use crate::redis::news::watched::{News, TakeBack};
 use crate::redis::spaces::store::Store;
-use memolith_core::{Claim, Result, Space, Watch};
+use memolith_core::{Claim, Record, Result, Space, Watch};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -40,22 +41,23 @@ impl Beside {
     /// See [`Backend::watch`](memolith_core::Backend::watch).
     pub(crate) fn watch(&self, space: &Space, watch: Weak<dyn Watch>) {
         let (store, of) = (Arc::clone(&self.store), space.clone());
-        let take_back: TakeBack = Arc::new(move |keys| {
+        let take_back: TakeBack = Arc::new(move |puts| {
             let (store, space) = (Arc::clone(&store), of.clone());
             Box::pin(async move {
-                for key in keys {
+                for Put { key, record } in puts {
                     // What cannot be taken back now stays, as anything does that is put by a process that dies.
-                    let _ = store.take_record_back(&space, &key, None).await;
+                    let _ = store.take_record_back(&space, &key, record.as_ref()).await;
                 }
             })
         });
         self.news.watch(&self.store.layout.channels(space), watch, take_back);
     }
 
-    /// `keys` were put into `space` just now, or may have been: see [`News::put`].
-    pub(crate) fn put<'a>(&self, space: &Space, keys: impl Iterator<Item = &'a [u8]>) {
+    /// `entries` were put into `space` just now, or may have been: see [`News::put`].
+    pub(crate) fn put<'a>(&self, space: &Space, entries: impl Iterator<Item = (&'a [u8], &'a Record)>) {
         let area = self.store.layout.area(space);
-        keys.for_each(|key| self.news.put(&area.stripes[0].channel, &area.stripe(key).channel, key));
+        let channels = |key: &[u8]| (&area.stripes[0].channel[..], &area.stripe(key).channel[..]);
+        entries.for_each(|(key, record)| self.news.put(channels(key), key, record));
     }
 
     /// Waits until the removals of others from `space` are heard, no longer than the time-out. Whether anybody watches it.

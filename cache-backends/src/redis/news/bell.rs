@@ -53,7 +53,7 @@ impl Listener for Bell {
             Event::Standing => self.0.lock().heard = true,
             Event::Lost | Event::Failed | Event::Refused => self.0.lock().heard = false,
             Event::Message(_) => {}
-            Event::Answered | Event::Quiet => return,
+            Event::Answered => return,
         }
         self.ring();
     }

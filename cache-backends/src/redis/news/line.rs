@@ -138,8 +138,6 @@ impl Line {
     /// Lets go of channels that another server has by now, and says how many there are.
     fn check(&self, subscriptions: &Arc<Subscriptions>) -> usize {
         let channels = subscriptions.channels_of(self.node.address());
-        let names: Vec<_> = channels.iter().map(|(channel, _)| channel).collect();
-        subscriptions.tell(&names, Event::Quiet);
         let elsewhere = |node: Arc<Node>| node.address() != self.node.address();
         let is_moved = |slot| wait(subscriptions.client.owner(slot)).is_ok_and(elsewhere);
         let moved: Vec<_> = channels.iter().filter(|(_, slot)| is_moved(*slot)).collect();

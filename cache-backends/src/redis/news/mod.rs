@@ -4,5 +4,5 @@ pub(crate) mod bell;
 pub(crate) mod keeper;
 pub(crate) mod line;
 pub(crate) mod subscription;
-mod unsure;
+pub(crate) mod unsure;
 pub(crate) mod watched;

@@ -39,8 +39,6 @@ pub(crate) enum Event<'a> {
     Message(&'a [u8]),
     /// All that was said before the server was last [asked](Subscriptions::ask) has been heard.
     Answered,
-    /// Nothing was heard for a while.
-    Quiet,
 }
 
 /// The channels of a [`Redis`](crate::redis::Redis) and a connection for each server that has some of them.
@@ -128,7 +126,12 @@ impl Subscriptions {
         line.into_iter().for_each(|line| line.ask(name));
     }
 
-    /// Does `work` when there is time, on a thread of its own.
+    /// Does `job` at `time`.
+    pub(crate) fn at(&self, time: Instant, job: impl FnOnce() + Send + 'static) {
+        self.keeper.at(time, job);
+    }
+
+    /// Goes on with `work` whenever that can go on.
     pub(crate) fn begin(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.keeper.begin(work);
     }

@@ -5,104 +5,162 @@
 //! until a question on the connection that tells has been answered: what was said before that has been heard then. If a
 //! removal is heard first, what is remembered is taken back.
 
+use crate::redis::keys::tell::{Said, digest};
+use memolith_core::Record;
 use std::time::{Duration, Instant};
 
 /// How often it is asked at most: what is put in between is asked for together.
 const PAUSE: Duration = Duration::from_millis(1);
-/// Keys remembered at most while nothing is heard; the newest stay.
+/// Puts, and bytes of their values, that are remembered at most while nothing is heard; the newest stay.
 const MOST: usize = 4_096;
+const MOST_BYTES: usize = 4 << 20;
 
-/// A key of a space.
-pub(super) type Key = Box<[u8]>;
+/// A value that was put under a key.
+#[derive(Debug)]
+pub(crate) struct Put {
+    pub(crate) key: Box<[u8]>,
+    /// None where there are too many to be remembered: then whatever is there counts as it.
+    pub(crate) record: Option<Record>,
+}
 
-/// The keys that were put into a space lately, as far as one channel tells of them.
+/// What was put into a space lately, as far as one channel tells of it.
 #[derive(Debug, Default)]
 pub(super) struct Unsure {
-    /// Put since it was last asked.
-    put: Vec<Key>,
-    /// Put before that, while there is no answer.
-    asked: Option<Vec<Key>>,
+    /// Since it was last asked.
+    puts: Vec<Put>,
+    /// Of their values.
+    bytes: usize,
+    /// Before that, while there is no answer.
+    asked: Option<Vec<Put>>,
     last: Option<Instant>,
+    /// Whether somebody asks when it is time.
+    timed: bool,
+}
+
+/// What is to be done now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    Ask,
+    /// To call [`Unsure::time`] then.
+    Wait(Instant),
+    Nothing,
 }
 
 impl Unsure {
-    /// Remembers `key`, which was put just now. Whether it is to be asked.
-    pub(super) fn note(&mut self, key: &[u8], now: Instant) -> bool {
-        if self.put.len() >= MOST {
-            self.put.drain(..MOST / 2);
+    /// Remembers what was put just now.
+    pub(super) fn note(&mut self, key: &[u8], record: &Record, now: Instant) -> Next {
+        if self.puts.len() >= MOST {
+            self.puts.drain(..MOST / 2);
         }
-        self.put.push(key.into());
-        self.last.is_none_or(|last| now.saturating_duration_since(last) >= PAUSE) && self.ask(now)
-    }
-
-    /// Whether it is to be asked: there is something to be asked for, and nothing is.
-    pub(super) fn ask(&mut self, now: Instant) -> bool {
-        if self.asked.is_some() || self.put.is_empty() {
-            return false;
-        }
-        (self.asked, self.last) = (Some(std::mem::take(&mut self.put)), Some(now));
-        true
+        self.bytes += record.value.len();
+        let record = (self.bytes <= MOST_BYTES).then(|| record.clone());
+        self.puts.push(Put { key: key.into(), record });
+        self.next(now)
     }
 
     /// It was answered.
-    pub(super) fn answered(&mut self) {
+    pub(super) fn answered(&mut self, now: Instant) -> Next {
         self.asked = None;
+        self.next(now)
     }
 
-    /// All that is to be taken back, because others have removed something.
-    pub(super) fn take(&mut self) -> Vec<Key> {
-        // An answer that comes later is for nothing any more, or for less than was put by then: so it is asked again.
-        let mut keys = self.asked.as_mut().map(std::mem::take).unwrap_or_default();
-        keys.append(&mut self.put);
-        keys
+    /// It is time.
+    pub(super) fn time(&mut self, now: Instant) -> Next {
+        self.timed = false;
+        self.next(now)
+    }
+
+    fn next(&mut self, now: Instant) -> Next {
+        if self.asked.is_some() || self.puts.is_empty() {
+            return Next::Nothing;
+        }
+        match self.last.map(|last| last + PAUSE).filter(|due| *due > now) {
+            Some(_) if self.timed => Next::Nothing,
+            Some(due) => {
+                self.timed = true;
+                Next::Wait(due)
+            }
+            None => {
+                (self.asked, self.bytes, self.last) = (Some(std::mem::take(&mut self.puts)), 0, Some(now));
+                Next::Ask
+            }
+        }
+    }
+
+    /// What is to be taken back, because others have removed something.
+    pub(super) fn take(&mut self, said: Said) -> Vec<Put> {
+        let Said::RemovedKey(removed) = said else { return self.take_all() };
+        let puts = [self.asked.as_mut(), Some(&mut self.puts)].into_iter().flatten();
+        puts.flat_map(|puts| puts.extract_if(.., |put| digest(&put.key) == removed)).collect()
+    }
+
+    /// An answer that comes later is for nothing any more.
+    fn take_all(&mut self) -> Vec<Put> {
+        let mut puts = self.asked.as_mut().map(std::mem::take).unwrap_or_default();
+        puts.append(&mut self.puts);
+        self.bytes = 0;
+        puts
     }
 
     /// The connection is another: nothing is answered any more.
-    pub(super) fn cut(&mut self) -> Vec<Key> {
-        let keys = self.take();
+    pub(super) fn cut(&mut self) -> Vec<Put> {
+        let puts = self.take_all();
         self.asked = None;
-        keys
+        puts
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use memolith_core::Timestamp;
 
-    fn keys(unsure: &mut Unsure) -> Vec<Vec<u8>> {
-        unsure.take().into_iter().map(Vec::from).collect()
+    fn note(unsure: &mut Unsure, key: &str, now: Instant) -> Next {
+        unsure.note(key.as_bytes(), &Record { value: vec![0; 1_000], expires: Timestamp::NEVER }, now)
+    }
+
+    fn keys(puts: Vec<Put>) -> String {
+        puts.into_iter().map(|put| String::from_utf8_lossy(&put.key).into_owned() + " ").collect()
     }
 
     #[test]
     fn what_was_put_is_remembered_until_an_answer_to_a_later_question() {
         let (mut unsure, now) = (Unsure::default(), Instant::now());
-        assert!(unsure.note(b"one", now), "nothing was asked for long");
-        assert!(!unsure.note(b"two", now + PAUSE * 2), "one question at a time");
-        unsure.answered();
-        assert!(!unsure.note(b"three", now), "not so soon");
-        assert_eq!(keys(&mut unsure), [b"two".to_vec(), b"three".to_vec()]);
-        assert!(!unsure.ask(now), "there is nothing to be asked for");
-        assert!(unsure.note(b"four", now + PAUSE));
-        assert_eq!(keys(&mut unsure), [b"four"]);
-        assert!(!unsure.note(b"five", now + PAUSE * 2), "the question stands");
-        unsure.answered();
-        assert_eq!(keys(&mut unsure), [b"five"], "it was asked before that was put");
+        assert_eq!(note(&mut unsure, "one", now), Next::Ask, "nothing was asked for long");
+        assert_eq!(note(&mut unsure, "two", now + PAUSE * 2), Next::Nothing, "one question at a time");
+        assert_eq!(unsure.answered(now), Next::Wait(now + PAUSE), "not so soon");
+        assert_eq!(note(&mut unsure, "three", now), Next::Nothing, "somebody waits for that");
+        assert_eq!(unsure.time(now + PAUSE), Next::Ask);
+        assert_eq!(note(&mut unsure, "four", now + PAUSE * 2), Next::Nothing);
+        assert_eq!(unsure.answered(now + PAUSE * 2), Next::Ask);
+        assert_eq!(keys(unsure.take(Said::Removed)), "four ");
+        assert_eq!(unsure.answered(now), Next::Nothing, "there is nothing to be asked for");
+    }
+
+    #[test]
+    fn of_a_key_that_is_known_no_others_go() {
+        let (mut unsure, now) = (Unsure::default(), Instant::now());
+        ["one", "two", "one"].iter().for_each(|key| _ = note(&mut unsure, key, now));
+        assert_eq!(keys(unsure.take(Said::RemovedKey(digest(b"one")))), "one one ");
+        assert_eq!(keys(unsure.take(Said::Removed)), "two ");
     }
 
     #[test]
     fn on_another_connection_it_is_asked_anew() {
         let (mut unsure, now) = (Unsure::default(), Instant::now());
-        assert!(unsure.note(b"one", now));
-        assert_eq!(unsure.cut().len(), 1);
-        assert!(unsure.note(b"two", now + PAUSE));
+        assert_eq!(note(&mut unsure, "one", now), Next::Ask);
+        assert_eq!(keys(unsure.cut()), "one ");
+        assert_eq!(note(&mut unsure, "two", now + PAUSE), Next::Ask);
     }
 
     #[test]
     fn memory_is_bounded_while_nothing_is_heard() {
         let (mut unsure, now) = (Unsure::default(), Instant::now());
-        (0..10_000_u32).for_each(|key| _ = unsure.note(&key.to_le_bytes(), now));
-        let keys = keys(&mut unsure);
-        assert!((MOST / 2..=MOST + 1).contains(&keys.len()));
-        assert_eq!(keys.last().map(|key| &key[..]), Some(&9_999_u32.to_le_bytes()[..]));
+        (0..10_000).for_each(|key| _ = note(&mut unsure, &key.to_string(), now));
+        let puts = unsure.take(Said::Removed);
+        assert!((MOST / 2..=MOST + 1).contains(&puts.len()));
+        assert_eq!(&*puts[puts.len() - 1].key, b"9999");
+        let bytes: usize = puts.iter().filter_map(|put| Some(put.record.as_ref()?.value.len())).sum();
+        assert!(bytes <= MOST_BYTES + 1_000, "{bytes} bytes");
     }
 }

@@ -5,23 +5,20 @@
 
 use super::bell::Bell;
 use super::subscription::{Event, Listener, Subscribed, Subscriptions};
-use super::unsure::{Key, Unsure};
+use super::unsure::{Next, Put, Unsure};
 use crate::redis::keys::id::Id;
 use crate::redis::keys::layout::Channel;
-use crate::redis::keys::tell::{Sender, TAKEN_BACK};
+use crate::redis::keys::tell::Said;
 use crate::redis::lock::Mutex;
 use crate::redis::process::PerProcess;
 use crate::redis::server::timer::within;
-use memolith_core::{BoxFuture, Watch};
+use memolith_core::{BoxFuture, Record, Watch};
 use std::collections::HashMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
-
-/// The bytes of the id that a message begins with.
-const ID: usize = size_of::<Sender>();
 
 /// Words that nobody raises any more, to be used again: what they counted is of no interest.
 static WORDS: PerProcess<Mutex<Vec<&'static AtomicU64>>> = PerProcess::new();
@@ -45,6 +42,7 @@ struct Watched {
 
 /// Hears what is said in a channel of a space, for those who watch it.
 struct Ear {
+    me: Weak<Ear>,
     channel: Vec<u8>,
     watchers: Arc<Watchers>,
     state: Mutex<Known>,
@@ -53,8 +51,8 @@ struct Ear {
     subscriptions: Weak<Subscriptions>,
 }
 
-/// How keys that were put are taken back.
-pub(crate) type TakeBack = Arc<dyn Fn(Vec<Box<[u8]>>) -> BoxFuture<'static, ()> + Send + Sync>;
+/// How puts are taken back.
+pub(crate) type TakeBack = Arc<dyn Fn(Vec<Put>) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// What is known of a channel by those who watch it.
 #[derive(Default)]
@@ -109,17 +107,16 @@ impl News {
         !ears.is_empty()
     }
 
-    /// `key` was put just now into the space whose first channel is `space`; `channel` tells of it.
-    pub(crate) fn put(&self, space: &[u8], channel: &[u8], key: &[u8]) {
+    /// `record` was put just now into the space whose first channel is `space`; `channel` tells of its key.
+    pub(crate) fn put(&self, (space, channel): (&[u8], &[u8]), key: &[u8], record: &Record) {
         let ear = {
             let spaces = self.spaces.lock();
             let ears = spaces.get(space).map(|watched| &watched.ears);
             ears.and_then(|ears| ears.iter().find(|ear| ear.channel == channel).cloned())
         };
-        let Some(ear) = ear else { return };
-        let is_to_ask = ear.unsure.lock().note(key, Instant::now());
-        if is_to_ask {
-            self.subscriptions.ask(channel);
+        if let Some(ear) = ear {
+            let next = ear.unsure.lock().note(key, record, Instant::now());
+            ear.go_on(next);
         }
     }
 
@@ -127,7 +124,8 @@ impl News {
         let watchers = Arc::new(Watchers { id: self.id, list: Mutex::default() });
         let word = WORDS.get(Mutex::default).lock().pop().unwrap_or_else(|| Box::leak(Box::default()));
         let ear = |channel: &Channel| {
-            Arc::new(Ear {
+            Arc::new_cyclic(|me| Ear {
+                me: Weak::clone(me),
                 channel: channel.name.clone(),
                 watchers: Arc::clone(&watchers),
                 state: Mutex::default(),
@@ -181,15 +179,26 @@ impl Ear {
     }
 
     /// What was put and may have been removed before unheard is taken back.
-    fn take_back(&self, keys: Vec<Key>) {
-        if let Some(subscriptions) = self.subscriptions.upgrade().filter(|_| !keys.is_empty()) {
-            subscriptions.begin((self.take_back)(keys));
+    fn take_back(&self, puts: Vec<Put>) {
+        if let Some(subscriptions) = self.subscriptions.upgrade().filter(|_| !puts.is_empty()) {
+            subscriptions.begin((self.take_back)(puts));
         }
     }
 
-    fn ask_if(&self, is_to_ask: bool) {
-        if let Some(subscriptions) = self.subscriptions.upgrade().filter(|_| is_to_ask) {
-            subscriptions.ask(&self.channel);
+    /// Asks whether all was heard, now or when it is time.
+    fn go_on(&self, next: Next) {
+        let Some(subscriptions) = self.subscriptions.upgrade() else { return };
+        match next {
+            Next::Ask => subscriptions.ask(&self.channel),
+            Next::Wait(time) => {
+                let this = Weak::clone(&self.me);
+                subscriptions.at(time, move || {
+                    let Some(this) = this.upgrade() else { return };
+                    let next = this.unsure.lock().time(Instant::now());
+                    this.go_on(next);
+                });
+            }
+            Next::Nothing => {}
         }
     }
 
@@ -208,27 +217,27 @@ impl Listener for Ear {
         match event {
             // It has raised the word.
             Event::Message(message) if message.starts_with(&self.watchers.id.bytes()) => {}
-            Event::Message(message) if message.len() == ID + TAKEN_BACK.len() && message.ends_with(&TAKEN_BACK) => {
-                self.watchers.tell(Watch::taken_back);
-            }
-            // First those who watch: whose put ends from now on finds out by itself.
-            Event::Message(_) => {
-                self.watchers.tell(Watch::invalidated);
-                let keys = self.unsure.lock().take();
-                self.take_back(keys);
-            }
+            Event::Message(message) => match Said::of(message) {
+                Said::TakenBack => self.watchers.tell(Watch::taken_back),
+                // First those who watch: whose put ends from now on finds out by itself.
+                said => {
+                    self.watchers.tell(Watch::invalidated);
+                    let puts = self.unsure.lock().take(said);
+                    self.take_back(puts);
+                }
+            },
             Event::Lost => {
                 self.state.lock().settled = false;
                 self.watchers.tell(Watch::invalidated);
-                let keys = self.unsure.lock().cut();
-                self.take_back(keys);
+                let puts = self.unsure.lock().cut();
+                self.take_back(puts);
             }
             // What is in memory may be what others have removed while nothing was heard. First those who watch: who has
             // waited begins after that.
             Event::Standing => {
                 self.watchers.tell(Watch::invalidated);
-                let keys = self.unsure.lock().cut();
-                self.take_back(keys);
+                let puts = self.unsure.lock().cut();
+                self.take_back(puts);
                 self.settle();
             }
             // Who may not listen is told now and then, so that nothing stays in memory for ever.
@@ -237,10 +246,9 @@ impl Listener for Ear {
                 drop(self.unsure.lock().cut());
                 self.settle();
             }
-            Event::Answered => self.unsure.lock().answered(),
-            Event::Quiet => {
-                let is_to_ask = self.unsure.lock().ask(Instant::now());
-                self.ask_if(is_to_ask);
+            Event::Answered => {
+                let next = self.unsure.lock().answered(Instant::now());
+                self.go_on(next);
             }
             // Nobody has relied on it.
             Event::Failed => self.settle(),

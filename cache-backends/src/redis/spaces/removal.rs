@@ -3,7 +3,7 @@
 use super::store::{Form, Store};
 use crate::redis::keys::layout::{Area, Stripe};
 use crate::redis::keys::script::{CLEAR, Call, DISCARD, REMOVE};
-use crate::redis::keys::tell::{TAKEN_BACK, Tell, told};
+use crate::redis::keys::tell::{Said, Tell, digest, told};
 use crate::redis::wire::reply::Reply;
 use crate::redis::wire::request::{Request, Route};
 use memolith_core::{ErrorKind, Result};
@@ -52,7 +52,10 @@ impl Store {
         let asks = self.client.asks();
         let replies = self.client.call_all(removals).await;
         let counts = replies.into_iter().map(|reply| reply?.into_int()).collect::<Result<Vec<i64>>>()?;
-        told(self.tell, stripe.route, (&stripe.channel, &self.message(who))).run(&self.client).await?.checked()?;
+        told(self.tell, stripe.route, (&stripe.channel, &self.message(who, None)))
+            .run(&self.client)
+            .await?
+            .checked()?;
         self.tell_owners((asks, who), &[(&stripe.channel, stripe.route)]).await?;
         Ok(counts)
     }
@@ -63,7 +66,7 @@ impl Store {
         if self.tell == Tell::All || who == Told::Nobody || self.client.asks() == asks {
             return Ok(());
         }
-        let message = self.message(who);
+        let message = self.message(who, None);
         let tell = |(channel, route): &(&[u8], Route)| Request::new("SPUBLISH", *route).arg(channel).arg(&message);
         for reply in self.client.call_all(channels.iter().map(tell).collect()).await {
             match reply? {
@@ -82,13 +85,14 @@ impl Store {
         self.tell_owners((asks, told), &[(&stripe.channel, stripe.route)]).await
     }
 
-    /// What is said in a channel.
-    fn message(&self, who: Told) -> Vec<u8> {
-        let mut message = self.id().to_vec();
-        if who == Told::Readers {
-            message.extend(TAKEN_BACK);
-        }
-        message
+    /// What is said in a channel, of `key` if it is known.
+    fn message(&self, who: Told, key: Option<&[u8]>) -> Vec<u8> {
+        let said = match (who, key) {
+            (Told::Readers, _) => Said::TakenBack,
+            (_, Some(key)) => Said::RemovedKey(digest(key)),
+            (_, None) => Said::Removed,
+        };
+        said.message(self.id())
     }
 
     /// The script that removes an entry.
@@ -97,7 +101,7 @@ impl Store {
         let how = if told == Told::Nobody { "" } else { self.tell.letter() };
         let call = Call::new(&REMOVE, stripe.route).key(stripe.entry(key));
         let call = call.key(&stripe.scores[..]).key(&stripe.values[..]).arg(area.field(key));
-        call.arg(&stripe.channel[..]).arg(self.message(told)).text(how).text(area.extra())
+        call.arg(&stripe.channel[..]).arg(self.message(told, Some(key))).text(how).text(area.extra())
     }
 
     /// Removes all entries of a space in whatever form they are. Pairs go at once.
@@ -147,7 +151,7 @@ impl Store {
         })
         .await?;
         let asks = self.client.asks();
-        let message = self.message(Told::Everybody);
+        let message = self.message(Told::Everybody, None);
         let tell = |stripe: &Stripe| told(self.tell, stripe.route, (&stripe.channel, &message));
         for reply in Call::run_all(&area.stripes.iter().map(tell).collect::<Vec<_>>(), &self.client).await {
             reply?.checked()?;
