@@ -5,6 +5,8 @@ use crate::behind::Writes;
 use crate::bytes::{KeyBytes, Scanned, Stamp, Wire};
 use crate::cache::{Cache, Lookup};
 use crate::error::Result;
+use crate::flights::{Caller, Join};
+use crate::lease::Lease;
 use crate::orders::{check, threads};
 use crate::remote::{Remote, stamp};
 use crate::stale::Basis;
@@ -12,6 +14,7 @@ use crate::store::Store;
 use crate::time::{ManualClock, Timestamp};
 use shuttle::thread;
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
@@ -199,6 +202,36 @@ fn what_another_process_removes_is_not_offered() {
                     9
                 });
             });
+        },
+        &[],
+    );
+}
+
+/// The same for who has found no news, comes to the board after the removal, and finds the value still in memory.
+#[test]
+fn what_was_removed_since_there_was_no_news_is_not_offered() {
+    check(
+        || {
+            let place = Arc::new(Place { records: Mutex::default(), word: Box::leak(Box::default()) });
+            let clock = Arc::new(ManualClock::default());
+            let second = Duration::from_secs(1);
+            let aging = Cache::builder().ttl(second).stale(second).clock(Arc::clone(&clock) as _);
+            let (ours, theirs) = (cache(&place), Arc::new(behind(&place, aging.build())));
+            clock.advance(second);
+            let (before, hash) = (theirs.mark_if_aging(), theirs.settings.hasher.hash_one(1_u64));
+            _ = ours.remove(&1);
+            let Join::Lead(lead) = theirs.flights.join(hash, &1, Caller::Thread) else {
+                panic!("nobody else computes")
+            };
+            let mut lease = Lease::new(&theirs, hash, lead, &1);
+            theirs.recall(&mut lease, &1, before);
+            let asker = Arc::clone(&theirs);
+            let asks = thread::spawn(move || match asker.flights.join(hash, &1, Caller::Thread) {
+                Join::Follow(flight) => assert!(asker.offered(&flight, asker.now_if_aging()).is_none()),
+                Join::Lead(_) => panic!("somebody computes"),
+            });
+            thread::yield_now();
+            asks.join().expect("a panic ends the model");
         },
         &["offered before the news"],
     );

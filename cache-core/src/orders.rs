@@ -29,7 +29,7 @@ pub(crate) fn check(model: fn(), bugs: &[&'static str]) {
     for bug in bugs {
         plant(bug);
         // A rare one is looked for longer: no run of this fails by chance.
-        let found = (0..8).any(|_| catch_unwind(AssertUnwindSafe(|| try_orders(model))).is_err());
+        let found = (0..32).any(|_| catch_unwind(AssertUnwindSafe(|| try_orders(model))).is_err());
         plant("");
         assert!(found, "the planted bug \"{bug}\" is not seen");
     }
