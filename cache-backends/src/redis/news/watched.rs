@@ -181,7 +181,12 @@ impl Ear {
     /// What was put and may have been removed before unheard is taken back.
     fn take_back(&self, puts: Vec<Put>) {
         if let Some(subscriptions) = self.subscriptions.upgrade().filter(|_| !puts.is_empty()) {
-            subscriptions.begin((self.take_back)(puts));
+            let (taking, watchers) = ((self.take_back)(puts), Arc::clone(&self.watchers));
+            subscriptions.begin(async move {
+                taking.await;
+                // Whoever here has read it since the removal was heard: our own message tells others alone.
+                watchers.tell(Watch::taken_back);
+            });
         }
     }
 
