@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// A directory of a test's own, removed when it passes.
+#[derive(Debug)]
 pub(crate) struct Dir(pub(crate) PathBuf);
 
 impl Dir {

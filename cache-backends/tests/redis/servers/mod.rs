@@ -1,6 +1,8 @@
 //! Servers of a test's own, on free ports of this machine, with their data in memory alone, gone when it ends.
 
 mod cluster;
+#[path = "../../kit/dir.rs"]
+mod dir;
 mod resp;
 mod sentinel;
 mod single;
@@ -10,7 +12,7 @@ pub(crate) use cluster::{Cluster, tag as slot_tag};
 pub(crate) use resp::Connection;
 pub(crate) use sentinel::Sentinels;
 pub(crate) use single::Server;
-pub(crate) use spawn::{Dir, free_port};
+pub(crate) use spawn::free_port;
 
 use std::time::{Duration, Instant};
 

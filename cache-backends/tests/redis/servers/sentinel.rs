@@ -1,6 +1,7 @@
 //! A primary with a replica, and three sentinels that watch them.
 
-use super::{Dir, Server, eventually};
+use super::dir::Dir;
+use super::{Server, eventually};
 
 /// The name under which sentinels know the primary.
 pub(crate) const NAME: &str = "cache";
@@ -21,7 +22,7 @@ impl Sentinels {
         eventually("the replica is in sync", || {
             replica.try_cli(&["INFO", "replication"]).is_ok_and(|info| info.contains("master_link_status:up"))
         });
-        let configuration = Dir::new();
+        let configuration = Dir::new("redis");
         let sentinels = (0..3).map(|number| {
             // A sentinel writes what it learns into its file.
             let file = configuration.0.join(format!("{number}.conf"));

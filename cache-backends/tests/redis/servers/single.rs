@@ -1,6 +1,7 @@
 //! One server.
 
-use super::spawn::{self, Dir, HOW};
+use super::dir::Dir;
+use super::spawn::{self, HOW};
 use super::{Connection, eventually};
 use std::io::{Read, Seek};
 use std::process::{Child, Command};
@@ -39,7 +40,7 @@ impl Server {
 
     /// With a directory, for what needs files, and a socket in it.
     pub(crate) fn in_a_directory(arguments: &[&str]) -> Self {
-        Self::placed(arguments, Some(Dir::new()))
+        Self::placed(arguments, Some(Dir::new("redis")))
     }
 
     fn placed(arguments: &[&str], dir: Option<Dir>) -> Self {
@@ -206,6 +207,6 @@ impl Drop for Server {
 
 /// A file without a name.
 fn scratch() -> std::fs::File {
-    let dir = Dir::new();
+    let dir = Dir::new("redis");
     std::fs::File::options().read(true).write(true).create_new(true).open(dir.0.join("output")).unwrap()
 }

@@ -1,6 +1,5 @@
-//! Processes that never outlive this one, the directories they need, and free ports.
+//! Processes that never outlive this one, and free ports.
 
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Sender, channel};
@@ -63,25 +62,5 @@ pub(crate) fn free_port() -> u16 {
         if free(port) && free(port + 10_000) {
             return port;
         }
-    }
-}
-
-/// A directory of a test's own, removed at the end.
-#[derive(Debug)]
-pub(crate) struct Dir(pub(crate) PathBuf);
-
-impl Dir {
-    pub(crate) fn new() -> Dir {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let name = format!("memolith-redis-{}-{}", std::process::id(), COUNT.fetch_add(1, Relaxed));
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&path).unwrap();
-        Dir(path)
-    }
-}
-
-impl Drop for Dir {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
