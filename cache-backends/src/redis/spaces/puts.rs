@@ -30,6 +30,8 @@ impl Store {
         entries: &[(&[u8], &Record)],
         now: Timestamp,
     ) -> Result<()> {
+        // Whoever is put anew was not used yet.
+        entries.iter().for_each(|(key, _)| area.stripe(key).counted.forget(&area.field(key)));
         let filled = match entries {
             [entry] => self.fill((area, space), *entry, now).await,
             _ => Filled::Not,
