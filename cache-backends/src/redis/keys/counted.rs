@@ -7,6 +7,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// Uses are told together once they are more than this part of those that were told before.
 const PART: u32 = 2;
+/// So many places for each entry: of two in one place each is told of every use.
+const SPARSE: usize = 4;
 /// Told uses are not counted any further: where others have put an entry anew, its new count is told soon as well.
 const MOST: u32 = 64;
 
@@ -50,7 +52,7 @@ impl Counted {
 
     fn place(&self, hash: u64, most: i64) -> &AtomicU64 {
         let places = self.places.get_or_init(|| {
-            let count = usize::try_from(most).unwrap_or(PLACES).min(PLACES).next_power_of_two();
+            let count = usize::try_from(most).unwrap_or(PLACES).saturating_mul(SPARSE).min(PLACES).next_power_of_two();
             (0..count).map(|_| AtomicU64::new(0)).collect()
         });
         &places[hash as usize % places.len()]

@@ -81,12 +81,13 @@ impl Store {
         space: &Space,
         (key, now): (&[u8], Timestamp),
     ) -> Result<Option<Vec<u8>>> {
-        let (stripe, fields) = (area.stripe(key), vec![area.field(key)]);
-        let noting = Uses::of(space, &self.options, area.stripes.len()).note(stripe, &fields);
-        let part = Part { stripe, places: &[0], fields, noting };
-        if part.is_look() {
-            return self.client.call(values(&part)).await?.into_bytes();
+        let (stripe, field) = (area.stripe(key), area.field(key));
+        let noting = Uses::of(space, &self.options, area.stripes.len()).note(stripe, std::slice::from_ref(&field));
+        if noting.as_ref().is_some_and(Noting::is_nothing) {
+            let request = Request::new("HGET", stripe.route).arg(&stripe.values).arg(field);
+            return self.client.call(request).await?.into_bytes();
         }
+        let part = Part { stripe, places: &[0], fields: vec![field], noting };
         // In a box, so that the future of what nearly always happens is small.
         Box::pin(self.ask_for(&[part], space, (1, now))).await.pop().unwrap_or(Ok(None))
     }
@@ -126,9 +127,10 @@ impl Store {
         let notes: Vec<Vec<Request>> =
             parts.iter().map(|(part, noting)| noting.requests(part.stripe, &part.fields)).collect();
         let counts: Vec<usize> = notes.iter().map(Vec::len).collect();
-        let asked = parts.iter().zip(notes).flat_map(|((part, noting), notes)| {
-            iter::once(values(part)).chain(notes).chain(noting.look(part.stripe))
-        });
+        let asked = parts
+            .iter()
+            .zip(notes)
+            .flat_map(|((part, noting), notes)| iter::once(values(part)).chain(notes).chain(noting.look(part.stripe)));
         let mut replies = self.client.call_all(asked.collect()).await.into_iter();
         let mut next = || replies.next().unwrap_or_else(|| Err(unexpected()));
         let mut noted = true;

@@ -1,12 +1,12 @@
 //! What uses do to the order of a tracked space, and which of them a server is told of.
 
-use super::rule::{bounds, on_hit};
+use super::rule::bounds;
 use crate::redis::keys::layout::Stripe;
 use crate::redis::keys::noted::{Noted, SMALL};
-use crate::redis::settings::options::{Options, Sliding};
+use crate::redis::settings::options::{Options, Scores, Sliding};
 use crate::redis::wire::reply::Reply;
 use crate::redis::wire::request::Request;
-use memolith_core::{Result, Space};
+use memolith_core::{End, OnHit, Result, Space};
 
 /// What uses do to the scores of a space.
 pub(crate) enum Uses {
@@ -34,15 +34,15 @@ pub(crate) struct Noting {
 impl Uses {
     /// Those of `space`, of which each of `stripes` has an order.
     pub(crate) fn of(space: &Space, options: &Options, stripes: usize) -> Self {
-        let entries = bounds(space, stripes).entries;
-        match &on_hit(space, options)[..] {
+        let (entries, score) = (bounds(space, stripes).entries, space.policy.score());
+        match (score.on_hit, options.scores, score.leaves) {
             // To begin a time anew takes a script.
             _ if options.sliding == Sliding::Yes && options.space_ttl.is_some() => Uses::Script,
-            mode if mode.starts_with('k') => Uses::Nothing,
-            "nlt" => Uses::Time(entries),
-            "nht" => Uses::Time(0),
-            mode if mode.starts_with('c') && entries >= SMALL => Uses::Count(entries),
-            _ => Uses::Script,
+            (OnHit::Now, Scores::Time, End::Lowest) => Uses::Time(entries),
+            (OnHit::Now, Scores::Time, End::Highest) => Uses::Time(0),
+            (OnHit::Count, _, _) if entries >= SMALL => Uses::Count(entries),
+            (OnHit::Now | OnHit::Count, _, _) => Uses::Script,
+            _ => Uses::Nothing,
         }
     }
 
@@ -89,9 +89,7 @@ impl Noting {
                 let score = moment.to_string();
                 vec![notes.fold(request().arg("CH"), |request, (at, _)| request.arg(&score).arg(&fields[*at]))]
             }
-            None => {
-                notes.map(|(at, uses)| request().arg("INCR").arg(uses.to_string()).arg(&fields[*at])).collect()
-            }
+            None => notes.map(|(at, uses)| request().arg("INCR").arg(uses.to_string()).arg(&fields[*at])).collect(),
         }
     }
 
