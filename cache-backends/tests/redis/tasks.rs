@@ -4,8 +4,8 @@ use crate::load::fresh;
 use crate::servers::{Server, eventually};
 use memolith_backends::Redis;
 use memolith_core::{Cache, Postcard, invalidate_tag_async};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::yield_now;
@@ -20,9 +20,14 @@ fn cache(url: &str, name: &str) -> Cache<u64, u64> {
     builder.backend(Redis::open(url), name, Postcard).memory(0).build()
 }
 
+/// A tag is invalidated for every cache of a process, and what is put meanwhile does not stay.
+static TAGS: Mutex<()> = Mutex::new(());
+
 #[test]
 fn what_a_task_does_is_there_for_others() {
-    let (url, name) = (format!("{}?timeout=10s", Server::shared().url()), fresh("tasks"));
+    let server = Server::start();
+    let _alone = TAGS.lock();
+    let (url, name) = (format!("{}?timeout=10s", server.url()), fresh("tasks"));
     let (mine, theirs) = (cache(&url, &name), cache(&url, &name));
     runtime().block_on(async {
         for key in 0..10 {
@@ -46,6 +51,7 @@ fn what_a_task_does_is_there_for_others() {
 
 #[test]
 fn a_server_that_stands_still_holds_up_no_other_task() {
+    let _alone = TAGS.lock();
     let server = Server::start();
     let cache = Arc::new(cache(&format!("{}?timeout=500ms", server.url()), "stands"));
     cache.insert(1, 2);
