@@ -3,6 +3,7 @@
 mod argument;
 mod claim;
 mod listing;
+mod scoped;
 #[cfg(feature = "serde")]
 mod stored;
 mod tags;
@@ -12,9 +13,11 @@ pub use crate::bytes::codec::PORTABLE_SHAPE;
 #[cfg(feature = "serde")]
 pub use crate::bytes::keys::portable::{self, PortableKey, PortableKeyRef};
 pub use crate::eviction::Evictor;
+pub use crate::scope::{Event, Mode};
 pub use argument::{Given, KeyArgument, KeyReceiver, Owned, OwnedArgument, OwnedSelf, This, given};
 pub use claim::claim;
 pub use listing::visit;
+pub use scoped::{Mark, apart};
 #[cfg(feature = "serde")]
 pub use stored::StoredKey;
 pub use tags::{tagged, with_tags};

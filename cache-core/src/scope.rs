@@ -4,11 +4,11 @@ mod around;
 mod miss;
 mod stats;
 
-pub(crate) use around::{Mode, count, is_around, mode};
+pub use around::Mode;
+pub(crate) use around::{apart, count, is_around, mode};
 pub use miss::Miss;
 pub(crate) use miss::raise;
-pub(crate) use stats::Event;
-pub use stats::ScopeStats;
+pub use stats::{Event, ScopeStats};
 
 use around::{Around, Catches, Limit};
 use stats::Counters;

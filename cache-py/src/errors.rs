@@ -2,7 +2,7 @@
 
 use memolith::{Error, ErrorKind};
 use pyo3::create_exception;
-use pyo3::exceptions::{PyException, PyValueError};
+use pyo3::exceptions::{PyException, PyLookupError, PyValueError};
 use pyo3::prelude::*;
 
 create_exception!(
@@ -13,8 +13,16 @@ create_exception!(
      config or unsupported."
 );
 
+create_exception!(
+    memolith,
+    CacheMiss,
+    PyLookupError,
+    "Something is neither in memory nor in the backend, and a scope says that it must not be computed."
+);
+
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add("CacheError", module.py().get_type::<CacheError>())
+    module.add("CacheError", module.py().get_type::<CacheError>())?;
+    module.add("CacheMiss", module.py().get_type::<CacheMiss>())
 }
 
 /// The exception that says what `error` says, with its kind.

@@ -12,6 +12,7 @@ mod mapping;
 mod memory;
 mod options;
 mod outside;
+mod scope;
 mod standing;
 mod stored;
 mod values;
@@ -32,6 +33,7 @@ fn _memolith(module: &Bound<'_, PyModule>) -> PyResult<()> {
     function::register(module)?;
     keys::register(module)?;
     mapping::register(module)?;
+    scope::register(module)?;
     stored::register(module)?;
     values::register(module)
 }

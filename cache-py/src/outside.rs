@@ -3,6 +3,7 @@
 //! An interpreter that ends does not wait for them: one that is attached by then, or waits to be, is torn down in the
 //! middle of its work, or takes the process with it. So before that they are let out, and nobody new is let in.
 
+use memolith_core::__private::apart;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use std::sync::atomic::Ordering::SeqCst;
@@ -25,6 +26,12 @@ pub(crate) fn attach<T>(work: impl FnOnce(Python<'_>) -> T) -> Option<T> {
     let _inside = Inside::enter();
     // Asked after entering, as `leave` counts after closing: one of the two sees the other.
     if IS_OVER.load(SeqCst) { None } else { Python::try_attach(work) }
+}
+
+/// What a signal's handler raises in this thread, which asks while it waits in the core; nothing once the interpreter
+/// goes away.
+pub(crate) fn signals() -> PyResult<()> {
+    apart(|| Python::try_attach(|py| py.check_signals())).unwrap_or(Ok(()))
 }
 
 /// One thread that is inside.

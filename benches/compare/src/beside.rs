@@ -15,16 +15,14 @@ const STOP: u8 = b's';
 pub struct Beside(Child);
 
 impl Beside {
-    /// Starts this program with `words`; it has to call [`serve`].
+    /// Starts this program with `words`, which it asks [`started`] for; it has to call [`serve`].
     ///
     /// # Panics
     ///
     /// If it cannot be started.
     #[must_use]
     pub fn start(words: &[&str]) -> Self {
-        let program = env::current_exe().expect("the system says which program runs");
-        let mut command = Command::new(program);
-        let child = command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let child = again(words).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         Beside(child.expect("what runs once can be started twice"))
     }
 
@@ -54,6 +52,28 @@ impl Drop for Beside {
         drop(self.0.stdin.take());
         let _ = self.0.wait();
     }
+}
+
+/// With this a program starts itself.
+const ASIDE: &str = "--aside";
+
+/// This program once more, told `words` that are for it alone.
+///
+/// # Panics
+///
+/// If the system does not say which program runs.
+#[must_use]
+pub fn again(words: &[&str]) -> Command {
+    let mut command = Command::new(env::current_exe().expect("the system says which program runs"));
+    command.arg(ASIDE).args(words);
+    command
+}
+
+/// Those words, if this process was started by [`again`].
+#[must_use]
+pub fn started() -> Option<Vec<String>> {
+    let mut words = env::args().skip(1);
+    (words.next()? == ASIDE).then(|| words.collect())
 }
 
 /// Does `work` over and over, on the second core, whenever the process that started this one says so.

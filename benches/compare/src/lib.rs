@@ -17,12 +17,12 @@ pub mod stores;
 mod table;
 mod trace;
 
-pub use beside::{Beside, serve};
+pub use beside::{Beside, again, serve, started};
 pub use chart::{Bar, Chart};
 pub use clock::{cpu_time, pin};
 pub use keys::{Fresh, Stream, Uniform, shuffled, text_key, text_value, uniform, zipf};
 pub use machine::{cores, workspace};
-pub use options::Options;
+pub use options::{Options, Theme};
 pub use pair::{Entrant, Pair};
 pub use patterns::patterns;
 pub use race::{Contender, Measure, Race, Work};

@@ -1,4 +1,4 @@
-//! What bad days of servers cost: `cargo xtask bench redis_faults [--quick] [--save] [outages|cluster|processes]`.
+//! What bad days of servers cost: `cargo xtask bench redis_faults [--quick] [--save] [outages|cluster|processes]...`.
 //!
 //! The servers, the callers that check every value, and what stands between them are those of the tests.
 #![expect(clippy::unwrap_used, reason = "a measurement that fails has no figure")]
@@ -29,7 +29,7 @@ fn main() {
     if let Some(job) = processes::job() {
         return processes::work(&job);
     }
-    let mut said = Said::from_args();
+    let mut said = Said::from_args(&PARTS.map(|(name, _)| name));
     for (name, part) in PARTS {
         if said.wants(name) {
             part(&mut said);

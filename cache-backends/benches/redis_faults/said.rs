@@ -7,21 +7,36 @@ use std::time::Duration;
 pub(crate) struct Said {
     pub(crate) quick: bool,
     save: bool,
-    only: Option<String>,
+    only: Vec<String>,
     rows: Vec<String>,
 }
 
 impl Said {
-    pub(crate) fn from_args() -> Self {
-        // `--bench` is what cargo says to all programs of this kind.
-        let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
-        let has = |word: &str| words.iter().any(|other| other == word);
-        let only = words.iter().find(|word| !word.starts_with("--")).cloned();
-        Said { quick: has("--quick"), save: has("--save"), only, rows: Vec::new() }
+    /// As the command line has it; the process ends here if that says what nobody knows.
+    pub(crate) fn from_args(parts: &[&str]) -> Self {
+        let mut said = Said { quick: false, save: false, only: Vec::new(), rows: Vec::new() };
+        let mut words = std::env::args().skip(1);
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                // What cargo says to all programs of this kind.
+                "--bench" => {}
+                "--quick" => said.quick = true,
+                "--save" => said.save = true,
+                // For another theme.
+                "--traces" => drop(words.next()),
+                part if parts.contains(&part) => said.only.push(word),
+                _ => {
+                    let usage = "Usage: cargo xtask bench redis_faults [PART]... [--quick] [--save]";
+                    eprintln!("error: unexpected argument '{word}' found\n\n{usage}\n\nParts: {}", parts.join(", "));
+                    std::process::exit(2)
+                }
+            }
+        }
+        said
     }
 
     pub(crate) fn wants(&self, part: &str) -> bool {
-        self.only.as_ref().is_none_or(|only| only == part)
+        self.only.is_empty() || self.only.iter().any(|only| only == part)
     }
 
     /// A figure, with what it should be, if anything.

@@ -9,18 +9,18 @@ use std::sync::Arc;
 
 /// What a call may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Mode {
+pub struct Mode {
     /// Memory and backend are asked.
-    pub(crate) reads: bool,
+    pub reads: bool,
     /// Values are kept.
-    pub(crate) writes: bool,
+    pub writes: bool,
     /// A miss computes.
-    pub(crate) computes: bool,
+    pub computes: bool,
 }
 
 impl Mode {
     /// Of calls outside of all scopes.
-    pub(crate) const USUAL: Mode = Mode { reads: true, writes: true, computes: true };
+    pub const USUAL: Mode = Mode { reads: true, writes: true, computes: true };
 }
 
 /// What a scope says about modes; what it leaves open those around it decide.
@@ -104,6 +104,24 @@ impl Drop for Around {
 #[inline]
 pub(crate) fn is_around() -> bool {
     threads::is_on_detour()
+}
+
+/// Runs `work` as on a thread that is inside of no scope.
+pub(crate) fn apart<R>(work: impl FnOnce() -> R) -> R {
+    /// Brings them back, also when `work` unwinds.
+    struct Back(Vec<Entered>);
+    impl Drop for Back {
+        fn drop(&mut self) {
+            let _ = ENTERED.try_with(|entered| {
+                let mut entered = entered.borrow_mut();
+                // A guard that was made meanwhile may live on.
+                self.0.append(&mut entered);
+                *entered = std::mem::take(&mut self.0);
+            });
+        }
+    }
+    let _back = Back(ENTERED.try_with(RefCell::take).unwrap_or_default());
+    work()
 }
 
 /// What a call of the cache that `mark` is of may do here.

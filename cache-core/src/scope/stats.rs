@@ -24,14 +24,20 @@ pub struct ScopeStats {
 
 /// What is counted.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Event {
+pub enum Event {
+    /// A hit.
     Hit,
+    /// A hit that came from the backend.
     BackendHit,
     /// A hit that waited.
     Coalesced,
+    /// A miss.
     Miss,
     /// A miss that computes.
     Computed,
+    /// A miss that was counted as one computes after all.
+    Begun,
+    /// A fault.
     Error,
 }
 
@@ -53,6 +59,7 @@ impl Counters {
             Event::Coalesced => (&self.hits, Some(&self.coalesced)),
             Event::Miss => (&self.misses, None),
             Event::Computed => (&self.misses, Some(&self.computed)),
+            Event::Begun => (&self.computed, None),
             Event::Error => (&self.errors, None),
         };
         one.fetch_add(1, Relaxed);

@@ -9,6 +9,9 @@ from ._mapping import invalidate_tag as invalidate_tag
 from ._memolith import Backend as Backend
 from ._memolith import CachedFunction as CachedFunction
 from ._memolith import CacheError as CacheError
+from ._memolith import CacheMiss as CacheMiss
+from ._memolith import Scope as Scope
+from ._memolith import ScopeStats as ScopeStats
 from ._memolith import __version__ as __version__
 from ._memolith import open as open
 from ._native import Native as Native
@@ -18,8 +21,11 @@ __all__ = [
     "Cache",
     "CacheError",
     "CacheInfo",
+    "CacheMiss",
     "CachedFunction",
     "Native",
+    "Scope",
+    "ScopeStats",
     "cache",
     "handlers",
     "invalidate_tag",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import copy_context
 from typing import Any, Protocol
 
 from memolith._flights import Miss, running_loop
@@ -71,7 +72,12 @@ async def in_backend(miss: StoredMiss, _is_outdated: Callable[[], bool]) -> Any:
     whose loop may stop.
     """
     mine = object()
-    if miss.leading.setdefault(miss.key, mine) is not mine:
+    reads, writes = miss.limits
+    if reads and not writes:
+        # It waits for threads, which lead in the core without being told of here.
+        if miss.key in miss.leading:
+            return await apart(miss, bool)
+    elif reads and miss.leading.setdefault(miss.key, mine) is not mine:
         return await apart(miss, bool)
     trip = miss.begin()
     try:
@@ -104,7 +110,12 @@ async def apart(miss: StoredMiss, _is_outdated: Callable[[], bool]) -> Any:
     other for outdated.
     """
     mine = object()
-    miss.leading.setdefault(miss.key, mine)
+    reads, writes = miss.limits
+    if writes and not reads:
+        # It takes the place of whatever there is.
+        miss.leading[miss.key] = mine
+    elif writes:
+        miss.leading.setdefault(miss.key, mine)
     try:
         found = await _off_loop(miss.get)
         if found is not None:
@@ -152,4 +163,5 @@ async def _off_loop(work: Callable[..., Any], *args: object) -> Any:
     loop = running_loop()
     if loop is None:
         return work(*args)
-    return await loop.run_in_executor(None, work, *args)
+    # The scopes around it are those of its context.
+    return await loop.run_in_executor(None, copy_context().run, work, *args)

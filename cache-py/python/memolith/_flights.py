@@ -23,6 +23,10 @@ class Miss(Protocol):
     def old(self) -> tuple[Any] | None:
         """What may be served while another task computes."""
 
+    @property
+    def limits(self) -> tuple[bool, bool]:
+        """Whether the scopes around it let it read, and keep what it computes."""
+
     def compute(self) -> Coroutine[Any, Any, Any]:
         """Calls the function."""
 
@@ -41,11 +45,17 @@ async def shared(loops: Loops, key: Hashable, miss: Miss, produce: Produce, alon
     if loop is None:
         # Another library runs this coroutine, so there is nothing here to wait with.
         return await alone(miss, bool)
+    reads, writes = miss.limits
+    if not reads:
+        return await produce(miss, bool)
     flight = loops.get(loop, {}).get(key)
     if flight is None or flight.is_over:
         found = miss.find()
         if found is not None:
             return found[0]
+        if not writes:
+            # What nobody keeps is nobody's but the caller's.
+            return await produce(miss, bool)
         flight = Flight(loops, loop, key)
     elif flight.waits_for(_around.get()):
         return await alone(miss, bool)
@@ -57,6 +67,9 @@ async def shared(loops: Loops, key: Hashable, miss: Miss, produce: Produce, alon
         if landed is not None:
             miss.count_coalesced()
             return landed[0]
+        if not writes:
+            flight.pass_on()
+            return await produce(miss, bool)
     return await flight.lead(miss, produce)
 
 
@@ -86,7 +99,7 @@ class Flight:
         try:
             value = await produce(miss, self._is_outdated)
         except BaseException:
-            self._hand_over_anywhere()
+            self.pass_on()
             raise
         finally:
             # The collector closes coroutines in whatever context it runs in.
@@ -111,7 +124,7 @@ class Flight:
                     self._waiting.remove(future)
             elif future.result() is None:
                 # Cancelled right after it was told to lead.
-                self._hand_over_anywhere()
+                self.pass_on()
             raise
         finally:
             for flight in inside:
@@ -146,7 +159,7 @@ class Flight:
                 return
         self._end()
 
-    def _hand_over_anywhere(self) -> None:
+    def pass_on(self) -> None:
         """Hands over from whichever thread this is: an abandoned coroutine is closed where it is dropped."""
         if running_loop() is self._loop:
             self._hand_over()

@@ -1,6 +1,6 @@
 """The inner module, which is written in Rust: its types."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from types import GenericAlias
 from typing import (
@@ -20,6 +20,7 @@ from typing import (
 from typing_extensions import Buffer, Self, TypeVar
 
 from ._decorator import CacheInfo
+from ._mapping import Cache
 from ._native import Native
 
 __version__: str
@@ -40,6 +41,7 @@ Size: TypeAlias = int | str
 
 PolicyName: TypeAlias = Literal["lru", "mru", "fifo", "lfu", "random", "sieve", "s3fifo", "tinylfu", "tenure", "auto"]
 WritesName: TypeAlias = Literal["through", "behind"]
+ModeName: TypeAlias = Literal["read_only", "write_only", "disabled", "never_compute", "enabled"]
 
 @type_check_only
 class Codec(Protocol):
@@ -61,6 +63,48 @@ class CacheError(Exception):
     """A backend, a codec or a stored value failed."""
 
     kind: Literal["unavailable", "busy", "damaged", "codec", "config", "unsupported", "other"]
+
+class CacheMiss(LookupError):
+    """Something is neither in memory nor in the backend, and a scope says that it must not be computed."""
+
+@final
+class Scope:
+    """What the calls of a block, a task or a request may do with caches, and what they have done."""
+
+    def __new__(
+        cls,
+        mode: ModeName | None = None,
+        *,
+        only: (
+            CachedFunction[..., Any, Any]
+            | CachedMethod[..., Any, Any, Any]
+            | Cache[Any, Any]
+            | Iterable[CachedFunction[..., Any, Any] | CachedMethod[..., Any, Any, Any] | Cache[Any, Any]]
+            | None
+        ) = None,
+    ) -> Self: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_raised: object) -> None: ...
+    def stats(self) -> ScopeStats: ...
+
+@final
+class ScopeStats:
+    """What was counted inside of a scope; the fields mean what those of `cache_info()` mean."""
+
+    @property
+    def hits(self) -> int: ...
+    @property
+    def misses(self) -> int: ...
+    @property
+    def computed(self) -> int:
+        """Misses that began to compute."""
+
+    @property
+    def coalesced(self) -> int: ...
+    @property
+    def backend_hits(self) -> int: ...
+    @property
+    def errors(self) -> int: ...
 
 @final
 class Backend:

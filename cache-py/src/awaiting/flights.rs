@@ -76,8 +76,13 @@ impl Flights {
 
     /// Whether `flight` stands for `key`.
     pub(super) fn is_posted(&self, key: &Bound<'_, PyTuple>, flight: &Flight) -> PyResult<bool> {
+        Ok(self.posted(key)?.is_some_and(|found| std::ptr::eq(found.get(), flight)))
+    }
+
+    /// The flight that stands for `key`, if one does.
+    pub(super) fn posted<'py>(&self, key: &Bound<'py, PyTuple>) -> PyResult<Option<Bound<'py, Flight>>> {
         let found = self.threads.bind(key.py()).get_item(key)?;
-        Ok(found.is_some_and(|found| found.cast::<Flight>().is_ok_and(|found| std::ptr::eq(found.get(), flight))))
+        Ok(found.and_then(|found| found.cast_into::<Flight>().ok()))
     }
 
     /// `flight` stands for `key` no more. A comparison that raises leaves it: who meets it there goes on to the next.

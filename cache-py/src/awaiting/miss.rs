@@ -2,6 +2,7 @@
 
 use crate::call::{Call, OwnedCall};
 use crate::memory::Memory;
+use memolith_core::__private::Mode;
 use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -57,7 +58,7 @@ impl<'py> Miss<'_, 'py> {
     /// As [`find`](Self::find).
     pub(super) unsafe fn compute(&self) -> PyResult<Bound<'py, PyAny>> {
         // SAFETY: the owner is held, and no other reference to the table is alive.
-        unsafe { (*self.memory).count_miss() };
+        unsafe { (*self.memory).begin(self.owner.py()) }?;
         self.call.run(self.function)
     }
 
@@ -67,7 +68,16 @@ impl<'py> Miss<'_, 'py> {
     /// As [`find`](Self::find).
     pub(super) unsafe fn count_coalesced(&self) {
         // SAFETY: as in `compute`.
-        unsafe { (*self.memory).count_coalesced() };
+        unsafe { (*self.memory).count_coalesced(self.owner.py()) };
+    }
+
+    /// What the scopes around it let it do.
+    ///
+    /// # Safety
+    /// As [`find`](Self::find).
+    pub(super) unsafe fn limits(&self) -> Mode {
+        // SAFETY: as in `compute`.
+        unsafe { (*self.memory).limits(self.owner.py()) }
     }
 
     /// Keeps the value, unless `cache_if` declines or it `is_outdated` by then.

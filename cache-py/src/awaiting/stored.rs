@@ -4,6 +4,7 @@ use super::ready::ready;
 use super::tasks::{Coroutines, named, python};
 use super::trip::Trip;
 use crate::call::{Call, OwnedCall};
+use crate::scope;
 use crate::stored::{Held, Stored};
 use memolith_core::__private::{PortableKey, PortableKeyRef, count_coalesced, look_old};
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -29,7 +30,7 @@ impl Stored {
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = owner.py();
         let key = self.key(py, call)?;
-        let near = self.tier(py).near(key.bytes());
+        let near = self.tier(py).near(py, key.bytes());
         if let Some(object) = near.map_or(Ok(None), |held| self.object(py, key.bytes(), held))? {
             return ready(object);
         }
@@ -85,25 +86,36 @@ impl StoredMiss {
 
     /// What there is by now, as far as nobody has to wait for it.
     fn find<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
-        let near = self.stored.tier(py).near(self.key.bytes());
+        let near = self.stored.tier(py).near(py, self.key.bytes());
         let object = near.map_or(Ok(None), |held| self.stored.object(py, self.key.bytes(), held))?;
         object.map(|object| PyTuple::new(py, [object])).transpose()
     }
 
+    /// Whether the scopes around it let it read, and keep what it computes.
+    #[getter]
+    fn limits(&self, py: Python<'_>) -> (bool, bool) {
+        let limits = scope::mode(py, self.stored.tier(py).mark());
+        (limits.reads, limits.writes)
+    }
+
     /// What may be served while another task computes.
     fn old<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        let inside = scope::enter(py);
         let old = look_old(self.stored.cache(py), &PortableKeyRef(self.key.bytes()));
+        drop(inside);
         let object = old.map_or(Ok(None), |held| self.stored.object(py, self.key.bytes(), held))?;
         object.map(|object| PyTuple::new(py, [object])).transpose()
     }
 
     /// Calls the function. A coroutine.
     fn compute<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        scope::allow(py, self.stored.tier(py).mark())?;
         self.call.with(|call| call.run(self.function.bind(py)))
     }
 
     /// Counts a hit that waited for another caller.
     fn count_coalesced(&self, py: Python<'_>) {
+        let _inside = scope::enter(py);
         count_coalesced(self.stored.cache(py));
     }
 
@@ -112,9 +124,9 @@ impl StoredMiss {
         Trip::new(&self.stored, self.stored.cache(py), &self.key)
     }
 
-    /// What the backend has, after which the thread has waited. Counts a hit or a miss.
+    /// What the backend has, after which the thread has waited. Counts a hit, or a miss that computes.
     fn get<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
-        let held = self.stored.tier(py).get(py, self.key.bytes());
+        let held = self.stored.tier(py).seek(py, self.key.bytes())?;
         let object = held.map_or(Ok(None), |held| self.stored.object(py, self.key.bytes(), held))?;
         object.map(|object| PyTuple::new(py, [object])).transpose()
     }
@@ -125,6 +137,7 @@ impl StoredMiss {
         if self.stored.is_kept(&value)? {
             let held = self.held(&value)?;
             let cache = self.stored.cache(py);
+            let _inside = scope::enter(py);
             py.detach(|| {
                 cache.insert(self.key.clone(), held.clone());
                 held.release();

@@ -90,6 +90,14 @@ impl MemoryMiss {
         found.map(|value| PyTuple::new(py, [value])).transpose()
     }
 
+    /// Whether the scopes around it let it read, and keep what it computes.
+    #[getter]
+    fn limits(&self, py: Python<'_>) -> (bool, bool) {
+        // SAFETY: as in `find`.
+        let limits = self.0.with(py, |miss| unsafe { miss.limits() });
+        (limits.reads, limits.writes)
+    }
+
     /// What may be served while another task computes: nothing.
     fn old(&self) -> Option<Py<PyTuple>> {
         None

@@ -2,8 +2,9 @@
 
 use super::flights::Flights;
 use super::miss::{Miss, key};
+use crate::outside::signals;
 use memolith::{Cache, Lease, Lookup};
-use memolith_core::__private::{look, look_on_asking};
+use memolith_core::__private::{Mode, apart, look, look_on_asking};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
@@ -67,6 +68,12 @@ impl Flights {
     pub(crate) unsafe fn call<'py>(&self, miss: Miss<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
         let py = miss.owner.py();
         let key = key(py, miss.key, self.typed())?;
+        // SAFETY: the caller's word.
+        let limits = unsafe { miss.limits() };
+        if !(limits.reads && limits.writes) {
+            // SAFETY: the caller's word.
+            return unsafe { self.call_limited(&miss, &key, limits) };
+        }
         for _ in 0..TRIES {
             let flight = self.joined(&key)?;
             let flight = flight.get();
@@ -95,6 +102,32 @@ impl Flights {
     }
 }
 
+impl Flights {
+    /// A call that may not read, or whose value is nobody's but the caller's.
+    ///
+    /// # Safety
+    /// As [`call`](Self::call).
+    #[cold]
+    unsafe fn call_limited<'py>(
+        &self,
+        miss: &Miss<'_, 'py>,
+        key: &Bound<'py, PyTuple>,
+        limits: Mode,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = miss.owner.py();
+        if limits.reads
+            && let Some(serial) = self.posted(key)?.map(|flight| flight.get().serial)
+            && let Lookup::Hit(value) = py.detach(|| board(serial))?
+        {
+            // SAFETY: the caller's word.
+            unsafe { miss.count_coalesced() };
+            return Ok(value.bind(py).clone());
+        }
+        // SAFETY: the caller's word.
+        unsafe { alone(miss) }
+    }
+}
+
 /// Calls the function for this caller alone.
 ///
 /// # Safety
@@ -110,15 +143,11 @@ pub(super) unsafe fn alone<'py>(miss: &Miss<'_, 'py>) -> PyResult<Bound<'py, PyA
 
 /// Waits on the board, and leaves when a signal's handler raises.
 fn board(serial: u64) -> PyResult<Lookup<'static, u64, Shared>> {
-    match look(&BOARD, &serial) {
+    // It is no cache of anybody's.
+    apart(|| match look(&BOARD, &serial) {
         Ok(held) => Ok(Lookup::Hit(held.value())),
         Err(hash) => look_on_asking(&BOARD, hash, &serial, signals),
-    }
-}
-
-/// What a signal's handler raises in this thread; nothing once the interpreter goes away.
-fn signals() -> PyResult<()> {
-    Python::try_attach(|py| py.check_signals()).unwrap_or(Ok(()))
+    })
 }
 
 /// A flight that this thread leads; it is taken down when this is dropped, before its lease goes on to another thread.

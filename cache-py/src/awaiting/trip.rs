@@ -3,6 +3,7 @@
 use super::stored::StoredMiss;
 use super::tasks::python;
 use crate::outside;
+use crate::scope;
 use crate::stored::{Held, Shelf, Stored};
 use memolith::Lookup;
 use memolith_core::__private::PortableKey;
@@ -82,20 +83,21 @@ fn computed(stop: &Mutex<Stop>) -> Poll<Stop> {
 
 #[pymethods]
 impl Trip {
-    /// Goes on. False: there is nothing to do until `future` is done.
+    /// Goes on. False: there is nothing to do until `future` is done. Raises CacheMiss where nothing is to be computed.
     fn poll(&self, future: Bound<'_, PyAny>) -> PyResult<bool> {
         let py = future.py();
         let Some(mut course) = lock(&self.course).take() else { return Ok(true) };
         let alarm = Arc::new(Alarm { future: future.unbind(), has_rung: AtomicBool::new(false) });
         let waker = Waker::from(alarm);
         // Files may be read in here, and those who wake us want to be attached.
-        let has_ended = py.detach(|| {
+        let poll = || {
             let has_ended = course.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
             if !has_ended {
                 *lock(&self.course) = Some(course);
             }
             has_ended
-        });
+        };
+        let has_ended = scope::try_run(py, || py.detach(poll))?;
         Ok(has_ended || matches!(*lock(&self.stop), Stop::Missed))
     }
 

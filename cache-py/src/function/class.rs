@@ -130,6 +130,7 @@ fn attributes() -> *mut PyGetSetDef {
         },
         attribute(c"uncached", methods::uncached, c"The function without its cache."),
         attribute(c"is_async", methods::is_async, c"Whether calls return awaitables."),
+        attribute(c"_mark", methods::mark, c"By this a scope knows the function."),
         PyGetSetDef::default(),
     ])
 }

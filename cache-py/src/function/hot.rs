@@ -1,9 +1,12 @@
 //! Calls of plain functions whose results are kept in memory: the way that has to be short.
 
 use super::object::CachedFunction;
+use super::route;
 use crate::call::Call;
 use crate::memory::{Look, Mode, Ticket};
+use crate::scope;
 use pyo3::ffi::{self, PyObject};
+use pyo3::prelude::*;
 use std::ptr;
 
 /// The function for caches of this mode.
@@ -23,6 +26,10 @@ unsafe extern "C" fn call<const MODE: u8>(
     nargsf: usize,
     kwnames: *mut PyObject,
 ) -> *mut PyObject {
+    if scope::is_any() {
+        // SAFETY: passed on.
+        return unsafe { call_around::<MODE>(this, args, nargsf, kwnames) };
+    }
     // SAFETY: vectorcall gives what `Call` asks for, and the caller keeps the instance alive.
     unsafe {
         if kwnames.is_null() && ffi::PyVectorcall_NARGS(nargsf) == 1 {
@@ -33,6 +40,27 @@ unsafe extern "C" fn call<const MODE: u8>(
             };
         }
         call_many::<MODE>(this, args, nargsf, kwnames)
+    }
+}
+
+/// A call while somebody is inside of a scope.
+///
+/// # Safety
+/// As [`call`].
+#[cold]
+#[inline(never)]
+unsafe extern "C" fn call_around<const MODE: u8>(
+    this: *mut PyObject,
+    args: *const *mut PyObject,
+    nargsf: usize,
+    kwnames: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: passed on; CPython calls, so the thread is attached.
+    unsafe {
+        match scope::is_here(Python::assume_attached()) {
+            true => route::vectorcall(this, args, nargsf, kwnames),
+            false => call_many::<MODE>(this, args, nargsf, kwnames),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use super::object::{CachedFunction, Kind};
 use super::route::keyed;
 use crate::call::Call;
 use crate::memory::Memory;
+use crate::scope::Marked;
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict};
@@ -193,6 +194,17 @@ pub(super) unsafe extern "C" fn is_async(this: *mut PyObject, _: *mut c_void) ->
         ffi::Py_INCREF(answer);
         answer
     }
+}
+
+/// # Safety
+/// Called by CPython for the attribute `_mark`.
+pub(super) unsafe extern "C" fn mark(this: *mut PyObject, _: *mut c_void) -> *mut PyObject {
+    // SAFETY: attributes are asked of instances.
+    let parts = unsafe { &(*this.cast::<CachedFunction>()).parts };
+    enter(|py| {
+        let mark = parts.stored.as_ref().map_or_else(|| parts.memory.mark(), |stored| stored.tier(py).mark());
+        Ok(Bound::new(py, Marked(mark.clone()))?.into_any().unbind())
+    })
 }
 
 /// A method of `object`, or the function itself where it is read from a class.

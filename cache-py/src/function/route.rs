@@ -144,7 +144,7 @@ unsafe fn compute<'py>(miss: &Miss<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
     let py = miss.owner.py();
     // SAFETY: the owner holds the memory; the thread is attached.
     unsafe {
-        (*miss.memory).count_miss();
+        (*miss.memory).begin(py)?;
         if ffi::Py_EnterRecursiveCall(c" while calling a cached function".as_ptr()) != 0 {
             return Err(PyErr::fetch(py));
         }

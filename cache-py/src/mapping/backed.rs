@@ -5,11 +5,12 @@ use super::{Extra, Turns};
 use crate::errors::{exception, wrong};
 use crate::keys;
 use crate::options::Options;
+use crate::scope;
 use crate::stored::{Content, Faults, Held, Label, Plan, Room, Tagged, Tags, Tier, invalidate, place, told, within};
 use crate::values::Codec;
-use memolith::{CacheInfo, ErrorKind, Lease, Lookup};
+use memolith::{CacheInfo, ErrorKind, Lookup};
 use memolith_core::__private::{PortableKey, PortableKeyRef, fill_with_ttl, visit};
-use pyo3::exceptions::{PyException, PyTypeError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,6 @@ use std::time::Duration;
 pub(crate) struct Backed {
     pub(super) tier: Tier,
     pub(super) faults: Arc<Faults>,
-    content: Content,
     ttl: Option<Duration>,
     is_signed: bool,
     is_single_flight: bool,
@@ -34,7 +34,8 @@ impl Backed {
         let given = options.codec.as_ref().map(|codec| codec.bind(py));
         let codec = Arc::new(Codec::new(given, options.sign.as_deref())?);
         let Some(place) = place(py, options)? else { return Err(wrong("no backend was given")) };
-        let content = if codec.is_interoperable() { Content::Value } else { Content::Entry(entry::label) };
+        let content =
+            if codec.is_interoperable() { Content::Value } else { Content::Entry(entry::label, entry::value) };
         let mut space = options.name.clone().unwrap_or_else(|| "cache".to_owned());
         if let Some(version) = &options.version {
             space.push_str("@v:");
@@ -49,7 +50,6 @@ impl Backed {
         Ok(Backed {
             tier,
             faults,
-            content,
             ttl: options.ttl,
             is_signed: options.sign.is_some(),
             is_single_flight,
@@ -61,13 +61,15 @@ impl Backed {
     pub(crate) fn get<'py>(&self, key: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let room = canonical(key)?;
         let py = key.py();
-        self.tier.get(py, &room).map_or(Ok(None), |held| self.object(py, &room, held))
+        self.tier.get(py, &room).map_or(Ok(None), |held| self.tier.object(py, &room, held))
     }
 
     pub(crate) fn contains(&self, key: &Bound<'_, PyAny>) -> PyResult<bool> {
         let room = canonical(key)?;
         let (cache, view) = (self.tier.cache(), PortableKeyRef(&room));
+        let inside = scope::enter(key.py());
         let found = key.py().detach(|| cache.contains(&view));
+        drop(inside);
         // What was signed with another secret is not there. To see that it has to be looked up.
         Ok(found && (!self.is_signed || self.get(key)?.is_some()))
     }
@@ -121,23 +123,25 @@ impl Backed {
         let py = key.py();
         let room = canonical(key)?;
         let lease = if !self.is_single_flight {
-            let found = self.tier.get(py, &room);
-            match found.map_or(Ok(None), |held| self.object(py, &room, held))? {
+            let found = self.tier.seek(py, &room)?;
+            match found.map_or(Ok(None), |held| self.tier.object(py, &room, held))? {
                 Some(value) => return Ok(value),
                 None => None,
             }
         } else {
             match self.tier.lookup(py, &room)? {
                 Lookup::Miss(lease) => Some(lease),
-                Lookup::Hit(held) => match self.object(py, &room, held)? {
+                Lookup::Hit(held) => match self.tier.object(py, &room, held)? {
                     Some(value) => return Ok(value),
                     None => None,
                 },
             }
         };
+        // Of what was found, and is of no use, the core does not know that it is computed.
+        scope::allow(py, self.tier.mark())?;
         let (value, lease) = match (compute.call0(), lease) {
             (Ok(value), lease) => (value, lease),
-            (Err(raised), Some(lease)) => return self.old((py, &room), lease, raised),
+            (Err(raised), Some(lease)) => return self.tier.old((py, &room), lease, raised),
             (Err(raised), None) => return Err(raised),
         };
         let (ttl, held) = (extra.ttl, self.held((key, &room), &value, extra)?);
@@ -148,20 +152,6 @@ impl Backed {
         };
         self.changing(py, || self.turns.change(&room, fill));
         Ok(value)
-    }
-
-    /// An old value, if one may be served in place of what was raised. Else that, and the lease passes on.
-    fn old<'py>(
-        &self,
-        (py, key): (Python<'py>, &[u8]),
-        lease: Lease<'_, PortableKey, Held>,
-        raised: PyErr,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        if !raised.is_instance_of::<PyException>(py) {
-            return Err(raised);
-        }
-        let old = py.detach(|| lease.fail());
-        old.map_or(Ok(None), |old| self.object(py, key, old))?.ok_or(raised)
     }
 
     /// What [`exchange`](Self::exchange) takes; the value, how long it lives on if that is known, and its tags. Counts
@@ -175,7 +165,7 @@ impl Backed {
         let Some(held) = self.tier.get(py, &room) else { return Ok((seen, None)) };
         let Label { ends, tags } = held.label().clone();
         let extra = Extra { ttl: entry::left(ends), tags };
-        Ok((seen, self.object(py, &room, held)?.map(|value| (value, extra))))
+        Ok((seen, self.tier.object(py, &room, held)?.map(|value| (value, extra))))
     }
 
     /// All keys, and their values where these are wanted.
@@ -189,10 +179,10 @@ impl Backed {
         .map_err(|error| exception(py, &error))?;
         let mut entries = Vec::with_capacity(found.len());
         for (key, bytes) in found {
-            let entry = if self.is_bare() { self.read_bare(py, key, &bytes) } else { self.read(py, &bytes) };
+            let entry = if self.tier.is_bare() { self.read_bare(py, key, &bytes) } else { self.read(py, &bytes) };
             match told(py, entry)? {
                 Ok(entry) => entries.push(entry),
-                Err(reason) => self.tier.fault(reason),
+                Err(reason) => self.tier.fault(py, reason),
             }
         }
         Ok(entries)
@@ -258,6 +248,7 @@ impl Backed {
     /// Changes the core's cache, detached, since it may wait for its turn and for files. What goes wrong is told when
     /// the turn is over, as that runs Python code.
     fn changing<R: Send>(&self, py: Python<'_>, change: impl FnOnce() -> R + Send) -> R {
+        let _inside = scope::enter(py);
         py.detach(|| self.faults.after(change))
     }
 
@@ -277,7 +268,7 @@ impl Backed {
         extra: Extra,
     ) -> PyResult<Held> {
         let (object, canonical) = key;
-        if self.is_bare() {
+        if self.tier.is_bare() {
             if !extra.tags.is_empty() {
                 self.bare_has_no_tags()?;
             }
@@ -323,26 +314,11 @@ impl Backed {
         Ok((keys::read_object(py, key.bytes())?, value))
     }
 
-    fn is_bare(&self) -> bool {
-        matches!(self.content, Content::Value)
-    }
-
     fn bare_has_no_tags(&self) -> PyResult<()> {
-        if !self.is_bare() {
+        if !self.tier.is_bare() {
             return Ok(());
         }
         Err(PyTypeError::new_err("a codec that other languages read has no room for tags, leave out `codec`"))
-    }
-
-    pub(super) fn object<'py>(&self, py: Python<'py>, key: &[u8], held: Held) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let decoded = held.object(py, |bytes| {
-            if self.is_bare() {
-                return self.tier.decode(py, bytes, Some(key));
-            }
-            let entry = Entry::read(bytes).map_err(|error| exception(py, &error))?;
-            self.tier.decode(py, entry.value, Some(key))
-        });
-        self.tier.usable(py, decoded)
     }
 }
 

@@ -56,6 +56,14 @@ pub(crate) fn label(bytes: &[u8]) -> Result<Label> {
     Entry::read(bytes).map(|entry| entry.label)
 }
 
+/// The bytes of its value.
+///
+/// # Errors
+/// As [`Entry::read`].
+pub(crate) fn value(bytes: &[u8]) -> Result<&[u8]> {
+    Entry::read(bytes).map(|entry| entry.value)
+}
+
 /// The end of what lives for `ttl` from now on.
 pub(crate) fn ends(ttl: Option<Duration>) -> u64 {
     let Some(end) = ttl.and_then(|ttl| now().checked_add(ttl)) else { return 0 };

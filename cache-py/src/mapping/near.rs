@@ -8,6 +8,7 @@ use crate::memory::{Exchange, Memory};
 use crate::options::Options;
 use crate::stored::Tags;
 use memolith::CacheInfo;
+use memolith_core::__private::{Mark, Mode};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
@@ -73,6 +74,9 @@ impl Near {
     }
 
     pub(crate) fn set(&self, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>, extra: Extra) -> PyResult<()> {
+        if !self.limits(key.py()).writes {
+            return Ok(());
+        }
         let ttl = extra.ttl;
         let kept = labelled(value, extra, self.ttl)?;
         self.forget(key)?;
@@ -93,7 +97,13 @@ impl Near {
         seen: Option<&Bound<'py, PyAny>>,
         new: Option<(&Bound<'py, PyAny>, Extra)>,
     ) -> PyResult<bool> {
-        self.forget(key)?;
+        let limits = self.limits(key.py());
+        match new {
+            Some(_) if !limits.writes => return Ok(true),
+            // Who may not look has seen nothing that could have changed.
+            Some((value, extra)) if !limits.reads => return self.set(key, value, extra).map(|()| true),
+            _ => self.forget(key)?,
+        }
         if self.is_off() {
             return Ok(true);
         }
@@ -123,7 +133,7 @@ impl Near {
             return Err(raised);
         }
         let Some(flights) = self.flights.as_ref().filter(|_| !self.is_off()) else {
-            self.count_miss();
+            self.memory().begin(key.py())?;
             let made = compute.call0()?;
             self.set(key, &made, extra)?;
             return Ok(made);
@@ -170,8 +180,7 @@ impl Near {
     }
 
     pub(crate) fn info(&self) -> CacheInfo {
-        // SAFETY: as in `contains`; no Python code runs.
-        let mut info = unsafe { (*self.memory.get()).info() };
+        let mut info = self.memory().info();
         info.maxsize = Some(self.maxsize.load(Relaxed)).filter(|maxsize| *maxsize != UNBOUNDED);
         info
     }
@@ -210,14 +219,23 @@ impl Near {
         // SAFETY: a new reference, or null.
         let kept = unsafe { Bound::from_owned_ptr_or_opt(py, found) };
         if kept.is_none() {
-            self.count_miss();
+            self.memory().count_nothing(py);
         }
         Ok(kept)
     }
 
-    fn count_miss(&self) {
-        // SAFETY: as in `contains`; no Python code runs.
-        unsafe { (*self.memory.get()).count_miss() };
+    fn limits(&self, py: Python<'_>) -> Mode {
+        self.memory().limits(py)
+    }
+
+    /// By this scopes know it.
+    pub(crate) fn mark(&self) -> &Mark {
+        self.memory().mark()
+    }
+
+    fn memory(&self) -> &Memory {
+        // SAFETY: as in `contains`; what is asked of it so runs no Python code that it could not stand.
+        unsafe { &*self.memory.get() }
     }
 
     fn insert(&self, key: &Bound<'_, PyAny>, kept: &Bound<'_, PyAny>, ttl: Option<Duration>) -> PyResult<()> {

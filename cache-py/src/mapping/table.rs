@@ -3,6 +3,7 @@
 use super::{Backed, Extra, Near, near};
 use crate::errors::wrong;
 use crate::options::Options;
+use crate::scope::Marked;
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyInt, PyTuple};
@@ -21,7 +22,8 @@ pub(crate) struct Table {
     is_closed: AtomicBool,
 }
 
-enum Kind {
+/// Where its entries are.
+pub(super) enum Kind {
     Near(Box<Near>),
     Backed(Box<Backed>),
 }
@@ -131,10 +133,7 @@ impl Table {
     }
 
     fn _get_many<'py>(&self, py: Python<'py>, keys: Vec<Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyDict>> {
-        match self.kind()? {
-            Kind::Near(near) => near.get_many(py, &keys),
-            Kind::Backed(backed) => backed.get_many(py, &keys),
-        }
+        self.kind()?.get_many(py, &keys)
     }
 
     fn _compute_many<'py>(
@@ -143,11 +142,7 @@ impl Table {
         compute: &Bound<'py, PyAny>,
         tags: Vec<String>,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let extra = extra(None, tags);
-        match self.kind()? {
-            Kind::Near(near) => near.compute_many(&keys, compute, &extra),
-            Kind::Backed(backed) => backed.compute_many(&keys, compute, &extra),
-        }
+        self.kind()?.compute_many(&keys, compute, &extra(None, tags))
     }
 
     /// What `_exchange` and `_discard` take as `seen`; and None, or the value, the seconds it has left if it has an
@@ -266,6 +261,15 @@ impl Table {
             Kind::Backed(backed) => backed.flush(py)?,
         }
         Ok(())
+    }
+
+    /// By this a scope knows the cache.
+    #[getter]
+    fn _mark(&self) -> Marked {
+        Marked(match &self.kind {
+            Kind::Near(near) => near.mark().clone(),
+            Kind::Backed(backed) => backed.tier.mark().clone(),
+        })
     }
 
     #[getter]

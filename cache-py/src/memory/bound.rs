@@ -9,6 +9,7 @@ use super::mode::Order;
 use super::table::Table;
 use crate::call::Call;
 use pyo3::ffi::PyObject;
+use pyo3::prelude::*;
 use std::ptr;
 
 /// A change of what was seen. Both objects are borrowed.
@@ -31,7 +32,9 @@ impl Memory {
         // SAFETY: as in `get`.
         let memory = unsafe { &*memory };
         let mode = memory.mode();
-        if mode.order == Order::Off {
+        // SAFETY: the caller's word.
+        let py = unsafe { Python::assume_attached() };
+        if mode.order == Order::Off || !memory.limits(py).reads {
             return Ok(Some(false));
         }
         let mut is_there = false;
@@ -52,19 +55,17 @@ impl Memory {
     pub(crate) unsafe fn find(memory: *mut Self, call: Call<'_>) -> Result<Option<*mut PyObject>, ()> {
         // SAFETY: as in `get`.
         let memory = unsafe { &*memory };
-        let mode = memory.mode();
         // SAFETY: passed on.
-        unsafe {
-            if let Some(value) = memory.glance(&call, mode) {
-                return Ok(Some(value));
+        let (look, py) = unsafe { (memory.answer(&call), Python::assume_attached()) };
+        match look {
+            Look::Hit(value) => Ok(Some(value)),
+            Look::Miss(Some(_)) => Ok(Some(ptr::null_mut())),
+            // Without a ticket nothing was learned, if it was looked for.
+            Look::Miss(None) => {
+                let is_sought = memory.mode().order != Order::Off && memory.limits(py).reads;
+                Ok((!is_sought).then_some(ptr::null_mut()))
             }
-            match memory.look(&call, mode) {
-                Look::Hit(value) => Ok(Some(value)),
-                Look::Miss(Some(_)) => Ok(Some(ptr::null_mut())),
-                // Without a ticket nothing was learned.
-                Look::Miss(None) => Ok((mode.order == Order::Off).then_some(ptr::null_mut())),
-                Look::Raised => Err(()),
-            }
+            Look::Raised => Err(()),
         }
     }
 

@@ -37,10 +37,11 @@ pub(crate) use mode::{Mode, Order};
 
 use crate::call::Call;
 use crate::options::Options;
+use crate::scope;
 use clock::Lifetimes;
 use lock::Locked;
 use memolith::{CacheInfo, Policy};
-use memolith_core::__private::Evictor;
+use memolith_core::__private::{Event, Evictor, Mark, Mode as Limits};
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 use std::ffi::{c_int, c_void};
@@ -57,6 +58,7 @@ pub(crate) struct Memory {
     mode: AtomicU8,
     maxsize: Option<usize>,
     policy: Policy,
+    mark: Mark,
 }
 
 impl Memory {
@@ -72,7 +74,7 @@ impl Memory {
         let evictor = evictor(order, options.policy, maxsize);
         let table = Table::new(maxsize.unwrap_or(usize::MAX), evictor, lifetimes);
         let mode = AtomicU8::new(mode.bits());
-        Memory { table: Locked::new(table), mode, maxsize, policy: options.policy }
+        Memory { table: Locked::new(table), mode, maxsize, policy: options.policy, mark: Mark::new() }
     }
 
     pub(crate) fn mode(&self) -> Mode {
@@ -87,21 +89,49 @@ impl Memory {
     pub(crate) unsafe fn get(memory: *mut Self, call: Call<'_>) -> *mut PyObject {
         // SAFETY: the caller keeps it alive, and all that changes in it is behind locks.
         let memory = unsafe { &*memory };
-        let mode = memory.mode();
         // SAFETY: passed on.
-        unsafe {
-            if let Some(value) = memory.glance(&call, mode) {
-                return value;
-            }
-            match memory.look(&call, mode) {
-                Look::Hit(value) => value,
-                Look::Miss(_) | Look::Raised => std::ptr::null_mut(),
-            }
+        match unsafe { memory.answer(&call) } {
+            Look::Hit(value) => value,
+            Look::Miss(_) | Look::Raised => std::ptr::null_mut(),
         }
     }
 
+    /// What a call that may read finds, counted as a hit.
+    ///
+    /// # Safety
+    /// As [`get`](Self::get).
+    #[inline]
+    unsafe fn answer(&self, call: &Call<'_>) -> Look {
+        // SAFETY: the caller's word.
+        let py = unsafe { Python::assume_attached() };
+        if scope::is_any() && !self.limits(py).reads {
+            return Look::Miss(None);
+        }
+        let mode = self.mode();
+        // SAFETY: passed on.
+        let look = match unsafe { self.glance(call, mode) } {
+            Some(value) => Look::Hit(value),
+            // SAFETY: passed on.
+            None => unsafe { self.look(call, mode) },
+        };
+        if let Look::Hit(_) = look {
+            scope::count(py, &self.mark, Event::Hit);
+        }
+        look
+    }
+
+    /// What the scopes around a call let it do.
+    pub(crate) fn limits(&self, py: Python<'_>) -> Limits {
+        scope::mode(py, &self.mark)
+    }
+
+    /// By this scopes know it.
+    pub(crate) fn mark(&self) -> &Mark {
+        &self.mark
+    }
+
     /// Keeps `value` (borrowed) as the value of a call, for `ttl` nanoseconds if given, else as the cache says.
-    /// Whether it is kept: not in a table that changed under every comparison. `Err` with an exception set if a hash or
+    /// Whether that is done: not in a table that changed under every comparison. `Err` with an exception set if a hash or
     /// a comparison raised.
     ///
     /// # Safety
@@ -113,7 +143,10 @@ impl Memory {
         ttl: Option<u64>,
     ) -> Result<bool, ()> {
         // SAFETY: as in `get`.
-        let memory = unsafe { &*memory };
+        let (memory, py) = unsafe { (&*memory, Python::assume_attached()) };
+        if !memory.limits(py).writes {
+            return Ok(true);
+        }
         let mode = memory.lasting(ttl);
         // SAFETY: passed on.
         unsafe { memory.set(&call, (value, ttl), mode) }.map_err(|Raised| ())
@@ -139,18 +172,36 @@ impl Memory {
         timed
     }
 
-    /// Counts a call that had to compute.
+    /// Counts a call that had to compute, and that no scope is around.
     #[inline]
     pub(crate) fn count_miss(&self) {
         self.count(|counts| counts.misses += 1);
     }
 
+    /// Counts a call that found nothing, and does not compute.
+    pub(crate) fn count_nothing(&self, py: Python<'_>) {
+        self.count_miss();
+        scope::count(py, &self.mark, Event::Miss);
+    }
+
+    /// Counts a call that computes.
+    ///
+    /// # Errors
+    /// `CacheMiss`, where nothing is to be computed.
+    pub(crate) fn begin(&self, py: Python<'_>) -> PyResult<()> {
+        self.count_miss();
+        let allowed = scope::allow(py, &self.mark);
+        scope::count(py, &self.mark, if allowed.is_ok() { Event::Computed } else { Event::Miss });
+        allowed
+    }
+
     /// A hit that waited for another caller.
-    pub(crate) fn count_coalesced(&self) {
+    pub(crate) fn count_coalesced(&self, py: Python<'_>) {
         self.count(|counts| {
             counts.hits += 1;
             counts.coalesced += 1;
         });
+        scope::count(py, &self.mark, Event::Coalesced);
     }
 
     pub(crate) fn info(&self) -> CacheInfo {

@@ -5,9 +5,10 @@ use crate::awaiting::Loops;
 use crate::call::Call;
 use crate::errors::exception;
 use crate::keys::{self, Fit};
-use memolith::{Lease, Lookup};
+use crate::scope;
+use memolith::Lookup;
 use memolith_core::__private::{PortableKey, PortableKeyRef};
-use pyo3::exceptions::{PyException, PyTypeError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyAnyMethods, PyBytes, PyDict, PyString};
 use std::sync::Arc;
@@ -35,10 +36,11 @@ impl Stored {
                 Lookup::Miss(lease) => {
                     let value = match call.run(function) {
                         Ok(value) => value,
-                        Err(raised) => return self.fail((py, &key), lease, raised),
+                        Err(raised) => return tier.old((py, &key), lease, raised),
                     };
                     if self.is_kept(&value)? {
                         let held = tier.held(&key, &value, self.tags(&value, call)?)?;
+                        let _inside = scope::enter(py);
                         py.detach(|| lease.fill(held).release());
                     } else {
                         lease.answer(Held::bare(value.clone().unbind()));
@@ -47,35 +49,21 @@ impl Stored {
                 }
             }
         } else {
-            tier.get(py, &key)
+            tier.seek(py, &key)?
         };
-        let object = found.map_or(Ok(None), |held| self.object(py, &key, held))?;
+        let object = found.map_or(Ok(None), |held| tier.object(py, &key, held))?;
         object.map_or_else(|| self.renew(function, call, &key), Ok)
-    }
-
-    /// An old result, if one may be served in place of what was raised. Else that, and the lease passes on.
-    fn fail<'py>(
-        &self,
-        (py, key): (Python<'py>, &[u8]),
-        lease: Lease<'_, PortableKey, Held>,
-        raised: PyErr,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        if !raised.is_instance_of::<PyException>(py) {
-            return Err(raised);
-        }
-        match py.detach(|| lease.fail()).map_or(Ok(None), |old| self.object(py, key, old))? {
-            Some(old) => Ok(old),
-            None => Err(raised),
-        }
     }
 
     /// Computes, and puts the result in place of what is there.
     fn renew<'py>(&self, function: &Bound<'py, PyAny>, call: Call<'_>, key: &[u8]) -> PyResult<Bound<'py, PyAny>> {
         let py = function.py();
+        let tier = self.tier(py);
+        scope::allow(py, tier.mark())?;
         let value = call.run(function)?;
         if self.is_kept(&value)? {
-            let tier = self.tier(py);
             let held = tier.held(key, &value, self.tags(&value, call)?)?;
+            let _inside = scope::enter(py);
             py.detach(|| {
                 tier.cache().insert(PortableKey::new(key), held.clone());
                 held.release();
@@ -186,8 +174,7 @@ impl Stored {
     /// Who interrupts the codec.
     #[inline]
     pub(crate) fn object<'py>(&self, py: Python<'py>, key: &[u8], held: Held) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let tier = self.tier(py);
-        tier.usable(py, tier.object(py, key, held))
+        self.tier(py).object(py, key, held)
     }
 
     /// Whether `cache_if` keeps `value`; one that is not kept goes to those who wait by `Lease::answer`.

@@ -3,6 +3,7 @@
 use crate::errors::exception;
 use crate::outside;
 use memolith::Error;
+use memolith_core::__private::apart;
 use pyo3::prelude::*;
 use std::cell::RefCell;
 use std::error::Error as _;
@@ -37,8 +38,7 @@ impl Faults {
     }
 
     fn tell_now(&self, fault: &Fault) {
-        // At the end of the interpreter there is nobody left to tell.
-        let _ = outside::attach(|py| {
+        let tell = |py: Python<'_>| {
             let exception = exception(py, &fault.error);
             exception.set_cause(py, fault.cause.as_ref().map(|reason| reason.raised.clone_ref(py)));
             let listener = self.0.as_ref().map(|listener| listener.bind(py));
@@ -49,7 +49,9 @@ impl Faults {
             if let Err(raised) = told {
                 raised.write_unraisable(py, listener);
             }
-        });
+        };
+        // At the end of the interpreter there is nobody left to tell.
+        let _ = apart(|| outside::attach(tell));
     }
 }
 

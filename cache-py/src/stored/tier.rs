@@ -3,10 +3,12 @@
 use super::away::Away;
 use super::wire::{Content, Wire};
 use super::{Faults, Held, Label, Place, Reason, Tags, exit, within};
+use crate::errors::exception;
 use crate::options::Options;
-use crate::values;
-use memolith::{Backend, Cache, Error, ErrorKind, Lookup, Result, Writes};
-use memolith_core::__private::{PortableKey, PortableKeyRef, fault, look, look_near, look_on_asking};
+use crate::outside::signals;
+use crate::{scope, values};
+use memolith::{Backend, Cache, Error, ErrorKind, Lease, Lookup, Result, Writes};
+use memolith_core::__private::{Mark, PortableKey, PortableKeyRef, fault, look, look_near, look_on_asking};
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use std::sync::Arc;
@@ -19,6 +21,8 @@ pub(crate) type Shelf = Cache<PortableKey, Held>;
 pub(crate) struct Tier {
     cache: Away<Arc<Shelf>>,
     codec: Arc<values::Codec>,
+    content: Content,
+    mark: Mark,
     /// The name of the space, which is part of what a signature is over.
     space: Box<str>,
     /// Whether there is a place for bytes at all.
@@ -73,7 +77,7 @@ impl Tier {
         if let Some(tti) = options.tti {
             builder = builder.tti(tti);
         }
-        if matches!(content, Content::Entry(_)) || options.tags.is_some() {
+        if matches!(content, Content::Entry(..)) || options.tags.is_some() {
             let space = space.clone();
             builder = builder.tags(move |_, held| {
                 let tags = held.label().tags.iter();
@@ -105,7 +109,18 @@ impl Tier {
         if options.writes == Writes::Behind {
             exit::flush_at_exit(&cache);
         }
-        Tier { cache: Away::new(cache), codec: Arc::clone(codec), space: space.into(), is_backed }
+        let mark = Mark::of(&cache);
+        Tier { cache: Away::new(cache), codec: Arc::clone(codec), content, mark, space: space.into(), is_backed }
+    }
+
+    /// By this scopes know it.
+    pub(crate) fn mark(&self) -> &Mark {
+        &self.mark
+    }
+
+    /// Whether records are the bytes of values and nothing else.
+    pub(crate) fn is_bare(&self) -> bool {
+        matches!(self.content, Content::Value)
     }
 
     pub(crate) fn cache(&self) -> &Arc<Shelf> {
@@ -121,6 +136,7 @@ impl Tier {
     /// needs.
     #[inline]
     pub(crate) fn glance<'py>(&self, py: Python<'py>, key: &[u8]) -> std::result::Result<Bound<'py, PyAny>, Glance> {
+        let _inside = scope::enter(py);
         match look(&self.cache, &PortableKeyRef(key)) {
             Ok(hit) => hit.get().ready(py).ok_or_else(|| Glance::Found(hit.value())),
             Err(hash) => Err(Glance::Nothing(hash)),
@@ -146,33 +162,53 @@ impl Tier {
     /// The value, or the right to compute it. Waits for others who compute it, until a signal's handler raises.
     ///
     /// # Errors
-    /// What a handler raises.
+    /// What a handler raises; `CacheMiss`, where nothing is to be computed.
     #[inline]
     pub(crate) fn lookup(&self, py: Python<'_>, key: &[u8]) -> PyResult<Lookup<'_, PortableKey, Held>> {
-        let key = PortableKeyRef(key);
-        match look(&self.cache, &key) {
-            Ok(hit) => Ok(Lookup::Hit(hit.value())),
-            Err(hash) => self.look_on(py, hash, key),
+        let hit = {
+            let _inside = scope::enter(py);
+            look(&self.cache, &PortableKeyRef(key)).map(|hit| hit.value())
+        };
+        match hit {
+            Ok(held) => Ok(Lookup::Hit(held)),
+            Err(hash) => self.look_on(py, hash, PortableKeyRef(key)),
         }
     }
 
     #[inline(never)]
     fn look_on(&self, py: Python<'_>, hash: u64, key: PortableKeyRef<'_>) -> PyResult<Lookup<'_, PortableKey, Held>> {
-        if let Some(held) = look_near(&self.cache, hash, &key) {
-            return Ok(Lookup::Hit(held));
-        }
-        let signals = || Python::try_attach(|py| py.check_signals()).unwrap_or(Ok(()));
-        py.detach(|| look_on_asking(&self.cache, hash, &key, signals))
+        scope::try_run(py, || {
+            if let Some(held) = look_near(&self.cache, hash, &key) {
+                return Ok(Lookup::Hit(held));
+            }
+            py.detach(|| look_on_asking(&self.cache, hash, &key, signals))
+        })?
     }
 
     /// The value if a tier has it. Never waits for who computes it.
     pub(crate) fn get(&self, py: Python<'_>, key: &[u8]) -> Option<Held> {
-        self.near(key).or_else(|| py.detach(|| self.cache.get(&PortableKeyRef(key))))
+        self.near(py, key).or_else(|| {
+            let _inside = scope::enter(py);
+            py.detach(|| self.cache.get(&PortableKeyRef(key)))
+        })
+    }
+
+    /// As [`get`](Self::get) for who computes it if it is not there, side by side with others.
+    ///
+    /// # Errors
+    /// `CacheMiss`, where nothing is to be computed.
+    pub(crate) fn seek(&self, py: Python<'_>, key: &[u8]) -> PyResult<Option<Held>> {
+        let found = self.get(py, key);
+        if found.is_none() {
+            scope::begin(py, &self.mark)?;
+        }
+        Ok(found)
     }
 
     /// The value if memory has it, or a backend that answers at once.
     #[inline]
-    pub(crate) fn near(&self, key: &[u8]) -> Option<Held> {
+    pub(crate) fn near(&self, py: Python<'_>, key: &[u8]) -> Option<Held> {
+        let _inside = scope::enter(py);
         let key = PortableKeyRef(key);
         match look(&self.cache, &key) {
             Ok(hit) => Some(hit.value()),
@@ -194,13 +230,41 @@ impl Tier {
         Ok(Held::computed(object, encoded.map(|()| bytes.as_slice().into()), Label { ends: 0, tags }))
     }
 
-    /// The object of a value that was found.
+    /// The object of a value that was found. `None`, which has been reported, for bytes that are of no use: then it is
+    /// computed anew, and put in place of them.
     ///
     /// # Errors
-    /// What keeps it from being decoded.
+    /// Those of [`told`].
     #[inline]
-    pub(crate) fn object<'py>(&self, py: Python<'py>, key: &[u8], held: Held) -> PyResult<Bound<'py, PyAny>> {
-        held.object(py, |bytes| self.decode(py, bytes, Some(key)))
+    pub(crate) fn object<'py>(&self, py: Python<'py>, key: &[u8], held: Held) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let decoded = held.object(py, |bytes| match self.content {
+            Content::Value => self.decode(py, bytes, Some(key)),
+            Content::Entry(_, value) => {
+                let value = value(bytes).map_err(|error| exception(py, &error))?;
+                self.decode(py, value, Some(key))
+            }
+        });
+        Ok(told(py, decoded)?.map_err(|reason| self.fault(py, reason)).ok())
+    }
+
+    /// An old value, if one may be served in place of what a computation raised. Else that, and the lease passes on.
+    ///
+    /// # Errors
+    /// What was raised.
+    pub(crate) fn old<'py>(
+        &self,
+        (py, key): (Python<'py>, &[u8]),
+        lease: Lease<'_, PortableKey, Held>,
+        raised: PyErr,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        if !raised.is_instance_of::<PyException>(py) {
+            return Err(raised);
+        }
+        let old = {
+            let _inside = scope::enter(py);
+            py.detach(|| lease.fail())
+        };
+        old.map_or(Ok(None), |old| self.object(py, key, old))?.ok_or(raised)
     }
 
     /// Appends the bytes of `value`, which stands under `key` or is one.
@@ -227,22 +291,11 @@ impl Tier {
         }
     }
 
-    /// What was decoded. `None`, which has been reported, for bytes that are of no use.
-    ///
-    /// # Errors
-    /// Those of [`told`].
-    pub(crate) fn usable<'py>(
-        &self,
-        py: Python<'py>,
-        decoded: PyResult<Bound<'py, PyAny>>,
-    ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        Ok(told(py, decoded)?.map_err(|reason| self.fault(reason)).ok())
-    }
-
     /// Counts and tells that a value was found and is of no use.
-    pub(crate) fn fault(&self, reason: PyErr) {
+    pub(crate) fn fault(&self, py: Python<'_>, reason: PyErr) {
         let error = Error::new(ErrorKind::Codec, "a stored value cannot be read, it is made anew")
             .with_source(Reason::from(reason));
+        let _inside = scope::enter(py);
         fault(&self.cache, &error);
     }
 }

@@ -17,8 +17,8 @@ pub(crate) struct Wire {
 pub(crate) enum Content {
     /// The bytes of a value.
     Value,
-    /// Those of an entry of `memolith.Cache`, of which this reads what is said of it.
-    Entry(fn(&[u8]) -> Result<Label>),
+    /// Those of an entry of `memolith.Cache`, of which these read what is said of it, and the bytes of its value.
+    Entry(fn(&[u8]) -> Result<Label>, fn(&[u8]) -> Result<&[u8]>),
 }
 
 impl Codec<Held> for Wire {
@@ -33,7 +33,7 @@ impl Codec<Held> for Wire {
     fn decode(&self, bytes: &[u8]) -> Result<Held> {
         let label = match self.content {
             Content::Value => Label::default(),
-            Content::Entry(read) => read(bytes)?,
+            Content::Entry(label, _) => label(bytes)?,
         };
         Ok(Held::found(bytes, label))
     }
@@ -41,7 +41,7 @@ impl Codec<Held> for Wire {
     fn shape(&self) -> u64 {
         match self.content {
             Content::Value => PORTABLE_SHAPE,
-            Content::Entry(_) => PORTABLE_SHAPE ^ 1,
+            Content::Entry(..) => PORTABLE_SHAPE ^ 1,
         }
     }
 

@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 fn main() {
-    let options = Options::from_args();
+    let options = Options::from_args("hits");
     let mut report = Report::new("hits", &options);
     for entries in [1_000, 100_000, options.scaled(1_000_000)] {
         numbers(&mut report, &options, entries);

@@ -19,7 +19,7 @@ type Quick<K, V> = LazyLock<quick_cache::sync::Cache<K, V>>;
 type Moka<K, V> = LazyLock<moka::sync::Cache<K, V>>;
 
 fn main() {
-    let options = Options::from_args();
+    let options = Options::from_args("macro");
     let mut report = Report::new("macro", &options);
     let bytes = "Keys of 16 bytes, values of 64 bytes.";
     for (title, note, entrants) in [

@@ -5,10 +5,9 @@
 #![expect(unsafe_code, reason = "a global allocator that counts")]
 
 use compare::peers::{Bare, Store, Visitor, every, unbounded};
-use compare::{Bar, Chart, Options, Report, Role, Table, grouped, shuffled, text_key, text_value};
+use compare::{Bar, Chart, Options, Report, Role, Table, again, grouped, shuffled, started, text_key, text_value};
 use memolith::{Key, Value};
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 static BYTES: AtomicUsize = AtomicUsize::new(0);
@@ -48,16 +47,17 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 fn main() {
-    let options = Options::from_args();
-    let entries = options.scaled(1_000_000);
-    if let [kind, at] = options.words.as_slice() {
-        let wanted = at.parse().unwrap_or_default();
+    if let Some(words) = started() {
+        let [kind, at, entries] = words.as_slice() else { panic!("these words are for this program alone") };
+        let number = |word: &String| word.parse().expect("the first process writes numbers");
+        let (wanted, entries) = (number(at), number(entries));
         match kind.as_str() {
             "numbers" => race(&mut Weighing::new(entries, wanted, |number| (number, number))),
             _ => race(&mut Weighing::new(entries, wanted, |number| (text_key(number, 20), text_value(number)))),
         }
         return;
     }
+    let options = Options::from_args("memory");
     let mut report = Report::new("memory", &options);
     for (kind, title, raw) in
         [("numbers", "u64 to u64", 16.0), ("texts", "String of 20 bytes to String of 64 bytes", 84.0)]
@@ -126,9 +126,7 @@ fn measured(report: &mut Report, options: &Options, (kind, title, raw): (&str, &
 
 /// What contender number `at` says of itself; `None` after the last one.
 fn weighed(options: &Options, kind: &str, at: usize) -> Option<(String, Role, [f64; 3])> {
-    let program = std::env::current_exe().expect("a running program has a place");
-    let mut command = Command::new(program);
-    command.args([kind, &at.to_string()]).args(options.quick.then_some("--quick"));
+    let mut command = again(&[kind, &at.to_string(), &options.scaled(1_000_000).to_string()]);
     let output = command.output().expect("a program that runs can be started");
     let line = String::from_utf8(output.stdout).ok()?;
     let mut fields = line.trim().split('|');

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 fn main() {
-    let options = Options::from_args();
+    let options = Options::from_args("misses");
     let mut report = Report::new("misses", &options);
     for (way, title) in [
         (Way::GetAndInsert, "get, insert, evict: u64 to u64, 100,000 entries"),

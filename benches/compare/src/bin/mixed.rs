@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 const SKEW: f64 = 0.99;
 
 fn main() {
-    let options = Options::from_args();
+    let options = Options::from_args("mixed");
     let mut report = Report::new("mixed", &options);
     let keys = options.scaled(1_000_000);
     let mut warm = Warm { capacity: keys / 10, stream: zipf(keys, SKEW, 4 * keys).into(), all: Vec::new() };

@@ -7,7 +7,7 @@ use std::collections::BinaryHeap;
 use std::time::Duration;
 
 fn main() {
-    let options = Options::from_args();
+    let options = Options::from_args("pauses");
     let mut report = Report::new("pauses", &options);
     let (capacity, operations) = (options.scaled(1_000_000), options.scaled(10_000_000));
     let mut pauses = Pauses { capacity, operations, runs: if options.quick { 1 } else { 3 }, figures: Vec::new() };

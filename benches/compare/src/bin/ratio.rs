@@ -14,7 +14,7 @@ const USUAL: &[(&str, &[usize])] = &[("OLTP", &[250, 500, 1_000, 2_000]), ("P3",
 const SIZES: [usize; 2] = [1_000, 5_000];
 
 fn main() {
-    let options = Options::from_args();
+    let options = Options::from_args("ratio");
     on_patterns(Report::new("ratio", &options), &patterns(options.scaled(1_000_000)));
     if let Some(folder) = &options.traces {
         on_traces(Report::new("traces", &options), traces(folder));

@@ -1,12 +1,12 @@
 //! SQLite through the whole stack (pool, envelope, decode) against a bare prepared statement on the same machine.
 //!
-//! `sqlite [DIR [gets|puts|threads|log]]`: DIR is where the files lie, on a disk or a tmpfs.
+//! `sqlite [DIR] [gets|puts|threads|log]...`: DIR is where the files lie, on a disk or a tmpfs.
 
-use compare::{Contender, Measure, Options, Race, Report, Role, Standings, Table, median, rate};
+use compare::{Contender, Measure, Options, Race, Report, Role, Standings, Table, Theme, median, rate};
 use memolith::backends::Sqlite;
 use memolith::{Backend as _, Cache, Writes};
 use rusqlite::{Connection, params};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,14 +20,15 @@ const INSERT: &str = "INSERT OR REPLACE INTO entries VALUES (?1, ?2)";
 type Part = fn(&mut Report, &Options, &Path);
 
 fn main() {
-    let options = Options::from_args();
-    let place = options.words.first().map_or_else(std::env::temp_dir, PathBuf::from);
+    let parts: [(&str, Part); 4] = [("gets", gets), ("puts", puts), ("threads", threads), ("log", log)];
+    let names = parts.map(|(name, _)| name);
+    let options = Theme { name: "sqlite", parts: &names, takes_dir: true }.options();
+    let place = options.dir.clone().unwrap_or_else(std::env::temp_dir);
     let place = place.join(format!("memolith-bench-{}", std::process::id()));
     std::fs::create_dir_all(&place).expect("the directory can be made");
     let mut report = Report::new("sqlite", &options);
-    let only = options.words.get(1);
-    for (name, part) in [("gets", gets as Part), ("puts", puts), ("threads", threads), ("log", log)] {
-        if only.is_none_or(|only| only == name) {
+    for (name, part) in parts {
+        if options.wants(name) {
             part(&mut report, &options, &place);
         }
     }

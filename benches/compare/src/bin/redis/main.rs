@@ -1,6 +1,6 @@
 //! Redis through the whole stack, next to the client that others use, on a server of its own.
 //!
-//! `redis [hits|puts|batches|threads|tasks|python]`: one part alone. It needs `redis-server`, or the program that
+//! `redis [hits|puts|batches|threads|tasks|python]...`: these parts alone. It needs `redis-server`, or the program that
 //! `MEMOLITH_VALKEY_SERVER` names.
 
 mod batches;
@@ -10,7 +10,7 @@ mod puts;
 mod python;
 mod server;
 
-use compare::{Options, Report};
+use compare::{Options, Report, Theme};
 use memolith::backends::Redis;
 use memolith::{Cache, CacheBuilder, Policy, Postcard};
 use server::Server;
@@ -31,12 +31,12 @@ const PARTS: [(&str, Part); 6] = [
 ];
 
 fn main() {
-    let options = Options::from_args();
+    let names = PARTS.map(|(name, _)| name);
+    let options = Theme { name: "redis", parts: &names, takes_dir: false }.options();
     let server = Server::start();
     let mut report = Report::new("redis", &options);
-    let only = options.words.first();
     for (name, part) in PARTS {
-        if only.is_none_or(|only| only == name) {
+        if options.wants(name) {
             part(&mut report, &options, &server);
         }
     }

@@ -1,6 +1,6 @@
 //! The shared map, next to other ways to keep bytes in files without a server, and to a bare table in a mapped file.
 //!
-//! `shared [DIR [small|values|large|bound|calls|coherence]]`: DIR is where the files lie, a tmpfs if there is one.
+//! `shared [DIR] [small|values|large|bound|calls|coherence]...`: DIR is where the files lie, a tmpfs if there is one.
 
 mod bound;
 mod calls;
@@ -9,7 +9,7 @@ mod second;
 mod values;
 
 use compare::stores::Shape;
-use compare::{Options, Report};
+use compare::{Options, Report, Theme, started};
 use std::path::{Path, PathBuf};
 use std::{env, fs, process};
 
@@ -30,16 +30,16 @@ const PARTS: [(&str, Part); 6] = [
 ];
 
 fn main() {
-    let options = Options::from_args();
-    if let Some(("beside", words)) = options.words.split_first().map(|(first, words)| (first.as_str(), words)) {
-        second::run(words);
+    if let Some(words) = started() {
+        second::run(&words);
     }
-    let place = options.words.first().map_or_else(tmpfs, PathBuf::from);
+    let names = PARTS.map(|(name, _)| name);
+    let options = Theme { name: "shared", parts: &names, takes_dir: true }.options();
+    let place = options.dir.clone().unwrap_or_else(tmpfs);
     let place = place.join(format!("memolith-bench-{}", process::id()));
     let mut report = Report::new("shared", &options);
-    let only = options.words.get(1);
     for (name, part) in PARTS {
-        if only.is_none_or(|only| only == name) {
+        if options.wants(name) {
             let place = place.join(name);
             made(&place);
             part(&mut report, &options, &place);

@@ -22,13 +22,13 @@ impl Kind {
         let kind = Kind::ALL.iter().find(|(_, kind)| *kind == self).map_or("", |(word, _)| word);
         let place = place.to_str().expect("the directory has a name in UTF-8");
         let act = if act == Act::Put { "put" } else { "get" };
-        Beside::start(&["beside", kind, place, act, &shape.entries.to_string(), &shape.bytes.to_string()])
+        Beside::start(&[kind, place, act, &shape.entries.to_string(), &shape.bytes.to_string()])
     }
 }
 
 /// Serves, as the words say; they are those of [`Kind::beside`].
 pub(crate) fn run(words: &[String]) -> ! {
-    let [kind, place, act, entries, bytes] = words else { panic!("`beside` is for this program alone") };
+    let [kind, place, act, entries, bytes] = words else { panic!("these words are for this program alone") };
     let number = |word: &String| word.parse().expect("the first process writes numbers");
     let shape = Shape { entries: number(entries), bytes: number(bytes) };
     let act = if act == "put" { Act::Put } else { Act::Get };
