@@ -15,6 +15,7 @@ mod losses;
 mod moods;
 mod news;
 mod outage;
+mod owed;
 mod processes;
 mod proxy;
 mod reach;

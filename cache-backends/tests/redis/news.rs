@@ -38,6 +38,11 @@ impl Ear {
         self.0.load(SeqCst)
     }
 
+    /// How often it was told that something was taken back.
+    pub(crate) fn taken_back(&self) -> u64 {
+        self.1.load(SeqCst)
+    }
+
     /// Waits until it was told more often than `before`, and how often that is.
     #[track_caller]
     pub(crate) fn after(&self, before: u64, what: &str) -> u64 {
@@ -98,8 +103,8 @@ fn what_is_taken_back_is_news_to_readers_alone() {
         put(b"later");
         assert!(!ours.take_back(&space, b"key", Some(&record(b"value"))).unwrap());
         assert_eq!(there(), Some(record(b"later")));
-        eventually("others hear of both", || ear.1.load(SeqCst) == 2);
-        assert_eq!((ear.told(), own.told(), own.1.load(SeqCst)), (standing, own_standing, 0));
+        eventually("others hear of both", || ear.taken_back() == 2);
+        assert_eq!((ear.told(), own.told(), own.taken_back()), (standing, own_standing, 0));
     }
 }
 

@@ -61,6 +61,7 @@ const TOWERS: &[Tower] = &[
             &["news"],
             &["claims"],
             &["spaces"],
+            &["owed"],
             &["beside"],
             &["here"],
             &["backend"],

@@ -4,8 +4,9 @@
 //! [`Redis`](crate::redis::Redis) also share a word, which they raise themselves: to them it is news before the removal returns.
 
 use super::bell::Bell;
+use super::puts::Puts;
 use super::subscription::{Event, Listener, Subscribed, Subscriptions};
-use super::unsure::{Next, Put, Unsure};
+use super::unsure::{Next, Unsure};
 use crate::redis::keys::id::Id;
 use crate::redis::keys::layout::Channel;
 use crate::redis::keys::tell::Said;
@@ -52,7 +53,7 @@ struct Ear {
 }
 
 /// How puts are taken back.
-pub(crate) type TakeBack = Arc<dyn Fn(Vec<Put>) -> BoxFuture<'static, ()> + Send + Sync>;
+pub(crate) type TakeBack = Arc<dyn Fn(Puts) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// What is known of a channel by those who watch it.
 #[derive(Default)]
@@ -120,6 +121,15 @@ impl News {
         }
     }
 
+    /// What was put from here into the space of `channels` was taken back.
+    pub(crate) fn taken_back(&self, channels: &[Channel]) {
+        let watchers = {
+            let spaces = self.spaces.lock();
+            channels.first().and_then(|first| spaces.get(&first.name)).map(|watched| Arc::clone(&watched.watchers))
+        };
+        watchers.into_iter().for_each(|watchers| watchers.tell(Watch::taken_back));
+    }
+
     fn listen(&self, channels: &[Channel], take_back: &TakeBack) -> Watched {
         let watchers = Arc::new(Watchers { id: self.id, list: Mutex::default() });
         let word = WORDS.get(Mutex::default).lock().pop().unwrap_or_else(|| Box::leak(Box::default()));
@@ -179,7 +189,7 @@ impl Ear {
     }
 
     /// What was put and may have been removed before unheard is taken back.
-    fn take_back(&self, puts: Vec<Put>) {
+    fn take_back(&self, puts: Puts) {
         if let Some(subscriptions) = self.subscriptions.upgrade().filter(|_| !puts.is_empty()) {
             let (taking, watchers) = ((self.take_back)(puts), Arc::clone(&self.watchers));
             subscriptions.begin(async move {

@@ -165,11 +165,11 @@ impl Store {
         self.remove_entry(&self.layout.area(space), (key, record.map(packed)), Told::Readers).await
     }
 
-    pub(crate) async fn clear_space(&self, space: &Space) -> Result<()> {
+    pub(crate) async fn clear_space(&self, space: &Space, told: Told) -> Result<()> {
         let area = self.layout.area(space);
         match self.options.scope {
-            Scope::Function => self.clear_area(&area, self.form(space)).await,
-            Scope::Shared => self.clear_shared(&area).await,
+            Scope::Function => self.clear_area(&area, self.form(space), told).await,
+            Scope::Shared => self.clear_shared(&area, told).await,
         }
     }
 
