@@ -32,8 +32,8 @@
 //!
 //! A forked child uses connections and threads of its own, and waits for no lock of a server's backend that a thread of its
 //! parent held. It hears nothing before it asks a server for the first time: then memory is dropped, and what it puts until
-//! it hears of others is not kept. Claims and locks that its parent holds stay with the parent: who drops a copy of a
-//! [`LockGuard`] in the child releases nothing, and it must not be renewed or released there.
+//! it hears of others is not kept. Claims and locks that its parent holds stay with the parent: a copy of a
+//! [`LockGuard`] in the child can neither be renewed nor released there.
 //!
 //! # What arrives late
 //!

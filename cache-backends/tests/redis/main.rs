@@ -7,6 +7,8 @@ mod claims;
 mod conformance;
 mod failover;
 mod foreign;
+#[cfg(target_os = "linux")]
+mod forks;
 mod large;
 mod late;
 mod load;

@@ -53,6 +53,10 @@ fn passes(error: &Error) -> bool {
 ///
 /// Dropping does not block: the lock is released in the background. A process that ends at once after that may be too
 /// early, and the lock then ends with its time.
+///
+/// The lock is that of the process that has taken it. What a forked child has of a guard is a copy: it says that the lock
+/// is not held, dropping it does nothing, and to [renew](Self::renew) or to [release](Self::release) it is an error of kind
+/// [`Unsupported`](memolith_core::ErrorKind::Unsupported).
 #[must_use = "the lock is released when the guard is dropped"]
 #[derive(Debug)]
 pub struct LockGuard(Held);
@@ -156,7 +160,7 @@ impl LockGuard {
     /// Begins the time of the lock anew; whether it is still held. Needed [without renewal](Lock::without_renewal) only.
     ///
     /// # Errors
-    /// When no server answers in time. The lock may have been renewed or not.
+    /// When no server answers in time: the lock may have been renewed or not. In a forked child.
     pub fn renew(&self) -> Result<bool> {
         wait(self.renew_async())
     }
@@ -173,7 +177,7 @@ impl LockGuard {
     /// breaks at that moment it may say no although it was held.
     ///
     /// # Errors
-    /// When no server answers in time. The lock is released in the background, or ends with its time.
+    /// When no server answers in time: the lock is released in the background, or ends with its time. In a forked child.
     pub fn release(self) -> Result<bool> {
         wait(self.release_async())
     }
