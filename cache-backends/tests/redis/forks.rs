@@ -42,6 +42,15 @@ fn alone(test: &str, parent: impl FnOnce(&str)) {
     worker.end();
 }
 
+/// Says that it is over, also where a test fails.
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, SeqCst);
+    }
+}
+
 fn record(text: &str) -> Record {
     Record { value: text.as_bytes().to_vec(), expires: Timestamp::NEVER }
 }
@@ -73,6 +82,7 @@ fn children_have_connections_of_their_own_and_their_parent_keeps_its_own() {
                     }
                 });
             }
+            let _end = End(&over);
             for round in 0..20 {
                 let before = calls.load(SeqCst);
                 in_a_child(|| {
@@ -86,7 +96,6 @@ fn children_have_connections_of_their_own_and_their_parent_keeps_its_own() {
                 });
                 eventually("the parent goes on", || calls.load(SeqCst) > before + 10);
             }
-            over.store(true, SeqCst);
         });
     });
 }
