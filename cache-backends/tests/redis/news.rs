@@ -108,6 +108,30 @@ fn what_is_taken_back_is_news_to_readers_alone() {
     }
 }
 
+/// What a put and a removal that cross leave is taken back, and whoever here has read it meanwhile drops it as well.
+#[test]
+fn what_is_taken_back_because_of_news_is_news_here_too() {
+    let (url, space) = (Server::shared().url(), Space::new(fresh("news")));
+    let [ours, theirs] = [(), ()].map(|()| open(&url));
+    let ears = [Ear::at(&ours, &space), Ear::at(&ours, &space)];
+    ears.iter().for_each(|ear| _ = ear.after(0, "the subscription stands"));
+    let record = Record { value: b"value".to_vec(), expires: Timestamp::NEVER };
+    let over = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let end = Instant::now() + LONG * 2;
+            while over.load(SeqCst) == 0 && Instant::now() < end {
+                theirs.remove(&space, b"key").unwrap();
+            }
+        });
+        eventually("a put and a removal cross", || {
+            ours.put(&space, b"key", &record, Timestamp::from_micros(1)).unwrap();
+            ears.iter().all(|ear| ear.taken_back() > 0)
+        });
+        over.store(1, SeqCst);
+    });
+}
+
 fn redis_clear(redis: &Redis, space: &Space) {
     let record = Record { value: b"value".to_vec(), expires: Timestamp::NEVER };
     redis.put(space, b"key", &record, Timestamp::from_micros(1)).unwrap();
