@@ -78,13 +78,6 @@ impl Store {
         Ok(())
     }
 
-    /// Removes an entry if it is still what it was, all its bytes; who is told may be nobody.
-    pub(crate) async fn remove_exactly(&self, area: &Area, (key, bytes): (&[u8], Vec<u8>), told: Told) -> Result<()> {
-        let (asks, stripe) = (self.client.asks(), area.stripe(key));
-        self.removal(area, key, told).arg(bytes).run(&self.client).await?.checked()?;
-        self.tell_owners((asks, told), &[(&stripe.channel, stripe.route)]).await
-    }
-
     /// What is said in a channel, of `key` if it is known.
     fn message(&self, who: Told, key: Option<&[u8]>) -> Vec<u8> {
         let said = match (who, key) {

@@ -94,7 +94,7 @@ impl Store {
             return Ok(Some(record));
         }
         // It has no place among the living, and was just noted as used. If it cannot leave now, it leaves later.
-        let _ = self.remove_exactly(&area, (key, packed(&record)), Told::Nobody).await;
+        let _ = self.remove_entry(&area, (key, Some(packed(&record))), Told::Nobody).await;
         Ok(None)
     }
 
