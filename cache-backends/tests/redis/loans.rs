@@ -133,6 +133,11 @@ fn one_is_lent_a_part_of_a_space_and_not_much() {
         (0..3).for_each(|number| put(&redis, &space, number));
         assert_eq!(lent(&server), places, "of {most}");
     }
+    server.cli(&["FLUSHALL"]);
+    let patient = Redis::open(&format!("{}?timeout=6s", server.url())).unwrap();
+    patient.open(&space(Policy::Lru)).unwrap();
+    (0..3).for_each(|number| put(&patient, &space(Policy::Lru), number));
+    assert_eq!(lent(&server), 0, "a command may be answered after its place was lent to others");
 }
 
 /// Periods are of eight seconds, and what was lent in the last two is kept free.
