@@ -45,14 +45,18 @@ fn lent(server: &Server) -> u64 {
     server.cli(&["HVALS", "memolith:{f}:l"]).lines().map(|count| count.parse::<u64>().unwrap()).sum()
 }
 
-/// How many scripts were run since the figures were reset.
-fn scripts(server: &Server) -> u64 {
+/// How often the commands were run since the figures were reset.
+fn calls(server: &Server, names: &[&str]) -> u64 {
     let stats = server.cli(&["INFO", "commandstats"]);
-    let calls = |name: &str| {
+    let calls = |name: &&str| {
         let rest = stats.split(&format!("cmdstat_{name}:calls=")).nth(1).unwrap_or("0,");
         rest.split(',').next().and_then(|calls| calls.parse::<u64>().ok()).unwrap_or(0)
     };
-    calls("eval") + calls("evalsha")
+    names.iter().map(calls).sum()
+}
+
+fn scripts(server: &Server) -> u64 {
+    calls(server, &["eval", "evalsha"])
 }
 
 #[test]
@@ -99,6 +103,38 @@ fn in_a_large_space_uses_are_counted_without_a_script() {
     assert!(scripts(&server) < MOST);
     assert!((0..8).chain(9..100).all(|number| is_there(&redis, &space, number)), "they were used more often");
     assert!(redis.len(&space).unwrap() <= MOST);
+}
+
+#[test]
+fn of_many_uses_the_server_is_told_some_together() {
+    let server = Server::start();
+    let (redis, space) = (redis(&server), space(Policy::Lfu));
+    redis.open(&space).unwrap();
+    (0..100).for_each(|number| put(&redis, &space, number));
+    server.cli(&["CONFIG", "RESETSTAT"]);
+    let uses = |number: u64| server.cli(&["ZSCORE", "memolith:{f}:s", &format!("k{number}")]).parse::<f64>().unwrap();
+    for used in 1..=600_u32 {
+        assert!(is_there(&redis, &space, 7));
+        if used.is_power_of_two() {
+            let known = uses(7) - 1.0;
+            assert!(
+                known <= f64::from(used) + 1.0 && known >= (f64::from(used) - 1.0) * 2.0 / 3.0,
+                "{known} of {used}"
+            );
+        }
+    }
+    let keys: Vec<Vec<u8>> = (0..100u64).map(|number| number.to_string().into_bytes()).collect();
+    let keys: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
+    for _ in 0..30 {
+        assert!(redis.get_many(&space, &keys, NOW).unwrap().iter().all(Option::is_some));
+    }
+    assert!(keys.iter().all(|key| uses(std::str::from_utf8(key).unwrap().parse().unwrap()) >= 20.0));
+    let told = calls(&server, &["zadd"]);
+    assert!(told < 1_000, "told {told} times of 3,600 uses");
+    assert_eq!(scripts(&server), 0);
+    // What is put anew is counted anew, however often it was used before.
+    put(&redis, &space, 7);
+    assert!(is_there(&redis, &space, 7) && uses(7).floor() == 2.0);
 }
 
 #[test]

@@ -30,6 +30,8 @@ impl Store {
         entries: &[(&[u8], &Record)],
         now: Timestamp,
     ) -> Result<()> {
+        // Whoever is put anew was not used yet.
+        entries.iter().for_each(|(key, _)| area.stripe(key).counted.forget(&area.field(key)));
         let filled = match entries {
             [entry] => self.fill((area, space), *entry, now).await,
             _ => Filled::Not,
@@ -39,7 +41,8 @@ impl Store {
             Filled::Not => self.put_by_script((area, space), entries, now).await,
             Filled::Failed(error, deadline) if Instant::now() >= deadline => Err(error),
             Filled::Failed(error, deadline) => {
-                let put = self.put_by_script((area, space), entries, now);
+                // In a box, so that the future of what nearly always happens is small.
+                let put = Box::pin(self.put_by_script((area, space), entries, now));
                 within(deadline, as_task(put)).await.unwrap_or(Err(error))
             }
         }
