@@ -138,6 +138,18 @@ fn redis_clear(redis: &Redis, space: &Space) {
     redis.clear(space).unwrap();
 }
 
+/// However soon the server answers, and however late who asked goes on.
+#[test]
+fn each_watcher_is_told_that_news_are_heard() {
+    let watch = || {
+        let redis = open(&Server::shared().url());
+        for _ in 0..200 {
+            Ear::at(&redis, &Space::new(fresh("news"))).after(0, "the subscription stands");
+        }
+    };
+    std::thread::scope(|scope| (0..8).for_each(|_| _ = scope.spawn(watch)));
+}
+
 #[test]
 fn a_second_watcher_and_one_that_has_gone_are_no_trouble() {
     let (url, space) = (Server::shared().url(), Space::new(fresh("news")));
