@@ -1,6 +1,6 @@
 //! Puts that need no script, because room for them was lent: bounds hold all the same.
 
-use crate::servers::{Cluster, Server};
+use crate::servers::{Cluster, Server, eventually};
 use memolith_backends::Redis;
 use memolith_core::{Backend, Policy, Record, Result, Space, Timestamp};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -77,6 +77,37 @@ fn few_puts_need_a_script_and_the_newest_stay() {
         let left: Vec<u64> = (0..3 * MOST).filter(|number| is_there(&redis, &space, *number)).collect();
         assert!((MOST - 8..=MOST).contains(&(left.len() as u64)), "{} are left, {policy:?}", left.len());
         assert_eq!(left, (3 * MOST - left.len() as u64..3 * MOST).collect::<Vec<_>>(), "{policy:?}");
+    }
+}
+
+#[test]
+fn what_expires_needs_few_scripts_too_and_the_server_forgets_it() {
+    let server = Server::start();
+    let (redis, space) = (redis(&server), space(Policy::Lru));
+    redis.open(&space).unwrap();
+    let hour = Timestamp::from_micros(NOW.as_micros() + 3_600_000_000);
+    let put = |number: u64, expires| {
+        let bytes = number.to_string().into_bytes();
+        redis.put(&space, &bytes, &Record { value: bytes.clone(), expires }, NOW).unwrap();
+    };
+    put(0, hour);
+    server.cli(&["CONFIG", "RESETSTAT"]);
+    (1..2 * MOST).for_each(|number| put(number, hour));
+    assert!(scripts(&server) < MOST / 2, "{} scripts", scripts(&server));
+    let left = (0..2 * MOST).filter(|number| is_there(&redis, &space, *number)).count();
+    assert!((MOST as usize - 8..=MOST as usize).contains(&left), "{left}");
+    // Before Redis 7.4 and Valkey 9 no server could.
+    if server.cli(&["COMMAND", "INFO", "HPEXPIRE"]).contains("write") {
+        let left = |number: u64| {
+            let field = format!("k{number}");
+            server.cli(&["HPTTL", "memolith:{f}:v", "FIELDS", "1", &field]).parse::<i64>().unwrap()
+        };
+        let all = 2 * MOST - 500..2 * MOST;
+        assert!(all.clone().all(|number| (3_500_000..=3_600_000).contains(&left(number))));
+        all.clone().for_each(|number| put(number, Timestamp::NEVER));
+        assert!(all.clone().all(|number| left(number) == -1), "what is put anew lives for ever");
+        all.clone().for_each(|number| put(number, Timestamp::from_micros(NOW.as_micros() + 1_000)));
+        eventually("the server has forgotten them", || all.clone().all(|number| left(number) == -2));
     }
 }
 
