@@ -5,6 +5,7 @@ use crate::redis::here::Processes;
 use crate::redis::server::node::wait;
 use crate::redis::settings::options::Options;
 use crate::redis::settings::target::Target;
+use crate::redis::spaces::removal::Told;
 use crate::redis::spaces::store::Store;
 use memolith_core::{
     AsyncBackend, Backend, BoxFuture, Claim, Record, Result, Space, TagState, Timestamp, Visit, Watch,
@@ -141,17 +142,28 @@ impl Redis {
         &self.processes.here().beside
     }
 
-    /// Also what was refused or not answered may be there.
+    /// Also what was refused or not answered may be there, but for what was not sent.
     async fn put_one(&self, space: &Space, (key, record): (&[u8], &Record), now: Timestamp) -> Result<()> {
+        let away = self.beside().away(space);
         let put = self.store().put_record(space, key, record, now).await;
-        self.beside().put(space, [(key, record)].into_iter());
+        self.beside().put((space, &away), [(key, record)].into_iter());
         put
     }
 
     async fn put_all(&self, space: &Space, entries: &[(Vec<u8>, Record)], now: Timestamp) -> Result<()> {
+        let away = self.beside().away(space);
         let put = self.store().put_batch(space, entries, now).await;
-        self.beside().put(space, entries.iter().map(|(key, record)| (&key[..], record)));
+        self.beside().put((space, &away), entries.iter().map(|(key, record)| (&key[..], record)));
         put
+    }
+
+    /// What cannot be taken back because no server is there is taken back when one is.
+    async fn take_one_back(&self, space: &Space, key: &[u8], record: Option<&Record>) -> Result<bool> {
+        let taken = self.store().take_record_back(space, key, record).await;
+        if let Err(error) = &taken {
+            self.beside().owed.owe_one(space, (key, record), error);
+        }
+        taken
     }
 }
 
@@ -190,11 +202,11 @@ impl Backend for Redis {
     }
 
     fn take_back(&self, space: &Space, key: &[u8], record: Option<&Record>) -> Result<bool> {
-        wait(self.store().take_record_back(space, key, record))
+        wait(self.take_one_back(space, key, record))
     }
 
     fn clear(&self, space: &Space) -> Result<()> {
-        wait(self.store().clear_space(space))
+        wait(self.store().clear_space(space, Told::Everybody))
     }
 
     fn len(&self, space: &Space) -> Result<u64> {
@@ -279,7 +291,7 @@ impl AsyncBackend for Redis {
         key: &'a [u8],
         record: Option<&'a Record>,
     ) -> BoxFuture<'a, Result<bool>> {
-        Box::pin(self.store().take_record_back(space, key, record))
+        Box::pin(self.take_one_back(space, key, record))
     }
 
     fn claim<'a>(

@@ -2,10 +2,11 @@
 
 use crate::redis::claims::claim;
 use crate::redis::claims::holds::{Holds, Place};
+use crate::redis::fleet::client::LeftAlone;
 use crate::redis::keys::layout::Channel;
 use crate::redis::news::subscription::Subscriptions;
-use crate::redis::news::unsure::Put;
 use crate::redis::news::watched::{News, TakeBack};
+use crate::redis::owed::Owed;
 use crate::redis::spaces::store::Store;
 use memolith_core::{Claim, Record, Result, Space, Watch};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -17,21 +18,27 @@ use xxhash_rust::xxh3::xxh3_128;
 pub(crate) struct Beside {
     store: Arc<Store>,
     pub(crate) holds: Arc<Holds>,
-    news: News,
+    pub(crate) owed: Arc<Owed>,
+    news: Arc<News>,
     /// Whether somebody has waited for news of tags.
     heard_of_tags: AtomicBool,
     claim_ttl: Duration,
     timeout: Duration,
 }
 
+/// Which servers are left alone, by the stripes of a space.
+pub(crate) type Away = Vec<Option<LeftAlone>>;
+
 impl Beside {
     pub(crate) fn new(store: &Arc<Store>) -> Self {
         let (options, id) = (&store.options, store.id);
         let subscriptions = Subscriptions::new(Arc::clone(&store.client), options.timeout, store.tell);
+        let news = Arc::new(News::new(id, Arc::clone(&subscriptions)));
         Beside {
             store: Arc::clone(store),
             holds: Holds::new(id, Arc::clone(&subscriptions)),
-            news: News::new(id, subscriptions),
+            owed: Owed::new(store, &news, subscriptions),
+            news,
             heard_of_tags: AtomicBool::new(false),
             claim_ttl: options.claim_ttl,
             timeout: options.timeout,
@@ -40,24 +47,41 @@ impl Beside {
 
     /// See [`Backend::watch`](memolith_core::Backend::watch).
     pub(crate) fn watch(&self, space: &Space, watch: Weak<dyn Watch>) {
-        let (store, of) = (Arc::clone(&self.store), space.clone());
+        let (owed, of) = (Arc::downgrade(&self.owed), space.clone());
         let take_back: TakeBack = Arc::new(move |puts| {
-            let (store, space) = (Arc::clone(&store), of.clone());
+            let (owed, space) = (owed.upgrade(), of.clone());
             Box::pin(async move {
-                for Put { key, record } in puts {
-                    // What cannot be taken back now stays, as anything does that is put by a process that dies.
-                    let _ = store.take_record_back(&space, &key, record.as_ref()).await;
+                if let Some(owed) = owed {
+                    owed.take_back(&space, puts).await;
                 }
             })
         });
         self.news.watch(&self.store.layout.channels(space), watch, take_back);
     }
 
-    /// `entries` were put into `space` just now, or may have been: see [`News::put`].
-    pub(crate) fn put<'a>(&self, space: &Space, entries: impl Iterator<Item = (&'a [u8], &'a Record)>) {
+    /// For each stripe of `space` whether its server is left alone now, for [`put`](Self::put); nothing where none is.
+    pub(crate) fn away(&self, space: &Space) -> Away {
         let area = self.store.layout.area(space);
+        let away = || area.stripes.iter().map(|stripe| self.store.client.left_alone(stripe.route));
+        if away().all(|stripe| stripe.is_none()) { Vec::new() } else { away().collect() }
+    }
+
+    /// `entries` were put into `space` just now, or may have been: see [`News::put`]. They were not where a server has been
+    /// left alone ever since `away` was asked for.
+    pub(crate) fn put<'a>(
+        &self,
+        (space, away): (&Space, &Away),
+        entries: impl Iterator<Item = (&'a [u8], &'a Record)>,
+    ) {
+        let area = self.store.layout.area(space);
+        let still = if away.is_empty() { Vec::new() } else { self.away(space) };
+        let may_be_there = |key: &[u8]| {
+            let place = area.place(key);
+            away.get(place).copied().flatten().is_none_or(|away| still.get(place) != Some(&Some(away)))
+        };
         let channels = |key: &[u8]| (&area.stripes[0].channel[..], &area.stripe(key).channel[..]);
-        entries.for_each(|(key, record)| self.news.put(channels(key), key, record));
+        let put = entries.filter(|(key, _)| may_be_there(key));
+        put.for_each(|(key, record)| self.news.put(channels(key), key, record));
     }
 
     /// Waits until the removals of others from `space` are heard, no longer than the time-out. Whether anybody watches it.

@@ -22,7 +22,9 @@
 //! Users need the channels of the prefix for that, which servers since version 7 give to none unless told:
 //! `ACL SETUSER name .. &memolith:*`; a removal by one who may not tell of it is done, and is an error.
 //! A value that was computed before a removal and is put after it, before its process has heard, is taken back when it
-//! hears: until then, as above, others may be served it. On a cluster of servers before version 7, which pass messages on
+//! hears: until then, as above, others may be served it. What cannot be taken back, as no server is there, is within 250 ms
+//! after one is; where that are more than 65,536 values of a space, or more than 8 MiB, the space is cleared. A process
+//! that ends before leaves them to expire. On a cluster of servers before version 7, which pass messages on
 //! from node to node, and while a slot moves, one may stay until it expires or is removed again.
 //! Replacing a value is no removal: others see it when theirs expires.
 //!
@@ -30,8 +32,8 @@
 //!
 //! A forked child uses connections and threads of its own, and waits for no lock of a server's backend that a thread of its
 //! parent held. It hears nothing before it asks a server for the first time: then memory is dropped, and what it puts until
-//! it hears of others is not kept. Claims and locks that its parent holds stay with the parent: who drops a copy of a
-//! [`LockGuard`] in the child releases nothing, and it must not be renewed or released there.
+//! it hears of others is not kept. Claims and locks that its parent holds stay with the parent: a copy of a
+//! [`LockGuard`] in the child can neither be renewed nor released there.
 //!
 //! # What arrives late
 //!
@@ -67,6 +69,7 @@ mod here;
 mod keys;
 mod lock;
 mod news;
+mod owed;
 mod process;
 mod server;
 mod settings;

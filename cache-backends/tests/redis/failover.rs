@@ -174,6 +174,8 @@ fn a_plain_space_is_whole_while_it_moves() {
     let [redis, other] = [(), ()].map(|()| Redis::open(&patient(&cluster.url())).unwrap());
     let space = Space::new("moves");
     let ear = Ear::at(&redis, &space);
+    // What is put before that is taken back.
+    ear.after(0, "the subscription stands");
     let entries: Vec<_> = (0..60_u8).map(|key| (vec![key], record(&[key]))).collect();
     let keys: Vec<&[u8]> = entries.iter().map(|(key, _)| &key[..]).collect();
     let slot = cluster.nodes()[0].cli(&["CLUSTER", "KEYSLOT", "memolith:{moves}:k:0"]).parse().unwrap();

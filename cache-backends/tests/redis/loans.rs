@@ -1,6 +1,6 @@
 //! Puts that need no script, because room for them was lent: bounds hold all the same.
 
-use crate::servers::{Server, eventually};
+use crate::servers::{Cluster, Server, eventually};
 use memolith_backends::Redis;
 use memolith_core::{Backend, Policy, Record, Result, Space, Timestamp};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -38,6 +38,11 @@ fn is_there(redis: &Redis, space: &Space, number: u64) -> bool {
 
 fn count(server: &Server, what: &[&str]) -> u64 {
     server.cli(what).parse().unwrap()
+}
+
+/// How many places the server has written down as lent.
+fn lent(server: &Server) -> u64 {
+    server.cli(&["HVALS", "memolith:{f}:l"]).lines().map(|count| count.parse::<u64>().unwrap()).sum()
 }
 
 /// How often the commands were run since the figures were reset.
@@ -179,6 +184,56 @@ fn who_is_lent_nothing_puts_all_the_same_and_once() {
         assert_eq!(scripts(&server), 1, "process {number}");
     }
     assert!((0..=10).all(|number| is_there(&first, &space, number)));
+    assert_eq!(lent(&server), MOST / 16);
+}
+
+#[test]
+fn one_is_lent_a_part_of_a_space_and_not_much() {
+    let server = Server::start();
+    let redis = redis(&server);
+    for (most, places) in [(MOST - 1, 0), (MOST, 8), (4 * MOST, 32), (8 * MOST, 64), (1_000 * MOST, 64)] {
+        let mut space = space(Policy::Lru);
+        space.maxsize = Some(most);
+        server.cli(&["FLUSHALL"]);
+        redis.open(&space).unwrap();
+        // The first asks on no connection that it knows, and a second may have learned what time it is.
+        (0..3).for_each(|number| put(&redis, &space, number));
+        assert_eq!(lent(&server), places, "of {most}");
+    }
+    server.cli(&["FLUSHALL"]);
+    let patient = Redis::open(&format!("{}?timeout=6s", server.url())).unwrap();
+    patient.open(&space(Policy::Lru)).unwrap();
+    (0..3).for_each(|number| put(&patient, &space(Policy::Lru), number));
+    assert_eq!(lent(&server), 0, "a command may be answered after its place was lent to others");
+}
+
+/// Periods are of eight seconds, and what was lent in the last two is kept free.
+#[test]
+fn what_was_lent_long_ago_is_room_again() {
+    for (ago, held) in [(0, MOST - 64..=MOST - 48), (3, MOST - 16..=MOST)] {
+        let server = Server::start();
+        let (redis, space) = (redis(&server), space(Policy::Lru));
+        redis.open(&space).unwrap();
+        let seconds: u64 = server.cli(&["TIME"]).lines().next().unwrap().parse().unwrap();
+        let period = ((seconds / 8 - ago) << 20).to_string();
+        server.cli(&["HSET", "memolith:{f}:l", &period, "48"]);
+        (0..MOST + 64).for_each(|number| put(&redis, &space, number));
+        let len = redis.len(&space).unwrap();
+        assert!(held.contains(&len), "{len} after {ago} periods");
+    }
+}
+
+/// A script may name no key there that is not where its slot is.
+#[test]
+fn a_cluster_lends_nothing() {
+    let cluster = Cluster::start();
+    let redis = Redis::open(&format!("{}?timeout=5s", cluster.url())).unwrap();
+    let space = space(Policy::Lru);
+    redis.open(&space).unwrap();
+    (0..100).for_each(|number| put(&redis, &space, number));
+    assert!((0..100).all(|number| is_there(&redis, &space, number)));
+    let keys = |node: &&Server| node.cli(&["KEYS", "*"]);
+    assert!(cluster.masters().iter().all(|node| !keys(node).contains("}:l")));
 }
 
 #[test]
@@ -209,8 +264,7 @@ fn what_was_forgotten_is_not_given_back() {
     put(&other, &space, 100);
     // It has filled what it was lent before, and asks again.
     (200..210).for_each(|number| put(&one, &space, number));
-    let lent: u64 = server.cli(&["HVALS", "memolith:{f}:l"]).lines().map(|count| count.parse::<u64>().unwrap()).sum();
-    assert_eq!(lent, 16, "eight places for each");
+    assert_eq!(lent(&server), 16, "eight places for each");
 }
 
 #[test]

@@ -7,6 +7,8 @@ mod claims;
 mod conformance;
 mod failover;
 mod foreign;
+#[cfg(target_os = "linux")]
+mod forks;
 mod large;
 mod late;
 mod load;
@@ -15,6 +17,7 @@ mod losses;
 mod moods;
 mod news;
 mod outage;
+mod owed;
 mod processes;
 mod proxy;
 mod reach;

@@ -38,6 +38,11 @@ impl Ear {
         self.0.load(SeqCst)
     }
 
+    /// How often it was told that something was taken back.
+    pub(crate) fn taken_back(&self) -> u64 {
+        self.1.load(SeqCst)
+    }
+
     /// Waits until it was told more often than `before`, and how often that is.
     #[track_caller]
     pub(crate) fn after(&self, before: u64, what: &str) -> u64 {
@@ -98,15 +103,51 @@ fn what_is_taken_back_is_news_to_readers_alone() {
         put(b"later");
         assert!(!ours.take_back(&space, b"key", Some(&record(b"value"))).unwrap());
         assert_eq!(there(), Some(record(b"later")));
-        eventually("others hear of both", || ear.1.load(SeqCst) == 2);
-        assert_eq!((ear.told(), own.told(), own.1.load(SeqCst)), (standing, own_standing, 0));
+        eventually("others hear of both", || ear.taken_back() == 2);
+        assert_eq!((ear.told(), own.told(), own.taken_back()), (standing, own_standing, 0));
     }
+}
+
+/// What a put and a removal that cross leave is taken back, and whoever here has read it meanwhile drops it as well.
+#[test]
+fn what_is_taken_back_because_of_news_is_news_here_too() {
+    let (url, space) = (Server::shared().url(), Space::new(fresh("news")));
+    let [ours, theirs] = [(), ()].map(|()| open(&url));
+    let ears = [Ear::at(&ours, &space), Ear::at(&ours, &space)];
+    ears.iter().for_each(|ear| _ = ear.after(0, "the subscription stands"));
+    let record = Record { value: b"value".to_vec(), expires: Timestamp::NEVER };
+    let over = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let end = Instant::now() + LONG * 2;
+            while over.load(SeqCst) == 0 && Instant::now() < end {
+                theirs.remove(&space, b"key").unwrap();
+            }
+        });
+        eventually("a put and a removal cross", || {
+            ours.put(&space, b"key", &record, Timestamp::from_micros(1)).unwrap();
+            ears.iter().all(|ear| ear.taken_back() > 0)
+        });
+        over.store(1, SeqCst);
+    });
 }
 
 fn redis_clear(redis: &Redis, space: &Space) {
     let record = Record { value: b"value".to_vec(), expires: Timestamp::NEVER };
     redis.put(space, b"key", &record, Timestamp::from_micros(1)).unwrap();
     redis.clear(space).unwrap();
+}
+
+/// However soon the server answers, and however late who asked goes on.
+#[test]
+fn each_watcher_is_told_that_news_are_heard() {
+    let watch = || {
+        let redis = open(&Server::shared().url());
+        for _ in 0..200 {
+            Ear::at(&redis, &Space::new(fresh("news"))).after(0, "the subscription stands");
+        }
+    };
+    std::thread::scope(|scope| (0..8).for_each(|_| _ = scope.spawn(watch)));
 }
 
 #[test]

@@ -37,6 +37,27 @@ fn a_lock_has_one_holder_at_a_time_and_numbers_that_grow() {
     });
 }
 
+/// Who may not listen asks again and again.
+#[test]
+fn a_lock_that_is_released_unheard_is_not_waited_for_until_its_time_is_over() {
+    let server = Server::start();
+    assert_eq!(server.cli(&["ACL", "SETUSER", "deaf", "on", ">x", "~*", "+@all", "resetchannels"]), "OK");
+    let deaf = format!("redis://deaf:x@{}?timeout=10s", server.address());
+    let [holder, waiter] = [server.url(), deaf].map(|url| Lock::new(&Redis::open(&url).unwrap(), "lock").ttl(HOUR));
+    let guard = holder.try_acquire().unwrap().unwrap();
+    std::thread::scope(|scope| {
+        let waiter = scope.spawn(|| waiter.acquire(LONG).unwrap().is_some());
+        let asked = || {
+            let stats = server.cli(&["INFO", "commandstats"]);
+            let calls = stats.split("cmdstat_evalsha:calls=").nth(1).and_then(|rest| rest.split(',').next());
+            calls.map_or(0, |calls| calls.parse::<u64>().unwrap())
+        };
+        eventually("it is asked for again and again", || asked() > 6);
+        assert!(guard.release().unwrap());
+        assert!(waiter.join().unwrap(), "it has waited in vain");
+    });
+}
+
 #[test]
 fn a_lock_that_is_held_is_renewed_and_told_of_when_released() {
     let (name, redis) = (fresh("lock"), redis());

@@ -61,6 +61,7 @@ const TOWERS: &[Tower] = &[
             &["news"],
             &["claims"],
             &["spaces"],
+            &["owed"],
             &["beside"],
             &["here"],
             &["backend"],
@@ -94,7 +95,10 @@ impl Tower {
                 ));
                 continue;
             };
-            for name in self.imports(&code_without_tests(source)) {
+            let code = code_without_tests(source);
+            // The way up to the root, from a module so deep.
+            let up = "super::".repeat(module.split("::").count());
+            for name in imports(self.path, &code).into_iter().chain(imports(&up, &code)) {
                 let imported = exports.get(&name).unwrap_or(&name);
                 if self.layer(imported).is_some_and(|other| other > mine) {
                     faults.push(format!(
@@ -110,18 +114,18 @@ impl Tower {
     fn layer(&self, module: &str) -> Option<usize> {
         self.layers.iter().position(|layer| layer.contains(&word(module)))
     }
+}
 
-    /// The names that follow the path in imports and elsewhere.
-    fn imports(&self, code: &str) -> Vec<String> {
-        let mut names = Vec::new();
-        for rest in code.split(self.path).skip(1) {
-            match rest.strip_prefix('{') {
-                None => names.push(word(rest).to_owned()),
-                Some(group) => names.extend(group_members(group).iter().map(|member| word(member).to_owned())),
-            }
+/// The names that follow `path` in imports and elsewhere.
+fn imports(path: &str, code: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    for rest in code.split(path).skip(1) {
+        match rest.strip_prefix('{') {
+            None => names.push(word(rest).to_owned()),
+            Some(group) => names.extend(group_members(group).iter().map(|member| word(member).to_owned())),
         }
-        names
     }
+    names
 }
 
 /// The name of the module that a file below `src` is.
@@ -212,6 +216,8 @@ mod tests {
             "use crate::{Error, Lookup};",
             "use crate::{\n    error::{Error, Result},\n    cache::Cache,\n};",
             "fn f(cache: &crate::cache::Cache) {}",
+            "use super::cache::Cache;",
+            "use super::{error::Error, cache::Cache};",
         ] {
             let found = faults("cache-core/src/flight.rs", text);
             assert_eq!(found.len(), 1, "{text}: {found:?}");
@@ -223,9 +229,14 @@ mod tests {
     fn the_rooms_of_a_backend_stand_one_on_the_other() {
         let wire = "cache-backends/src/redis/wire/dial.rs";
         assert!(faults(wire, "use crate::redis::settings::target::Target;").is_empty());
-        for text in ["use crate::redis::server::link::Link;", "use crate::redis::{settings, Redis};"] {
+        for text in [
+            "use crate::redis::server::link::Link;",
+            "use crate::redis::{settings, Redis};",
+            "use super::super::server::link::Link;",
+        ] {
             assert_eq!(faults(wire, text).len(), 1, "{text}");
         }
+        assert!(faults(wire, "use super::server::Name;\nuse super::super::settings::target::Target;").is_empty());
         assert!(faults("cache-backends/src/redis/tools/lock.rs", "use crate::redis::Redis;").is_empty());
         assert_eq!(faults("cache-backends/src/redis/attic.rs", "").len(), 1);
     }

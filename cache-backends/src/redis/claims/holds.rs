@@ -16,10 +16,10 @@ use crate::redis::server::timer::within;
 use crate::redis::wire::reply::{Reply, unexpected};
 use crate::redis::wire::request::Route;
 use memolith_core::__private::forks;
-use memolith_core::Result;
+use memolith_core::{Error, ErrorKind, Result};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 /// Longer than anything is held or waited for: a hundred years. Moments further away do not exist on every system.
@@ -74,12 +74,14 @@ struct Grip {
     /// Where it was taken. What a forked child has is a copy, which is not its to let go of.
     forks: u32,
     term: Term,
+    /// Once it is taken.
+    number: OnceLock<u64>,
+    /// Not to be looked at in a forked child: it may be locked by a thread that the child does not have.
     state: Mutex<State>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct State {
-    number: u64,
     /// Until when nobody else can have it; none when somebody may.
     until: Option<Instant>,
     /// Whether there may be something on the server to let go of.
@@ -99,8 +101,8 @@ impl Holds {
         let mut token = [0; 24];
         token[..16].copy_from_slice(&self.id.bytes());
         token[16..].copy_from_slice(&self.taken.fetch_add(1, Relaxed).to_le_bytes());
-        let state = Mutex::new(State { number: 0, until: None, taken: true });
-        let grip = Grip { place: place.clone(), token, forks: forks(), term, state };
+        let state = Mutex::new(State { until: None, taken: true });
+        let grip = Grip { place: place.clone(), token, forks: forks(), term, number: OnceLock::new(), state };
         let held = Held { grip: Arc::new(grip), holds: Arc::clone(self) };
         let asked = Instant::now();
         let call = place.call(&TAKE).key(&place.numbers[..]).arg(token.to_vec()).text(term.millis());
@@ -112,7 +114,8 @@ impl Holds {
             return Ok(Taken::Others(u64::try_from(number).ok().map(Duration::from_millis)));
         }
         let number = u64::try_from(number).map_err(|_| unexpected())?;
-        *held.grip.state.lock() = State { number, until: Some(asked + term.time()), taken: true };
+        let _ = held.grip.number.set(number);
+        held.grip.prolong(asked + term.time());
         self.renew_later(&held.grip, asked + term.time() / 3);
         Ok(Taken::Ours(held))
     }
@@ -171,7 +174,7 @@ impl Holds {
 impl Held {
     /// Greater than that of everybody who held the place before.
     pub(crate) fn number(&self) -> u64 {
-        self.grip.state.lock().number
+        self.grip.number.get().copied().unwrap_or(0)
     }
 
     /// Whether nobody else can have it, as far as is known without asking.
@@ -181,6 +184,7 @@ impl Held {
 
     /// Lets go, and says whether it was held until then.
     pub(crate) async fn release(self) -> Result<bool> {
+        self.grip.check()?;
         let released = self.holds.release(&self.grip).run(&self.holds.client).await?.into_int()?;
         self.grip.state.lock().taken = false;
         Ok(released > 0)
@@ -188,6 +192,7 @@ impl Held {
 
     /// Another term for it, from now on; whether it is still held.
     pub(crate) async fn renew(&self) -> Result<bool> {
+        self.grip.check()?;
         let asked = Instant::now();
         let renewed = self.grip.renewal().run(&self.holds.client).await?.into_int()? > 0;
         if renewed {
@@ -201,7 +206,16 @@ impl Held {
 
 impl Grip {
     fn is_ours(&self) -> bool {
-        self.state.lock().until.is_some_and(|until| Instant::now() < until)
+        self.check().is_ok() && self.state.lock().until.is_some_and(|until| Instant::now() < until)
+    }
+
+    /// That it is not a copy.
+    fn check(&self) -> Result<()> {
+        if self.forks == forks() {
+            return Ok(());
+        }
+        let message = "it is held by the process that this one was forked from, take it here to hold it here";
+        Err(Error::new(ErrorKind::Unsupported, message))
     }
 
     fn renewal(&self) -> Call<'_> {
@@ -238,8 +252,7 @@ impl Term {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        // In a child the lock may be held by a thread that it does not have.
-        if self.grip.forks == forks() && self.grip.state.lock().taken {
+        if self.grip.check().is_ok() && self.grip.state.lock().taken {
             self.holds.release_soon(Arc::clone(&self.grip));
         }
     }

@@ -124,6 +124,13 @@ impl Client {
         self.servers.lose(node);
     }
 
+    /// That whoever gets commands of `route` is left alone. As long as that is the same they are not sent.
+    pub(crate) fn left_alone(&self, route: Route) -> Option<LeftAlone> {
+        let map = self.servers.map();
+        let node = map.node(route, 0)?;
+        Some(LeftAlone { node: Arc::as_ptr(node).addr(), since: node.left_alone()? })
+    }
+
     /// How often a command was executed elsewhere than where its slot is, because the slot moves.
     pub(crate) fn asks(&self) -> usize {
         self.servers.asks()
@@ -176,6 +183,13 @@ impl Client {
             groups.into_iter().zip(outcomes).flat_map(|(group, outcome)| group.judge(&self.servers, outcome));
         sort(answered.chain(stranded), results)
     }
+}
+
+/// That a server is left alone, since a moment of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LeftAlone {
+    node: usize,
+    since: u64,
 }
 
 /// A connection for commands that mean something on no other.

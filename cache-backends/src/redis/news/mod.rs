@@ -3,6 +3,7 @@
 pub(crate) mod bell;
 pub(crate) mod keeper;
 pub(crate) mod line;
+pub(crate) mod puts;
 pub(crate) mod subscription;
-pub(crate) mod unsure;
+mod unsure;
 pub(crate) mod watched;

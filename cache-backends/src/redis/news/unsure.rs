@@ -5,33 +5,20 @@
 //! until a question on the connection that tells has been answered: what was said before that has been heard then. If a
 //! removal is heard first, what is remembered is taken back.
 
-use crate::redis::keys::tell::{Said, digest};
+use super::puts::Puts;
+use crate::redis::keys::tell::Said;
 use memolith_core::Record;
 use std::time::{Duration, Instant};
 
 /// How often it is asked at most: what is put in between is asked for together.
 const PAUSE: Duration = Duration::from_millis(1);
-/// Puts, and bytes of their values, that are remembered at most while nothing is heard; the newest stay.
-const MOST: usize = 4_096;
-const MOST_BYTES: usize = 4 << 20;
-
-/// A value that was put under a key.
-#[derive(Debug)]
-pub(crate) struct Put {
-    pub(crate) key: Box<[u8]>,
-    /// None where there are too many to be remembered: then whatever is there counts as it.
-    pub(crate) record: Option<Record>,
-}
-
 /// What was put into a space lately, as far as one channel tells of it.
 #[derive(Debug, Default)]
 pub(super) struct Unsure {
     /// Since it was last asked.
-    puts: Vec<Put>,
-    /// Of their values.
-    bytes: usize,
+    puts: Puts,
     /// Before that, while there is no answer.
-    asked: Option<Vec<Put>>,
+    asked: Option<Puts>,
     last: Option<Instant>,
     /// Whether somebody asks when it is time.
     timed: bool,
@@ -49,12 +36,7 @@ pub(super) enum Next {
 impl Unsure {
     /// Remembers what was put just now.
     pub(super) fn note(&mut self, key: &[u8], record: &Record, now: Instant) -> Next {
-        if self.puts.len() >= MOST {
-            self.puts.drain(..MOST / 2);
-        }
-        self.bytes += record.value.len();
-        let record = (self.bytes <= MOST_BYTES).then(|| record.clone());
-        self.puts.push(Put { key: key.into(), record });
+        self.puts.add(key, Some(record));
         self.next(now)
     }
 
@@ -81,29 +63,29 @@ impl Unsure {
                 Next::Wait(due)
             }
             None => {
-                (self.asked, self.bytes, self.last) = (Some(std::mem::take(&mut self.puts)), 0, Some(now));
+                (self.asked, self.last) = (Some(std::mem::take(&mut self.puts)), Some(now));
                 Next::Ask
             }
         }
     }
 
     /// What is to be taken back, because others have removed something.
-    pub(super) fn take(&mut self, said: Said) -> Vec<Put> {
+    pub(super) fn take(&mut self, said: Said) -> Puts {
         let Said::RemovedKey(removed) = said else { return self.take_all() };
-        let puts = [self.asked.as_mut(), Some(&mut self.puts)].into_iter().flatten();
-        puts.flat_map(|puts| puts.extract_if(.., |put| digest(&put.key) == removed)).collect()
+        let mut puts = self.asked.as_mut().map(|asked| asked.extract(removed)).unwrap_or_default();
+        puts.append(self.puts.extract(removed));
+        puts
     }
 
     /// An answer that comes later is for nothing any more.
-    fn take_all(&mut self) -> Vec<Put> {
+    fn take_all(&mut self) -> Puts {
         let mut puts = self.asked.as_mut().map(std::mem::take).unwrap_or_default();
-        puts.append(&mut self.puts);
-        self.bytes = 0;
+        puts.append(std::mem::take(&mut self.puts));
         puts
     }
 
     /// The connection is another: nothing is answered any more.
-    pub(super) fn cut(&mut self) -> Vec<Put> {
+    pub(super) fn cut(&mut self) -> Puts {
         let puts = self.take_all();
         self.asked = None;
         puts
@@ -113,13 +95,15 @@ impl Unsure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::redis::keys::tell::digest;
     use memolith_core::Timestamp;
 
     fn note(unsure: &mut Unsure, key: &str, now: Instant) -> Next {
         unsure.note(key.as_bytes(), &Record { value: vec![0; 1_000], expires: Timestamp::NEVER }, now)
     }
 
-    fn keys(puts: Vec<Put>) -> String {
+    fn keys(puts: Puts) -> String {
+        let puts = puts.known().expect("they are known");
         puts.into_iter().map(|put| String::from_utf8_lossy(&put.key).into_owned() + " ").collect()
     }
 
@@ -154,13 +138,10 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded_while_nothing_is_heard() {
+    fn what_is_not_remembered_is_not_believed() {
         let (mut unsure, now) = (Unsure::default(), Instant::now());
-        (0..10_000).for_each(|key| _ = note(&mut unsure, &key.to_string(), now));
-        let puts = unsure.take(Said::Removed);
-        assert!((MOST / 2..=MOST + 1).contains(&puts.len()));
-        assert_eq!(&*puts[puts.len() - 1].key, b"9999");
-        let bytes: usize = puts.iter().filter_map(|put| Some(put.record.as_ref()?.value.len())).sum();
-        assert!(bytes <= MOST_BYTES + 1_000, "{bytes} bytes");
+        (0..100_000).for_each(|key| _ = note(&mut unsure, &key.to_string(), now));
+        assert!(unsure.take(Said::RemovedKey(digest(b"none of them"))).known().is_none());
+        assert_eq!(keys(unsure.take(Said::Removed)), "0 ", "it was asked for before there were too many");
     }
 }

@@ -4,8 +4,9 @@
 //! [`Redis`](crate::redis::Redis) also share a word, which they raise themselves: to them it is news before the removal returns.
 
 use super::bell::Bell;
+use super::puts::Puts;
 use super::subscription::{Event, Listener, Subscribed, Subscriptions};
-use super::unsure::{Next, Put, Unsure};
+use super::unsure::{Next, Unsure};
 use crate::redis::keys::id::Id;
 use crate::redis::keys::layout::Channel;
 use crate::redis::keys::tell::Said;
@@ -52,7 +53,7 @@ struct Ear {
 }
 
 /// How puts are taken back.
-pub(crate) type TakeBack = Arc<dyn Fn(Vec<Put>) -> BoxFuture<'static, ()> + Send + Sync>;
+pub(crate) type TakeBack = Arc<dyn Fn(Puts) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// What is known of a channel by those who watch it.
 #[derive(Default)]
@@ -66,7 +67,14 @@ struct Known {
 /// Those who watch a space.
 struct Watchers {
     id: Id,
-    list: Mutex<Vec<Weak<dyn Watch>>>,
+    list: Mutex<Listed>,
+}
+
+#[derive(Default)]
+struct Listed {
+    watches: Vec<Weak<dyn Watch>>,
+    /// Whether anything was told yet.
+    told: bool,
 }
 
 impl News {
@@ -78,15 +86,21 @@ impl News {
     /// What is put meanwhile is taken back by `take_back`.
     pub(crate) fn watch(&self, channels: &[Channel], watch: Weak<dyn Watch>, take_back: TakeBack) {
         let Some(first) = channels.first() else { return };
-        let word = {
+        let (word, told) = {
             let mut spaces = self.spaces.lock();
             spaces.retain(|name, watched| *name == first.name || watched.watchers.any());
             let watched = spaces.entry(first.name.clone()).or_insert_with(|| self.listen(channels, &take_back));
-            watched.watchers.list.lock().push(Weak::clone(&watch));
-            watched.word
+            let mut list = watched.watchers.list.lock();
+            list.watches.push(Weak::clone(&watch));
+            (watched.word, list.told)
         };
         // No lock is held: it is foreign code.
-        watch.upgrade().into_iter().for_each(|watch| watch.follow(word));
+        let Some(watch) = watch.upgrade() else { return };
+        watch.follow(word);
+        if told {
+            // Perhaps before this one was there, although it is the first.
+            tell_one(&*watch, Watch::invalidated);
+        }
     }
 
     /// Waits until what is said in `channels` is heard, if anybody watches them; or until it is known not to be, or `end`.
@@ -120,6 +134,15 @@ impl News {
         }
     }
 
+    /// What was put from here into the space of `channels` was taken back.
+    pub(crate) fn taken_back(&self, channels: &[Channel]) {
+        let watchers = {
+            let spaces = self.spaces.lock();
+            channels.first().and_then(|first| spaces.get(&first.name)).map(|watched| Arc::clone(&watched.watchers))
+        };
+        watchers.into_iter().for_each(|watchers| watchers.tell(Watch::taken_back));
+    }
+
     fn listen(&self, channels: &[Channel], take_back: &TakeBack) -> Watched {
         let watchers = Arc::new(Watchers { id: self.id, list: Mutex::default() });
         let word = WORDS.get(Mutex::default).lock().pop().unwrap_or_else(|| Box::leak(Box::default()));
@@ -148,18 +171,24 @@ impl Watchers {
     /// Whether somebody listens.
     fn any(&self) -> bool {
         let mut list = self.list.lock();
-        list.retain(|watch| watch.strong_count() > 0);
-        !list.is_empty()
+        list.watches.retain(|watch| watch.strong_count() > 0);
+        !list.watches.is_empty()
     }
 
     /// What they have in memory may have been removed, or taken back, by others.
     fn tell(&self, news: impl Fn(&(dyn Watch + 'static))) {
-        let watching: Vec<_> = self.list.lock().iter().filter_map(Weak::upgrade).collect();
-        for watch in watching {
-            // No lock is held: it is foreign code, and if it panics others want to hear all the same.
-            let _ = catch_unwind(AssertUnwindSafe(|| news(&*watch)));
-        }
+        let watching: Vec<_> = {
+            let mut list = self.list.lock();
+            list.told = true;
+            list.watches.iter().filter_map(Weak::upgrade).collect()
+        };
+        watching.iter().for_each(|watch| tell_one(&**watch, &news));
     }
+}
+
+/// Called under no lock: it is foreign code, and if it panics others want to hear all the same.
+fn tell_one(watch: &(dyn Watch + 'static), news: impl Fn(&(dyn Watch + 'static))) {
+    let _ = catch_unwind(AssertUnwindSafe(|| news(watch)));
 }
 
 impl Ear {
@@ -179,7 +208,7 @@ impl Ear {
     }
 
     /// What was put and may have been removed before unheard is taken back.
-    fn take_back(&self, puts: Vec<Put>) {
+    fn take_back(&self, puts: Puts) {
         if let Some(subscriptions) = self.subscriptions.upgrade().filter(|_| !puts.is_empty()) {
             let (taking, watchers) = ((self.take_back)(puts), Arc::clone(&self.watchers));
             subscriptions.begin(async move {

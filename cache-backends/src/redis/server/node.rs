@@ -49,6 +49,8 @@ struct State {
     /// What the last failure was.
     fault: Option<Fault>,
     prober: Option<Thread>,
+    /// How often there was another connection.
+    links: u64,
 }
 
 /// What there is to send by.
@@ -93,6 +95,16 @@ impl Node {
     pub(crate) fn link(&self) -> Option<Arc<Link>> {
         let state = self.server.state.try_lock()?;
         state.link.clone().filter(|_| state.forks == forks())
+    }
+
+    /// How many connections there were until the server was left alone; none while it is not. Between two moments that
+    /// have the same number nothing was sent.
+    pub(crate) fn left_alone(&self) -> Option<u64> {
+        if !self.server.failing.load(Ordering::Relaxed) {
+            return None;
+        }
+        let state = self.server.state.lock();
+        (state.breaker.is_open() && state.link.is_none() && state.forks == forks()).then_some(state.links)
     }
 
     /// As [`exchange`](Self::exchange), on no other connection than this one.
@@ -181,6 +193,7 @@ impl Server {
             if !ghosts::haunt(dialled.trace()) {
                 let link = Link::new(dialled);
                 state.link = Some(Arc::clone(&link));
+                state.links += 1;
                 return Ok(link);
             }
         }
@@ -241,7 +254,7 @@ impl Server {
         let mut state = self.state.lock();
         match found {
             Ok(_) => {
-                *state = State { forks: state.forks, link: state.link.take(), ..State::default() };
+                *state = State { forks: state.forks, link: state.link.take(), links: state.links, ..State::default() };
                 true
             }
             Err(fault) => {

@@ -78,13 +78,6 @@ impl Store {
         Ok(())
     }
 
-    /// Removes an entry if it is still what it was, all its bytes; who is told may be nobody.
-    pub(crate) async fn remove_exactly(&self, area: &Area, (key, bytes): (&[u8], Vec<u8>), told: Told) -> Result<()> {
-        let (asks, stripe) = (self.client.asks(), area.stripe(key));
-        self.removal(area, key, told).arg(bytes).run(&self.client).await?.checked()?;
-        self.tell_owners((asks, told), &[(&stripe.channel, stripe.route)]).await
-    }
-
     /// What is said in a channel, of `key` if it is known.
     fn message(&self, who: Told, key: Option<&[u8]>) -> Vec<u8> {
         let said = match (who, key) {
@@ -105,22 +98,23 @@ impl Store {
     }
 
     /// Removes all entries of a space in whatever form they are. Pairs go at once.
-    pub(crate) async fn clear_area(&self, area: &Area, form: Form) -> Result<()> {
-        let was_plain = self.clear_pairs(area).await?;
+    pub(crate) async fn clear_area(&self, area: &Area, form: Form, who: Told) -> Result<()> {
+        let was_plain = self.clear_pairs(area, who).await?;
         if form == Form::Tracked && !was_plain {
             return Ok(());
         }
         self.plain_clear(area).await?;
         // What was put into memory tiers out of entries that were still there goes as well.
-        self.clear_pairs(area).await.map(drop)
+        self.clear_pairs(area, who).await.map(drop)
     }
 
     /// Whether there may be plain entries too.
-    async fn clear_pairs(&self, area: &Area) -> Result<bool> {
+    async fn clear_pairs(&self, area: &Area, who: Told) -> Result<bool> {
+        let message = self.message(who, None);
         let call = |stripe: &Stripe| {
             let call = Call::new(&CLEAR, stripe.route).key(stripe.scores.clone()).key(stripe.values.clone());
             let call = call.key(stripe.was_plain.clone()).arg(stripe.channel.clone());
-            call.arg(self.id().to_vec()).text(self.tell.letter())
+            call.arg(&message[..]).text(self.tell.letter())
         };
         let calls: Vec<Call<'_>> = area.stripes.iter().map(call).collect();
         let (mut was_plain, asks) = (false, self.client.asks());
@@ -130,17 +124,17 @@ impl Store {
                 let unlink = |key: &[u8]| Request::new("UNLINK", stripe.route).arg(key);
                 let exists = Request::new("EXISTS", stripe.route).arg(&stripe.was_plain);
                 let removals = vec![unlink(&stripe.scores), unlink(&stripe.values), exists];
-                let counts = self.apart(stripe, removals, Told::Everybody);
+                let counts = self.apart(stripe, removals, who);
                 plain = counts.await.map(|counts| counts[2]);
             }
             was_plain |= plain? > 0;
         }
-        self.tell_owners((asks, Told::Everybody), &area.channels()).await?;
+        self.tell_owners((asks, who), &area.channels()).await?;
         Ok(was_plain)
     }
 
     /// Removes the entries of one function from a pair that all share.
-    pub(crate) async fn clear_shared(&self, area: &Area) -> Result<()> {
+    pub(crate) async fn clear_shared(&self, area: &Area, who: Told) -> Result<()> {
         self.shared_pages(area, async |stripe, fields| {
             for fields in fields.chunks(1_000) {
                 let call = Call::new(&DISCARD, stripe.route).key(&stripe.scores[..]).key(&stripe.values[..]);
@@ -151,11 +145,11 @@ impl Store {
         })
         .await?;
         let asks = self.client.asks();
-        let message = self.message(Told::Everybody, None);
+        let message = self.message(who, None);
         let tell = |stripe: &Stripe| told(self.tell, stripe.route, (&stripe.channel, &message));
         for reply in Call::run_all(&area.stripes.iter().map(tell).collect::<Vec<_>>(), &self.client).await {
             reply?.checked()?;
         }
-        self.tell_owners((asks, Told::Everybody), &area.channels()).await
+        self.tell_owners((asks, who), &area.channels()).await
     }
 }

@@ -49,7 +49,9 @@ impl Store {
                     match visit(&key, &record) {
                         Visit::Keep => {}
                         Visit::Stop => return Ok(()),
-                        Visit::Remove => wait(self.remove_exactly(area, (&key, bytes), Told::Everybody))?,
+                        Visit::Remove => {
+                            wait(self.remove_entry(area, (&key, Some(bytes)), Told::Everybody))?;
+                        }
                     }
                 }
                 cursor = next;

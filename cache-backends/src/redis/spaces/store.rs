@@ -93,7 +93,7 @@ impl Store {
             return Ok(Some(record));
         }
         // It has no place among the living, and was just noted as used. If it cannot leave now, it leaves later.
-        let _ = self.remove_exactly(&area, (key, packed(&record)), Told::Nobody).await;
+        let _ = self.remove_entry(&area, (key, Some(packed(&record))), Told::Nobody).await;
         Ok(None)
     }
 
@@ -164,11 +164,11 @@ impl Store {
         self.remove_entry(&self.layout.area(space), (key, record.map(packed)), Told::Readers).await
     }
 
-    pub(crate) async fn clear_space(&self, space: &Space) -> Result<()> {
+    pub(crate) async fn clear_space(&self, space: &Space, told: Told) -> Result<()> {
         let area = self.layout.area(space);
         match self.options.scope {
-            Scope::Function => self.clear_area(&area, self.form(space)).await,
-            Scope::Shared => self.clear_shared(&area).await,
+            Scope::Function => self.clear_area(&area, self.form(space), told).await,
+            Scope::Shared => self.clear_shared(&area, told).await,
         }
     }
 

@@ -2,10 +2,10 @@
 
 use crate::redis::Redis;
 use crate::redis::claims::holds::{Held, Holds, LONGEST, Place, Taken, Term};
+use crate::redis::claims::waiting::{PAUSE, Wish, passes, wait_for};
 use crate::redis::here::Processes;
 use crate::redis::server::node::wait;
-use crate::redis::server::timer::within;
-use memolith_core::{Error, ErrorKind, Result};
+use memolith_core::Result;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 /// [`fence`](LockGuard::fence) on to where it is done, and refuse there what comes with a smaller one than was seen.
 /// A server that fails before its replica has heard of a lock loses it too.
 ///
-/// Taking it is one round trip. Whoever waits is told by the server when it is released, and asks nothing meanwhile; it
-/// is not handed out in any order.
+/// Taking it is one round trip. Whoever waits is told by the server when it is released, and asks nothing meanwhile, or
+/// four times a second where they cannot be told; it is not handed out in any order.
 ///
 /// ```no_run
 /// use memolith_backends::Redis;
@@ -40,19 +40,14 @@ pub struct Lock {
     term: Term,
 }
 
-/// Between two attempts while the server is there and cannot.
-const PAUSE: Duration = Duration::from_millis(50);
-
-/// Whether a server has said that it cannot now: the keys of the lock are on their way to another, it runs a long script,
-/// or it loads its data.
-fn passes(error: &Error) -> bool {
-    error.kind() == ErrorKind::Busy
-}
-
 /// That the lock is held, until this is dropped or [released](Self::release).
 ///
 /// Dropping does not block: the lock is released in the background. A process that ends at once after that may be too
 /// early, and the lock then ends with its time.
+///
+/// The lock is that of the process that has taken it. What a forked child has of a guard is a copy: it says that the lock
+/// is not held, dropping it does nothing, and to [renew](Self::renew) or to [release](Self::release) it is an error of kind
+/// [`Unsupported`](memolith_core::ErrorKind::Unsupported).
 #[must_use = "the lock is released when the guard is dropped"]
 #[derive(Debug)]
 pub struct LockGuard(Held);
@@ -116,24 +111,13 @@ impl Lock {
     /// As there.
     pub async fn acquire_async(&self, timeout: Duration) -> Result<Option<LockGuard>> {
         let end = Instant::now() + timeout.min(LONGEST);
-        let first = self.try_acquire_async().await;
-        let mut next = match first {
+        let first = match self.try_acquire_async().await {
             Ok(None) if !timeout.is_zero() => end,
             Err(error) if passes(&error) && Instant::now() < end => end.min(Instant::now() + PAUSE),
             acquired => return acquired,
         };
-        let (bell, _subscribed) = self.holds().bell(&self.place);
-        while within(next, bell.rung()).await.is_some() || Instant::now() < end {
-            let left = match self.holds().take(&self.place, self.term).await {
-                Ok(Taken::Ours(held)) => return Ok(Some(LockGuard(held))),
-                Ok(Taken::Others(left)) => left.unwrap_or(timeout).clamp(Duration::from_millis(1), LONGEST),
-                Err(error) if passes(&error) && Instant::now() < end => PAUSE,
-                Err(error) => return Err(error),
-            };
-            // A dead holder does not say that it has ended.
-            next = end.min(Instant::now() + left);
-        }
-        Ok(None)
+        let held = wait_for(self.holds(), (&self.place, self.term), (Wish::Place, first, end)).await?;
+        Ok(held.map(LockGuard))
     }
 
     fn holds(&self) -> &Arc<Holds> {
@@ -156,7 +140,7 @@ impl LockGuard {
     /// Begins the time of the lock anew; whether it is still held. Needed [without renewal](Lock::without_renewal) only.
     ///
     /// # Errors
-    /// When no server answers in time. The lock may have been renewed or not.
+    /// When no server answers in time: the lock may have been renewed or not. In a forked child.
     pub fn renew(&self) -> Result<bool> {
         wait(self.renew_async())
     }
@@ -173,7 +157,7 @@ impl LockGuard {
     /// breaks at that moment it may say no although it was held.
     ///
     /// # Errors
-    /// When no server answers in time. The lock is released in the background, or ends with its time.
+    /// When no server answers in time: the lock is released in the background, or ends with its time. In a forked child.
     pub fn release(self) -> Result<bool> {
         wait(self.release_async())
     }

@@ -1,8 +1,12 @@
 -- The run of this server: another after each start and at each server, so also after a fail-over. A server that does not say
 -- has one run for ever.
+local named
 local function run()
-  local told = redis.pcall('INFO', 'server')
-  return type(told) == 'string' and string.match(told, 'run_id:(%w+)') or ''
+  if not named then
+    local told = redis.pcall('INFO', 'server')
+    named = type(told) == 'string' and string.match(told, 'run_id:(%w+)') or ''
+  end
+  return named
 end
 
 -- The epoch of the tags under `key`; false if it is over: there is none, or another run noted it, whose last invalidations
