@@ -3,14 +3,13 @@
 use crate::backend::{Backend, Claim, Record, Space};
 use crate::dooms::Dooms;
 use crate::error::{Error, ErrorKind, Result};
-use crate::fault::{BACKEND, Report, unpanicked};
+use crate::fault::{BACKEND, Report, tell, unpanicked};
 use crate::stale::{Mark, Stale};
 use crate::time::Timestamp;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -390,9 +389,8 @@ impl Shared {
         }
     }
 
-    /// Reports what no caller is there to see. A callback that panics ends neither the writer nor an unwinding thread.
     fn tell(&self, error: &Error) {
-        let _ = catch_unwind(AssertUnwindSafe(|| (self.report)(error)));
+        tell(&self.report, error);
     }
 }
 

@@ -178,7 +178,7 @@ impl<K: Key, V: Value> Flights<K, V> {
     /// What `ticket` has written may be what others have removed meanwhile.
     pub(crate) fn doom(&self, hash: u64, ticket: Ticket) {
         if let Some(posted) = self.board(hash).lock().of(hash, ticket) {
-            posted.stage = Stage::Doomed;
+            posted.forget();
         }
     }
 
@@ -229,7 +229,7 @@ impl<K: Key, V: Value> Flights<K, V> {
                 board.landed = thread();
                 keep(key);
             }
-            Stage::Reading | Stage::Forgotten | Stage::Doomed => _unkept = Some(key),
+            Stage::Reading | Stage::Forgotten | Stage::Doomed | Stage::Superseded => _unkept = Some(key),
         }
         drop(board);
         landing
@@ -245,7 +245,7 @@ impl<K: Key, V: Value> Flights<K, V> {
     /// that nobody asks the backend, until it is [taken](Self::take) because the value was removed again.
     pub(crate) fn settle(&self, hash: u64, ticket: Ticket) -> bool {
         let mut board = self.board(hash).lock();
-        if board.of(hash, ticket).is_some_and(|posted| posted.stage == Stage::Doomed) {
+        if board.of(hash, ticket).is_some_and(|posted| posted.stage.is_doomed()) {
             return false;
         }
         let settled = board.remove(hash, ticket);
@@ -253,6 +253,16 @@ impl<K: Key, V: Value> Flights<K, V> {
         drop(board);
         drop(settled);
         true
+    }
+
+    /// Whether the value of `ticket` is being written, and was not invalidated meanwhile.
+    pub(crate) fn is_storing(&self, hash: u64, ticket: Ticket) -> bool {
+        self.board(hash).lock().of(hash, ticket).is_some_and(|posted| posted.stage == Stage::Storing)
+    }
+
+    /// Whether another value was put in place since that of `ticket` was.
+    pub(crate) fn is_superseded(&self, hash: u64, ticket: Ticket) -> bool {
+        self.board(hash).lock().of(hash, ticket).is_some_and(|posted| posted.stage == Stage::Superseded)
     }
 
     /// Whether a value of `key` is being computed or written.
@@ -327,7 +337,7 @@ impl<K: Key, V: Value> Flights<K, V> {
             Posted { hash, key, ticket, flight, stage: Stage::Storing, basis: Basis::Own }
         });
         let mut board = self.board(hash).lock();
-        board.forget(hash, &key);
+        board.replace(hash, &key);
         board.landed = thread();
         keep(key);
         posted.into_iter().for_each(|posted| board.post(posted));

@@ -1,5 +1,6 @@
 //! The byte half of the byte tier: a backend, a space in it, and the queue before it. It knows no types.
 
+mod away;
 mod many;
 
 use crate::backend::{AsyncBackend, Backend, Claim, Record, Space, Visit};
@@ -13,6 +14,7 @@ use crate::stop::{Stop, attend};
 use crate::tags::{Carried, Hears, Ledger, Verdict};
 use crate::time::Timestamp;
 use parking_lot::RwLock;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
@@ -24,7 +26,6 @@ const PIECE: Duration = Duration::from_millis(250);
 const TOLD: Duration = Duration::from_secs(5);
 
 /// One space of a backend.
-#[derive(Debug)]
 pub(crate) struct Store {
     backend: Arc<dyn Backend>,
     space: RwLock<Arc<Space>>,
@@ -35,10 +36,19 @@ pub(crate) struct Store {
     behind: Option<Behind>,
     stale: Arc<Stale>,
     dooms: Arc<Dooms>,
+    /// Where errors are told that no caller is there to see.
+    report: Report,
     /// What is known of the backend's tags, from when an entry carries one.
     tags: OnceLock<Arc<Ledger>>,
     /// Whether the space could not be opened, and so may keep bounds of before.
     unopened: AtomicBool,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Store");
+        debug.field("backend", &self.backend).field("space", &self.space).finish_non_exhaustive()
+    }
 }
 
 impl Store {
@@ -67,6 +77,7 @@ impl Store {
             behind,
             stale,
             dooms,
+            report: Arc::clone(report),
             tags: OnceLock::new(),
             unopened: AtomicBool::new(false),
         }
@@ -211,12 +222,6 @@ impl Store {
     /// As [`ask_of_tags`](Self::ask_of_tags), off the executor.
     pub(crate) async fn ask_of_tags_async(self: &Arc<Self>) -> Result<()> {
         if self.is_unsure() { self.away(Store::ask_of_tags).await } else { Ok(()) }
-    }
-
-    /// Does `work` off the executor.
-    pub(crate) async fn away<T: Send + 'static>(self: &Arc<Self>, work: fn(&Store) -> Result<T>) -> Result<T> {
-        let store = Arc::clone(self);
-        offload(move || work(&store)).await.unwrap_or_else(|| Err(panicked(BACKEND)))
     }
 
     /// Whether a computation that begins now would not know how far the backend's tags have come.

@@ -6,7 +6,6 @@ use crate::backend::{AsyncBackend, Claim, Record};
 use crate::error::Result;
 use crate::flights::Flights;
 use crate::key::{Key, Value};
-use crate::offload::offload;
 use crate::stale::{Basis, Mark};
 use crate::store::Store;
 use crate::time::Timestamp;
@@ -80,6 +79,25 @@ impl<K: Key, V: Value> Storing<K, V> {
         written
     }
 
+    /// Writes what was begun, and cancelled: memory has the value, and so would be alone with it. If it was invalidated
+    /// meanwhile it goes, and what it was to replace.
+    fn run_again(mut self) -> Result<()> {
+        if self.is_kept() {
+            return self.run();
+        }
+        let Some(invalidated) = self.posted.take() else { return Ok(()) };
+        let alone = !self.replaces || invalidated.flights.is_superseded(invalidated.hash, invalidated.ticket);
+        let taken = self.store.take_back(&self.key, self.record.as_ref().filter(|_| alone));
+        invalidated.take();
+        taken.map(drop)
+    }
+
+    /// Whether nobody has invalidated the value.
+    fn is_kept(&self) -> bool {
+        self.outdate_if_others_removed();
+        self.posted.as_ref().is_some_and(|posted| posted.flights.is_storing(posted.hash, posted.ticket))
+    }
+
     /// Writes without blocking the executor.
     pub(crate) async fn run_async(mut self) -> Result<()> {
         if Self::are_quick(std::slice::from_ref(&self)) {
@@ -87,7 +105,7 @@ impl<K: Key, V: Value> Storing<K, V> {
         }
         let store = Arc::clone(&self.store);
         let Some(native) = store.native() else {
-            return offload(move || self.run()).await.unwrap_or(Ok(()));
+            return store.carry_out(move || self.run()).await;
         };
         self.begun = true;
         let written = match &self.record {
@@ -159,13 +177,14 @@ impl<K: Key, V: Value> Drop for Storing<K, V> {
             posted.take();
             return;
         }
-        // Cancelled in the middle of a native write: whether it happened is unknown, so the entry is given up, and what
-        // it was to replace.
-        let (store, key) = (Arc::clone(&self.store), std::mem::take(&mut self.key));
-        let record = self.record.take().filter(|_| !self.replaces);
-        drop(offload(move || {
-            let _ = store.take_back(&key, record.as_ref());
-            posted.take();
-        }));
+        // Cancelled in the middle of a native write: whether it happened is unknown.
+        let rest = Storing {
+            posted: Some(posted),
+            store: Arc::clone(&self.store),
+            key: std::mem::take(&mut self.key),
+            record: self.record.take(),
+            ..*self
+        };
+        self.store.see_to(move || rest.run_again());
     }
 }

@@ -7,6 +7,8 @@ mod async_;
 mod behind;
 mod cache;
 #[cfg(feature = "postcard")]
+mod cancelled;
+#[cfg(feature = "postcard")]
 mod claims;
 #[cfg(all(feature = "sqlite", feature = "postcard"))]
 mod damage;
