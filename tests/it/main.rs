@@ -10,6 +10,8 @@ mod cache;
 mod cancelled;
 #[cfg(feature = "postcard")]
 mod claims;
+#[cfg(feature = "postcard")]
+mod contains;
 #[cfg(all(feature = "sqlite", feature = "postcard"))]
 mod damage;
 mod departures;
