@@ -94,6 +94,10 @@ struct Batch {
     outdated: Vec<Vec<u8>>,
 }
 
+/// Says whether another value was put in the place of one since, which is queued after that. Asked under the lock of the
+/// queue, so that nothing comes between the answer and what it is asked for; it runs nobody's code.
+pub(crate) type Superseded<'a> = &'a dyn Fn() -> bool;
+
 /// What the queue has for a key. The backend has nothing newer.
 pub(crate) struct Queued {
     /// None if others have removed something since it was there: it may be this.
@@ -154,11 +158,12 @@ impl Behind {
         }
     }
 
+    /// Queues a record, unless it is superseded.
     pub(crate) fn put(
         &self,
         key: &[u8],
         (record, mark, claim): (Record, Mark, &mut Option<Claim>),
-        now: Timestamp,
+        (superseded, now): (Superseded<'_>, Timestamp),
     ) -> Result<()> {
         let shared = &self.0;
         flush_at_exit(shared);
@@ -169,6 +174,9 @@ impl Behind {
         let full = |queue: &mut Queue| !queue.has_room(key, size);
         if full(&mut queue) && shared.changed.wait_while_for(&mut queue, full, PATIENCE).timed_out() {
             return Err(Error::new(ErrorKind::Busy, "the write-behind queue is full; the value was not stored"));
+        }
+        if superseded() {
+            return Ok(());
         }
         let was_full = queue.is_full();
         _replaced = queue.take(key);
@@ -206,6 +214,24 @@ impl Behind {
             queue.take(key)
         };
         Ok(remove()? || queued.is_some())
+    }
+
+    /// As `remove` for a value that was queued and invalidated since, unless it is superseded.
+    pub(crate) fn take_back(
+        &self,
+        key: &[u8],
+        superseded: Superseded<'_>,
+        take: impl FnOnce() -> Result<bool>,
+    ) -> Result<bool> {
+        let _batch = self.0.batch.lock();
+        let queued = {
+            let mut queue = self.0.queue.lock();
+            if superseded() {
+                return Ok(false);
+            }
+            queue.take(key)
+        };
+        Ok(take()? || queued.is_some())
     }
 
     /// As `remove` for everything.

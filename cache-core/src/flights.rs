@@ -320,6 +320,7 @@ impl<K: Key, V: Value> Flights<K, V> {
             posted @ Posted { stage: Stage::Replacing, .. } => {
                 key = posted.key.clone();
                 board.supersede(hash, &key);
+                board.mark_superseded(hash, &key);
             }
             _ => return None,
         }

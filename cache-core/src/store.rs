@@ -4,7 +4,7 @@ mod away;
 mod many;
 
 use crate::backend::{AsyncBackend, Backend, Claim, Record, Space, Visit};
-use crate::behind::{Behind, Queued, Writes};
+use crate::behind::{Behind, Queued, Superseded, Writes};
 use crate::dooms::{Before, Doom, Dooms};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fault::{BACKEND, Report, panicked, unpanicked, unpanicked_async};
@@ -245,17 +245,17 @@ impl Store {
         offload(move || store.is_good(&carried)).await.unwrap_or_else(|| Err(panicked(BACKEND)))
     }
 
-    /// Puts. If the record only goes to the queue, that has it and the claim from then on.
+    /// Puts. If the record only goes to the queue, that has it and the claim from then on, unless it is superseded.
     pub(crate) fn put(
         &self,
         key: &[u8],
         (held, mark, claim): (&mut Option<Record>, Mark, &mut Option<Claim>),
-        now: Timestamp,
+        (superseded, now): (Superseded<'_>, Timestamp),
     ) -> Result<()> {
         self.open_at_last();
         let Some(record) = held.take() else { return Ok(()) };
         match self.behind() {
-            Some(behind) => behind.put(key, (record, mark, claim), now),
+            Some(behind) => behind.put(key, (record, mark, claim), (superseded, now)),
             None => {
                 let before = self.dooms.before();
                 let record = held.insert(record);
@@ -348,13 +348,13 @@ impl Store {
         self.removed(key, began, removed)
     }
 
-    /// Removes what was written while somebody removed something, perhaps this: `record`, or whatever is there. Others
-    /// drop their copies.
-    pub(crate) fn take_back(&self, key: &[u8], record: Option<&Record>) -> Result<bool> {
+    /// Removes what was written while somebody removed something, perhaps this: `record`, or whatever is there, unless what
+    /// has gone to the queue is superseded. Others drop their copies.
+    pub(crate) fn take_back(&self, key: &[u8], record: Option<&Record>, superseded: Superseded<'_>) -> Result<bool> {
         let began = (self.dooms.before(), self.stale.taking_back());
         let take = || unpanicked(BACKEND, || self.backend.take_back(&self.space(), key, record));
         let taken = match self.behind() {
-            Some(behind) => behind.remove(key, take),
+            Some(behind) => behind.take_back(key, superseded, take),
             None => take(),
         };
         self.taken(key, began, taken)

@@ -27,6 +27,11 @@ impl<K: Key, V: Value> Posted<K, V> {
         drop(self.flights.discard(self.hash, self.ticket));
     }
 
+    /// Whether another value was put in place since this one was.
+    fn is_superseded(&self) -> bool {
+        self.flights.is_superseded(self.hash, self.ticket)
+    }
+
     /// As `take` once the value is written. If its key was invalidated meanwhile, returns what is to be taken off when
     /// the value has been removed again.
     fn settle(self) -> Option<Self> {
@@ -86,8 +91,9 @@ impl<K: Key, V: Value> Storing<K, V> {
             return self.run();
         }
         let Some(invalidated) = self.posted.take() else { return Ok(()) };
-        let alone = !self.replaces || invalidated.flights.is_superseded(invalidated.hash, invalidated.ticket);
-        let taken = self.store.take_back(&self.key, self.record.as_ref().filter(|_| alone));
+        let superseded = || invalidated.is_superseded();
+        let record = self.record.as_ref().filter(|_| !self.replaces || superseded());
+        let taken = self.store.take_back(&self.key, record, &superseded);
         invalidated.take();
         taken.map(drop)
     }
@@ -145,7 +151,9 @@ impl<K: Key, V: Value> Storing<K, V> {
     fn put(&mut self) -> Result<()> {
         let Some(posted) = &mut self.posted else { return Ok(()) };
         self.begun = true;
-        let put = self.store.put(&self.key, (&mut self.record, self.mark, &mut posted.claim), self.now);
+        let Posted { flights, hash, ticket, claim } = posted;
+        let superseded = || flights.is_superseded(*hash, *ticket);
+        let put = self.store.put(&self.key, (&mut self.record, self.mark, claim), (&superseded, self.now));
         if put.is_err() && self.replaces {
             // The error of the put says enough.
             let _ = self.store.remove(&self.key);
@@ -163,7 +171,7 @@ impl<K: Key, V: Value> Storing<K, V> {
     fn undo_if_invalidated(&mut self) -> Result<()> {
         self.outdate_if_others_removed();
         let Some(invalidated) = self.posted.take().and_then(Posted::settle) else { return Ok(()) };
-        let taken = self.store.take_back(&self.key, self.record.as_ref());
+        let taken = self.store.take_back(&self.key, self.record.as_ref(), &|| invalidated.is_superseded());
         invalidated.take();
         taken.map(drop)
     }

@@ -152,6 +152,12 @@ impl<K: Key, V: Value> Board<K, V> {
     #[inline]
     pub(super) fn replace<Q: KeyRef<K> + ?Sized>(&mut self, hash: u64, key: &Q) {
         self.forget(hash, key);
+        self.mark_superseded(hash, key);
+    }
+
+    /// What is doomed of `key` need not replace anything any more.
+    #[inline]
+    pub(super) fn mark_superseded<Q: KeyRef<K> + ?Sized>(&mut self, hash: u64, key: &Q) {
         if self.is_empty() {
             return;
         }
