@@ -211,7 +211,23 @@ impl<K: Key, V: Value> Flights<K, V> {
 
     /// Takes a computation off the board. Runs `keep` with its key if the value may still be kept, while nobody can
     /// invalidate it.
+    #[inline]
     pub(crate) fn take(&self, hash: u64, ticket: Ticket, keep: impl FnOnce(K)) -> Landing<V> {
+        self.take_off(hash, ticket, |board, key| {
+            board.landed = thread();
+            keep(key);
+        })
+    }
+
+    /// Takes a computation off the board whose value is kept nowhere.
+    pub(crate) fn discard(&self, hash: u64, ticket: Ticket) -> Landing<V> {
+        let mut _key = None;
+        // Nothing lands: who has looked for another key before one did is to look again.
+        self.take_off(hash, ticket, |_, key| _key = Some(key))
+    }
+
+    #[inline]
+    fn take_off(&self, hash: u64, ticket: Ticket, keep: impl FnOnce(&mut Board<K, V>, K)) -> Landing<V> {
         // Both live longer than the lock, also when `keep` panics.
         let mut landing = Landing(None);
         let mut _unkept = None;
@@ -220,25 +236,15 @@ impl<K: Key, V: Value> Flights<K, V> {
         self.part(hash).note(&board);
         landing.0 = flight;
         match stage {
-            Stage::Computing | Stage::Storing => {
-                board.landed = thread();
-                keep(key);
-            }
+            Stage::Computing | Stage::Storing => keep(&mut board, key),
             Stage::Replacing => {
                 board.supersede(hash, &key);
-                board.landed = thread();
-                keep(key);
+                keep(&mut board, key);
             }
             Stage::Reading | Stage::Forgotten | Stage::Doomed | Stage::Superseded => _unkept = Some(key),
         }
         drop(board);
         landing
-    }
-
-    /// Takes a computation off the board whose value is kept nowhere.
-    pub(crate) fn discard(&self, hash: u64, ticket: Ticket) -> Landing<V> {
-        let mut _key = None;
-        self.take(hash, ticket, |key| _key = Some(key))
     }
 
     /// The value of `ticket` is written. Takes it off the board, unless it was invalidated meanwhile: then it stays, so
@@ -314,7 +320,6 @@ impl<K: Key, V: Value> Flights<K, V> {
         // Outlives the lock.
         let key;
         let mut board = self.board(hash).lock();
-        board.landed = thread();
         match board.of(hash, ticket)? {
             Posted { stage: Stage::Computing, .. } => {}
             posted @ Posted { stage: Stage::Replacing, .. } => {
@@ -324,6 +329,7 @@ impl<K: Key, V: Value> Flights<K, V> {
             }
             _ => return None,
         }
+        board.landed = thread();
         let posted = board.of(hash, ticket)?;
         posted.stage = Stage::Storing;
         let flight = posted.flight();

@@ -2,13 +2,16 @@
 
 use crate::fake::Fake;
 use crate::watchdog::within;
-use memolith::{Cache, Postcard};
+use memolith::{Cache, Lookup, Postcard};
+use std::future::{poll_fn, ready};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::yield_now;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 fn runtime() -> Runtime {
     Builder::new_multi_thread().worker_threads(4).enable_time().build().unwrap()
@@ -22,6 +25,23 @@ fn caches() -> [Arc<Cache<u64, u64>>; 3] {
         builder().backend(Fake::native(), "f", Postcard).memory(0).build(),
     ]
     .map(Arc::new)
+}
+
+/// One turn of the executor, after which nobody is woken: only a task that [`comes_again`] goes on after it.
+async fn turn() {
+    let mut taken = false;
+    poll_fn(|_| if std::mem::replace(&mut taken, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+}
+
+/// Polls again after a while. To the cache that is a task that waits, for however long the executor has no time for it,
+/// and not one that was woken and stands still, which others take over from.
+async fn comes_again<T>(call: impl Future<Output = T>) -> T {
+    let mut call = pin!(call);
+    loop {
+        if let Ok(value) = timeout(Duration::from_millis(2), call.as_mut()).await {
+            return value;
+        }
+    }
 }
 
 #[test]
@@ -38,12 +58,12 @@ fn tasks_of_the_same_keys_compute_each_once() {
                         let values = cache.get_or_insert_many_async(&keys, |missing| {
                             let computed = Arc::clone(&computed);
                             async move {
-                                sleep(Duration::from_millis(2)).await;
+                                turn().await;
                                 computed.fetch_add(missing.len() as u64, Relaxed);
                                 missing.into_iter().map(|key| key * 3).collect()
                             }
                         });
-                        assert_eq!(values.await, keys.iter().map(|key| key * 3).collect::<Vec<_>>());
+                        assert_eq!(comes_again(values).await, keys.iter().map(|key| key * 3).collect::<Vec<_>>());
                     })
                 })
                 .collect();
@@ -110,11 +130,11 @@ fn a_task_may_be_dropped_at_every_point() {
                     let mut left = polls;
                     std::future::poll_fn(|context| {
                         if left == 0 || dropped.as_mut().poll(context).is_ready() {
-                            return std::task::Poll::Ready(());
+                            return Poll::Ready(());
                         }
                         left -= 1;
                         context.waker().wake_by_ref();
-                        std::task::Poll::Pending
+                        Poll::Pending
                     })
                     .await;
                     drop(dropped);
@@ -127,6 +147,40 @@ fn a_task_may_be_dropped_at_every_point() {
             }
         }
     });
+}
+
+/// What was not there when a task had waited for one key may be when it has waited for another, wherever it was computed.
+#[test]
+fn what_others_computed_while_a_task_waited_on_is_not_computed_again() {
+    for cache in caches() {
+        let mut context = Context::from_waker(Waker::noop());
+        let mut lead = |key: u64| {
+            let mut lookup = Box::pin(cache.lookup_async(&key));
+            loop {
+                if let Poll::Ready(Lookup::Miss(lease)) = lookup.as_mut().poll(&mut context) {
+                    return lease;
+                }
+            }
+        };
+        let (first, second) = (lead(1), lead(2));
+        let computed = AtomicU64::new(0);
+        let compute = |missing: Vec<&u64>| {
+            computed.fetch_add(missing.len() as u64, Relaxed);
+            ready(missing.iter().map(|_| 0).collect())
+        };
+        let mut call = pin!(cache.get_or_insert_many_async(&[1, 2], compute));
+        assert!(call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        drop(first);
+        assert!(call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        assert_eq!(cache.get_or_insert_with(&1, || 10), 10);
+        second.fill(20);
+        let values = loop {
+            if let Poll::Ready(values) = call.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                break values;
+            }
+        };
+        assert_eq!((values, computed.load(Relaxed)), (vec![10, 20], 0));
+    }
 }
 
 #[test]
