@@ -39,5 +39,6 @@ mod study;
 mod tags;
 #[cfg(all(feature = "postcard", feature = "sqlite", feature = "json"))]
 mod tasks;
+mod turns;
 mod watchdog;
 mod weights;

@@ -1,9 +1,10 @@
 //! Tasks that want many keys, are cancelled, and sleep.
 
 use crate::fake::Fake;
+use crate::turns::{comes_again, turn};
 use crate::watchdog::within;
 use memolith::{Cache, Lookup, Postcard};
-use std::future::{poll_fn, ready};
+use std::future::ready;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -11,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::yield_now;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 fn runtime() -> Runtime {
     Builder::new_multi_thread().worker_threads(4).enable_time().build().unwrap()
@@ -25,23 +26,6 @@ fn caches() -> [Arc<Cache<u64, u64>>; 3] {
         builder().backend(Fake::native(), "f", Postcard).memory(0).build(),
     ]
     .map(Arc::new)
-}
-
-/// One turn of the executor, after which nobody is woken: only a task that [`comes_again`] goes on after it.
-async fn turn() {
-    let mut taken = false;
-    poll_fn(|_| if std::mem::replace(&mut taken, true) { Poll::Ready(()) } else { Poll::Pending }).await;
-}
-
-/// Polls again after a while. To the cache that is a task that waits, for however long the executor has no time for it,
-/// and not one that was woken and stands still, which others take over from.
-async fn comes_again<T>(call: impl Future<Output = T>) -> T {
-    let mut call = pin!(call);
-    loop {
-        if let Ok(value) = timeout(Duration::from_millis(2), call.as_mut()).await {
-            return value;
-        }
-    }
 }
 
 #[test]
