@@ -91,9 +91,9 @@ use std::time::Duration;
 ///   10,000 entries is above it while they leave, which each put and `open` go on with.
 /// - In a space of 1,024 entries or more the script may make room for the next puts of its process, a 128th part at once and
 ///   64 places at most, of which some may be unused. So it is on one server, which may have replicas, under `Lru`, `Fifo`
-///   and `Lfu`, without `max_bytes` and `space_ttl` and with a `timeout` of 5 s at most; and for entries that are to expire
-///   only where the server cannot be told so (before Redis 7.4 and Valkey 9).
-/// - Under `Lfu`, of entries of a space of 1,024 or more that were used equally often, the one that was stored first leaves.
+///   and `Lfu`, without `max_bytes` and `space_ttl` and with a `timeout` of 5 s at most.
+/// - Under `Lfu`, of entries of a space of 1,024 or more that were used equally often, the one that was stored first leaves;
+///   and each process tells the server of some uses together, of two thirds of those of an entry at least.
 /// - Recency is the server's time in microseconds, as each process reckons it from replies: what one process does is in
 ///   order, and so is what several do, by as much as a round trip takes.
 /// - A clear removes what was there when it began. Of a plain space what is put meanwhile may stay.

@@ -51,8 +51,9 @@ fn goes_and_comes(redis: impl Fn() -> Redis, maxsize: Option<u64>, questions: im
     };
     looker.scan(&space, now(), visit).unwrap();
     assert_eq!(shown, VALUES);
-    // A server gives more fields to a page than it is asked for now and then.
-    assert!(questions() - before >= least / 2, "{maxsize:?}");
+    // A server gives more fields to a page than it is asked for: Valkey 9 all that lie together, which are seven at most.
+    let asked = questions() - before;
+    assert!(asked >= u64::from(VALUES) / 7, "{asked} pages, {maxsize:?}");
     writer.clear(&space).unwrap();
 }
 

@@ -1,6 +1,6 @@
 //! Puts that need no script, because room for them was lent: bounds hold all the same.
 
-use crate::servers::Server;
+use crate::servers::{Server, eventually};
 use memolith_backends::Redis;
 use memolith_core::{Backend, Policy, Record, Result, Space, Timestamp};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -40,14 +40,18 @@ fn count(server: &Server, what: &[&str]) -> u64 {
     server.cli(what).parse().unwrap()
 }
 
-/// How many scripts were run since the figures were reset.
-fn scripts(server: &Server) -> u64 {
+/// How often the commands were run since the figures were reset.
+fn calls(server: &Server, names: &[&str]) -> u64 {
     let stats = server.cli(&["INFO", "commandstats"]);
-    let calls = |name: &str| {
+    let calls = |name: &&str| {
         let rest = stats.split(&format!("cmdstat_{name}:calls=")).nth(1).unwrap_or("0,");
         rest.split(',').next().and_then(|calls| calls.parse::<u64>().ok()).unwrap_or(0)
     };
-    calls("eval") + calls("evalsha")
+    names.iter().map(calls).sum()
+}
+
+fn scripts(server: &Server) -> u64 {
+    calls(server, &["eval", "evalsha"])
 }
 
 #[test]
@@ -68,6 +72,37 @@ fn few_puts_need_a_script_and_the_newest_stay() {
         let left: Vec<u64> = (0..3 * MOST).filter(|number| is_there(&redis, &space, *number)).collect();
         assert!((MOST - 8..=MOST).contains(&(left.len() as u64)), "{} are left, {policy:?}", left.len());
         assert_eq!(left, (3 * MOST - left.len() as u64..3 * MOST).collect::<Vec<_>>(), "{policy:?}");
+    }
+}
+
+#[test]
+fn what_expires_needs_few_scripts_too_and_the_server_forgets_it() {
+    let server = Server::start();
+    let (redis, space) = (redis(&server), space(Policy::Lru));
+    redis.open(&space).unwrap();
+    let hour = Timestamp::from_micros(NOW.as_micros() + 3_600_000_000);
+    let put = |number: u64, expires| {
+        let bytes = number.to_string().into_bytes();
+        redis.put(&space, &bytes, &Record { value: bytes.clone(), expires }, NOW).unwrap();
+    };
+    put(0, hour);
+    server.cli(&["CONFIG", "RESETSTAT"]);
+    (1..2 * MOST).for_each(|number| put(number, hour));
+    assert!(scripts(&server) < MOST / 2, "{} scripts", scripts(&server));
+    let left = (0..2 * MOST).filter(|number| is_there(&redis, &space, *number)).count();
+    assert!((MOST as usize - 8..=MOST as usize).contains(&left), "{left}");
+    // Before Redis 7.4 and Valkey 9 no server could.
+    if server.cli(&["COMMAND", "INFO", "HPEXPIRE"]).contains("write") {
+        let left = |number: u64| {
+            let field = format!("k{number}");
+            server.cli(&["HPTTL", "memolith:{f}:v", "FIELDS", "1", &field]).parse::<i64>().unwrap()
+        };
+        let all = 2 * MOST - 500..2 * MOST;
+        assert!(all.clone().all(|number| (3_500_000..=3_600_000).contains(&left(number))));
+        all.clone().for_each(|number| put(number, Timestamp::NEVER));
+        assert!(all.clone().all(|number| left(number) == -1), "what is put anew lives for ever");
+        all.clone().for_each(|number| put(number, Timestamp::from_micros(NOW.as_micros() + 1_000)));
+        eventually("the server has forgotten them", || all.clone().all(|number| left(number) == -2));
     }
 }
 
@@ -94,6 +129,38 @@ fn in_a_large_space_uses_are_counted_without_a_script() {
     assert!(scripts(&server) < MOST);
     assert!((0..8).chain(9..100).all(|number| is_there(&redis, &space, number)), "they were used more often");
     assert!(redis.len(&space).unwrap() <= MOST);
+}
+
+#[test]
+fn of_many_uses_the_server_is_told_some_together() {
+    let server = Server::start();
+    let (redis, space) = (redis(&server), space(Policy::Lfu));
+    redis.open(&space).unwrap();
+    (0..100).for_each(|number| put(&redis, &space, number));
+    server.cli(&["CONFIG", "RESETSTAT"]);
+    let uses = |number: u64| server.cli(&["ZSCORE", "memolith:{f}:s", &format!("k{number}")]).parse::<f64>().unwrap();
+    for used in 1..=600_u32 {
+        assert!(is_there(&redis, &space, 7));
+        if used.is_power_of_two() {
+            let known = uses(7) - 1.0;
+            assert!(
+                known <= f64::from(used) + 1.0 && known >= (f64::from(used) - 1.0) * 2.0 / 3.0,
+                "{known} of {used}"
+            );
+        }
+    }
+    let keys: Vec<Vec<u8>> = (0..100u64).map(|number| number.to_string().into_bytes()).collect();
+    let keys: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
+    for _ in 0..30 {
+        assert!(redis.get_many(&space, &keys, NOW).unwrap().iter().all(Option::is_some));
+    }
+    assert!(keys.iter().all(|key| uses(std::str::from_utf8(key).unwrap().parse().unwrap()) >= 20.0));
+    let told = calls(&server, &["zadd"]);
+    assert!(told < 1_000, "told {told} times of 3,600 uses");
+    assert_eq!(scripts(&server), 0);
+    // What is put anew is counted anew, however often it was used before.
+    put(&redis, &space, 7);
+    assert!(is_there(&redis, &space, 7) && uses(7).floor() == 2.0);
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn a_server_of_many_years_ago() {
     let server = Server::with(&[&arguments[..], &["--requirepass", "secret"]].concat());
     for maxsize in [None, Some(100)] {
         let (cache, faults) = deaf(&patient(&server.url()), maxsize);
-        assert_eq!((ask(&cache, 0..50, 0), ask(&cache, 0..50, 0)), (0, 50));
+        assert_eq!((ask(&cache, 0..50, 0), ask(&cache, 0..50, 0)), (0, 50), "{:?}", faults.texts());
         cache.remove(&3).unwrap();
         assert_eq!(ask(&cache, 3..4, 1), 0);
         cache.clear().unwrap();

@@ -18,6 +18,7 @@
 //! tag is ours, no key of a space begins like one of another, and names can stand in patterns as they are.
 
 use super::clock::Clock;
+use super::counted::Counted;
 use super::lent::Lent;
 use super::noted::Noted;
 use super::sizes::Sizes;
@@ -70,6 +71,7 @@ pub(crate) struct Stripe {
     /// That of its server.
     pub(crate) clock: Clock,
     pub(crate) noted: Noted,
+    pub(crate) counted: Counted,
     pub(crate) lent: Lent,
 }
 
@@ -161,6 +163,7 @@ impl Layout {
                 channel: format!("{base}:n{own}").into_bytes(),
                 clock: Clock::default(),
                 noted: Noted::default(),
+                counted: Counted::default(),
                 lent: Lent::default(),
             }
         };

@@ -1,6 +1,7 @@
 //! Names on the servers, and scripts that work on them.
 
 pub(crate) mod clock;
+pub(crate) mod counted;
 pub(crate) mod id;
 pub(crate) mod layout;
 pub(crate) mod lent;

@@ -11,12 +11,14 @@ pub(crate) const SMALL: i64 = 1_024;
 const GOOD: u64 = 1;
 /// That is long enough.
 const ENOUGH: u64 = 20_000;
+/// Somebody asks then, and for so many times as long what is known is believed by the others.
+const MEANWHILE: u64 = 2;
 /// A use is noted again when that part of the most entries have come, or were noted, since it was.
 const PART: i64 = 2;
 /// A use is noted again after so many microseconds in any case: its score may have been lost.
 const LONG: u64 = 60_000_000;
 /// Uses remembered at most; of two in one place the later one. Costs 8 bytes each.
-const PLACES: usize = 1 << 16;
+pub(super) const PLACES: usize = 1 << 16;
 /// Moments are kept in units of 1,024 microseconds, beside as many bits of a hash.
 const UNIT: u32 = 10;
 
@@ -31,13 +33,20 @@ pub(crate) struct Noted {
     age: AtomicU64,
     /// When that was learned, by the server's clock.
     learned: AtomicU64,
+    /// When somebody asked last.
+    asked: AtomicU64,
 }
 
 impl Noted {
-    /// Whether the order is to be looked at: there are enough, and what is known of it is not good any more.
+    /// Whether the caller is to ask for [`place`](Self::place) of the order: there are enough entries, what is known of it is
+    /// not good any more, and nobody else asks at this moment.
     pub(crate) fn is_to_learn(&self, most: i64, moment: u64) -> bool {
-        let good = (most.unsigned_abs().saturating_mul(GOOD)).min(ENOUGH);
-        most >= SMALL && moment.saturating_sub(self.learned.load(Relaxed)) >= good
+        let asked = self.asked.load(Relaxed);
+        let is_old = |then: u64| moment.saturating_sub(then) >= good(most);
+        most >= SMALL
+            && is_old(self.learned.load(Relaxed))
+            && is_old(asked)
+            && self.asked.compare_exchange(asked, moment, Relaxed, Relaxed).is_ok()
     }
 
     /// The place, in an order of `most` entries at most, whose score is to be learned.
@@ -65,12 +74,18 @@ impl Noted {
         let (tag, unit) = (hash >> 32 << 32, u64::from((moment >> UNIT) as u32));
         let before = place.load(Relaxed);
         let since = u64::from((unit as u32).wrapping_sub(before as u32)) << UNIT;
-        if before & !u64::from(u32::MAX) == tag && !self.is_to_learn(most, moment) && since < self.age.load(Relaxed) {
+        let is_known = moment.saturating_sub(self.learned.load(Relaxed)) < good(most) * MEANWHILE;
+        if before & !u64::from(u32::MAX) == tag && is_known && since < self.age.load(Relaxed) {
             return true;
         }
         place.store(tag | unit, Relaxed);
         false
     }
+}
+
+/// For how long, in an order of `most` entries at most, what was learned is good.
+fn good(most: i64) -> u64 {
+    most.unsigned_abs().saturating_mul(GOOD).min(ENOUGH)
 }
 
 #[cfg(test)]
@@ -106,10 +121,23 @@ mod tests {
         let noted = noted(1_000 * SECOND);
         assert!(!noted.holds(b"field", (SMALL, START)));
         for (most, good) in [(SMALL, 1_024), (100_000, ENOUGH), (i64::MAX, ENOUGH)] {
-            assert!(noted.holds(b"field", (most, START + good - 1)));
-            assert!(noted.is_to_learn(most, START + good));
+            assert!(!noted.is_to_learn(most, START + good - 1));
+            assert!(noted.holds(b"field", (most, START + MEANWHILE * good - 1)));
         }
         assert!(!noted.holds(b"field", (SMALL, START + ENOUGH)));
+    }
+
+    #[test]
+    fn one_asks_at_a_time_and_again_when_there_was_no_answer() {
+        let noted = noted(SECOND);
+        let asks = |moment| noted.is_to_learn(100_000, START + moment);
+        assert!(!asks(ENOUGH - 1));
+        assert!(asks(ENOUGH));
+        assert!(!asks(ENOUGH) && !asks(2 * ENOUGH - 1));
+        assert!(asks(2 * ENOUGH));
+        noted.learn(Some(START), START + 2 * ENOUGH + 1);
+        assert!(!asks(3 * ENOUGH));
+        assert!(asks(3 * ENOUGH + 1));
     }
 
     #[test]

@@ -62,7 +62,7 @@ impl Call {
         self.sleeper.lock().clone()
     }
 
-    /// This thread is about to sleep. Said under the link's lock, so that whoever settles the call knows.
+    /// This thread is about to sleep, unless the call [is settled](Self::is_settled) by now: whoever settles it knows from now on.
     pub(crate) fn sleep(&self) {
         *self.sleeper.lock() = Some(thread::current());
     }

@@ -20,7 +20,7 @@ use crate::redis::wire::stream::{Stream, is_silence};
 use memolith_core::__private::forks;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
@@ -51,6 +51,8 @@ pub(crate) struct Link {
     opened: Instant,
     /// Where it was opened.
     forks: u32,
+    /// Whether there is a [`State::fault`], for those who look before they send: whoever misses it is told when it sends.
+    ended: AtomicBool,
     state: Mutex<State>,
     /// Of whoever has [`State::reading`].
     reader: Mutex<Reader>,
@@ -104,6 +106,7 @@ enum By {
 struct Reader {
     parser: Parser,
     batch: Vec<Reply>,
+    served: Vec<Place>,
 }
 
 impl Link {
@@ -117,8 +120,9 @@ impl Link {
             trace,
             opened: Instant::now(),
             forks: forks(),
+            ended: AtomicBool::new(false),
             state: Mutex::new(state),
-            reader: Mutex::new(Reader { parser, batch: Vec::new() }),
+            reader: Mutex::new(Reader { parser, batch: Vec::new(), served: Vec::new() }),
             sent: Mutex::default(),
             reading_hand: Hand::new("memolith-read"),
             writing_hand: Hand::new("memolith-write"),
@@ -127,13 +131,14 @@ impl Link {
 
     /// Why it has ended, if it has.
     pub(crate) fn fault(&self) -> Option<Fault> {
-        self.state.lock().fault.clone()
+        self.ended.load(Relaxed).then(|| self.state.lock().fault.clone()).flatten()
     }
 
     /// Sends commands, at least one. The replies have time until `deadline`.
     pub(crate) fn call(self: &Arc<Self>, requests: &[Request], deadline: Instant) -> Answer {
         let call = Arc::new(Call::new(self, deadline, by_thread()));
         let by = if call.by_thread() { By::Thread } else { By::Task };
+        let replies = Vec::with_capacity(requests.len());
         let mut state = self.state.lock();
         if let Some(fault) = &state.fault {
             // Nobody waits yet whom it could tell.
@@ -146,7 +151,7 @@ impl Link {
         state.line.push_back(Place {
             call: Arc::clone(&call),
             deadline,
-            replies: Vec::with_capacity(requests.len()),
+            replies,
             wanted: requests.len(),
             bytes,
             ends_write: false,
@@ -183,6 +188,10 @@ impl Link {
                 return self.fail(state, Fault::late());
             };
             call.sleep();
+            // Replies are brought without the lock: who brought these may have come before that was said.
+            if call.is_settled() {
+                continue;
+            }
             drop(state);
             thread::park_timeout(left);
         }
@@ -277,7 +286,7 @@ impl Link {
     /// Reads for all, as long as the connection holds and until `is_done`. Then the caller has to [`pass_on`](Self::pass_on).
     fn read(self: &Arc<Self>, is_done: impl Fn(After) -> bool) {
         let mut reader = self.reader.lock();
-        let Reader { parser, batch } = &mut *reader;
+        let Reader { parser, batch, served } = &mut *reader;
         // What was to come earlier may have come, and nobody has looked: what has begun to come is given some time.
         let mut least = None;
         loop {
@@ -293,10 +302,11 @@ impl Link {
                 Err(error) if is_silence(error) => Ok(()),
                 Err(error) => Err(Fault::from(io::Error::from(error.kind()))),
             };
-            let mut alarms = Vec::new();
-            let mut state = self.state.lock();
-            let outcome = self.hand_out(&mut state, batch, &mut alarms).map_err(Fault::from).and(outcome);
+            let taken = if batch.is_empty() { Ok(()) } else { self.state.lock().take_served(batch, served) };
+            let outcome = taken.map_err(Fault::from).and(outcome);
+            let alarms = hand_out(batch, served);
             let served_threads = alarms.iter().any(|alarm| matches!(alarm, Alarm::Thread(_)));
+            let mut state = self.state.lock();
             let late = match (state.line.front(), least) {
                 (Some(_), _) if come.is_err() => Instant::now() >= deadline,
                 (Some(first), Some(least)) => Instant::now() >= first.deadline.max(least),
@@ -322,34 +332,6 @@ impl Link {
             alarms.into_iter().for_each(Alarm::ring);
             least.get_or_insert_with(|| Instant::now() + self.grace());
         }
-    }
-
-    /// Gives replies to those who are first in the line.
-    fn hand_out(&self, state: &mut State, batch: &mut Vec<Reply>, alarms: &mut Vec<Alarm>) -> Result<(), Garbled> {
-        for reply in batch.drain(..) {
-            if let Reply::Push(_) = reply {
-                continue;
-            }
-            // A reply to nothing: the two sides do not speak of the same.
-            let place = state.line.front_mut().ok_or(Garbled)?;
-            place.replies.push(reply);
-            if place.replies.len() < place.wanted {
-                continue;
-            }
-            let Some(place) = state.line.pop_front() else { continue };
-            state.unanswered = state.unanswered.saturating_sub(place.bytes);
-            if place.ends_write {
-                state.writes -= 1;
-                let taken = state.alone.take().map(|begun| begun.elapsed());
-                state.round_trip = taken.map_or(state.round_trip, |taken| taken.min(state.round_trip));
-            }
-            state.tasks -= usize::from(place.by == By::Task);
-            match place.call.settle(Ok(place.replies)) {
-                Alarm::Nobody => {}
-                alarm => alarms.push(alarm),
-            }
-        }
-        Ok(())
     }
 
     /// Wakes somebody to read, if nobody does and somebody waits. Whoever stops reading or waiting has to call it.
@@ -383,6 +365,7 @@ impl Link {
         state.tasks = 0;
         let alarms: Vec<_> = state.line.drain(..).map(|place| place.call.settle(Err(fault.clone()))).collect();
         state.fault = Some(fault);
+        self.ended.store(true, Relaxed);
         drop(state);
         self.stream.close();
         alarms.into_iter().for_each(Alarm::ring);
@@ -424,6 +407,34 @@ impl State {
         !self.out.is_empty() && (self.writes < WRITES || self.writes < self.window())
     }
 
+    /// Takes those from the line who have all their replies with `batch`, and gives the first who has not what there is.
+    fn take_served(&mut self, batch: &mut Vec<Reply>, served: &mut Vec<Place>) -> Result<(), Garbled> {
+        let mut left = batch.len();
+        while left > 0 {
+            // A reply to nothing: the two sides do not speak of the same.
+            let first = self.line.front_mut().ok_or(Garbled)?;
+            let missing = first.wanted - first.replies.len();
+            if left < missing {
+                first.replies.extend(batch.drain(batch.len() - left..));
+                return Ok(());
+            }
+            left -= missing;
+            served.extend(self.line.pop_front().inspect(|place| self.forget(place)));
+        }
+        Ok(())
+    }
+
+    /// It is answered.
+    fn forget(&mut self, place: &Place) {
+        self.unanswered = self.unanswered.saturating_sub(place.bytes);
+        if place.ends_write {
+            self.writes -= 1;
+            let taken = self.alone.take().map(|begun| begun.elapsed());
+            self.round_trip = taken.map_or(self.round_trip, |taken| taken.min(self.round_trip));
+        }
+        self.tasks -= usize::from(place.by == By::Task);
+    }
+
     /// How many writes may be on their way.
     fn window(&self) -> usize {
         WRITES.max((self.round_trip.as_micros() / PACE.as_micros()) as usize)
@@ -438,11 +449,25 @@ struct After {
     is_silent: bool,
 }
 
+/// All that have come and are replies.
 fn parse(parser: &mut Parser, batch: &mut Vec<Reply>) -> Result<(), Garbled> {
     while let Some(reply) = parser.next()? {
-        batch.push(reply);
+        if !matches!(reply, Reply::Push(_)) {
+            batch.push(reply);
+        }
     }
     Ok(())
+}
+
+/// Gives their replies to all of them, without the lock: callers add to the line meanwhile. Who is to be told so is left.
+fn hand_out(batch: &mut Vec<Reply>, served: &mut Vec<Place>) -> Vec<Alarm> {
+    let mut replies = batch.drain(..);
+    let settle = |mut place: Place| {
+        let missing = place.wanted - place.replies.len();
+        place.replies.extend(replies.by_ref().take(missing));
+        place.call.settle(Ok(place.replies))
+    };
+    served.drain(..).map(settle).filter(|alarm| !matches!(alarm, Alarm::Nobody)).collect()
 }
 
 impl Drop for Link {

@@ -27,6 +27,8 @@ struct Entry<'a> {
     bytes: Vec<u8>,
     moment: u64,
     score: String,
+    /// After how many milliseconds the server is to forget it, or 0.
+    millis: u64,
     deadline: Instant,
 }
 
@@ -34,7 +36,8 @@ impl Store {
     /// Puts an entry into a place that was lent, or asks for some.
     ///
     /// The commands are two that a server executes one after the other, but for a connection that ends between them: then
-    /// there is half an entry, as foreign hands make them, and the script follows, which mends it.
+    /// there is half an entry, as foreign hands make them, and the script follows, which mends it. A third tells a server
+    /// that can forget fields by itself when to.
     pub(crate) async fn fill(
         &self,
         (area, space): (&Area, &Space),
@@ -42,10 +45,7 @@ impl Store {
         now: Timestamp,
     ) -> Filled {
         let (stripe, most) = (area.stripe(key), bounds(space, area.stripes.len()));
-        if !self.has_loans(most)
-            || !self.is_simple((stripe, space, area.stripes.len()), record)
-            || record.expires <= now
-        {
+        if !self.has_loans(most) || !self.is_simple(stripe, space, area.stripes.len()) || record.expires <= now {
             return Filled::Not;
         }
         let link = self.client.pinned(stripe.route).filter(|link| link.timeout() <= LONGEST);
@@ -54,11 +54,12 @@ impl Store {
         let deadline = begun + link.timeout();
         let way = stripe.lent.way(link.number(), most.entries, begun);
         let score = fresh(space, moment);
-        let entry = || Entry { stripe, field: area.field(key), bytes: packed(record), moment, score, deadline };
+        let (field, bytes, millis) = (area.field(key), packed(record), self.forgotten_after(record, now));
+        let entry = Entry { stripe, field, bytes, moment, score, millis, deadline };
         let tried = match way {
             Way::Script => return Filled::Not,
-            Way::Fill(place) => fill_place(&link, &place, entry()).await,
-            Way::Ask(ask) => self.ask((area, space), (&link, ask), entry()).await,
+            Way::Fill(place) => fill_place(&link, &place, entry).await,
+            Way::Ask(ask) => self.ask((area, space), (&link, ask), entry).await,
         };
         tried.map_or_else(|error| Filled::Failed(error, deadline), |()| Filled::Done)
     }
@@ -71,7 +72,7 @@ impl Store {
         entry: Entry<'_>,
     ) -> Result<()> {
         let call = self.put_call((area, space, entry.stripe), (entry.moment, Some(ask.wish)));
-        let call = call.key(&entry.stripe.loans[..]).arg(entry.field).arg(entry.bytes).text(0).text(0);
+        let call = call.key(&entry.stripe.loans[..]).arg(entry.field).arg(entry.bytes).text(entry.millis).text(0);
         // Once: what is given back must not be given back twice.
         let reply = link.once(&[call.by_digest()], entry.deadline).await?.pop().ok_or_else(unexpected)?;
         let (count, period) = match reply.checked()? {
@@ -89,12 +90,16 @@ impl Store {
 
 /// Puts an entry into a place, which it does not need if it was there before.
 async fn fill_place(link: &Pinned, place: &Place, entry: Entry<'_>) -> Result<()> {
-    let Entry { stripe, field, bytes, score, deadline, .. } = entry;
-    let value = Request::new("HSET", stripe.route).arg(&stripe.values).arg(&field).arg(bytes);
-    let score = Request::new("ZADD", stripe.route).arg(&stripe.scores).arg(score).arg(field);
-    let replies = link.once(&[value, score], deadline).await?;
-    let [value, score] = <[Reply; 2]>::try_from(replies).map_err(|_| unexpected())?;
-    let is_filled = value.into_int()? + score.into_int()? > 0;
+    let Entry { stripe, field, bytes, score, millis, deadline, .. } = entry;
+    let values = |command: &str| Request::new(command, stripe.route).arg(&stripe.values);
+    let value = values("HSET").arg(&field).arg(bytes);
+    let score = Request::new("ZADD", stripe.route).arg(&stripe.scores).arg(score).arg(&field);
+    let end = || values("HPEXPIRE").arg(millis.to_string()).arg("FIELDS").arg("1").arg(&field);
+    let requests: Vec<Request> = [value, score].into_iter().chain((millis > 0).then(end)).collect();
+    let mut replies = link.once(&requests, deadline).await?.into_iter();
+    let mut next = || replies.next().ok_or_else(unexpected)?.into_int();
+    // That it is not forgotten by itself is no reason not to have it.
+    let is_filled = next()? + next()? > 0;
     stripe.lent.settle(place, is_filled);
     Ok(())
 }

@@ -13,3 +13,4 @@ pub(crate) mod scan;
 pub(crate) mod store;
 pub(crate) mod tags;
 pub(crate) mod tracked;
+pub(crate) mod uses;

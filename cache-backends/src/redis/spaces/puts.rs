@@ -30,6 +30,8 @@ impl Store {
         entries: &[(&[u8], &Record)],
         now: Timestamp,
     ) -> Result<()> {
+        // Whoever is put anew was not used yet.
+        entries.iter().for_each(|(key, _)| area.stripe(key).counted.forget(&area.field(key)));
         let filled = match entries {
             [entry] => self.fill((area, space), *entry, now).await,
             _ => Filled::Not,
@@ -39,7 +41,8 @@ impl Store {
             Filled::Not => self.put_by_script((area, space), entries, now).await,
             Filled::Failed(error, deadline) if Instant::now() >= deadline => Err(error),
             Filled::Failed(error, deadline) => {
-                let put = self.put_by_script((area, space), entries, now);
+                // In a box, so that the future of what nearly always happens is small.
+                let put = Box::pin(self.put_by_script((area, space), entries, now));
                 within(deadline, as_task(put)).await.unwrap_or(Err(error))
             }
         }
@@ -85,7 +88,8 @@ impl Store {
         let put = |(stripe, part): (&'a Stripe, &[usize])| {
             let moment = if by_time { stripe.clock.now(part.len()) } else { None };
             if let ([place], Some(moment)) = (part, moment)
-                && self.is_simple((stripe, space, area.stripes.len()), entries[*place].1)
+                && self.is_simple(stripe, space, area.stripes.len())
+                && self.forgotten_after(entries[*place].1, now) == 0
             {
                 return (stripe, self.put_simply((area, space, stripe), entries[*place], moment));
             }
@@ -114,17 +118,20 @@ impl Store {
         if self.has_loans(bounds(space, area.stripes.len())) { call.key(&stripe.loans[..]) } else { call }
     }
 
-    /// Whether there is nothing to be known of an entry but its value and when it was put.
-    pub(crate) fn is_simple(&self, (stripe, space, stripes): (&Stripe, &Space, usize), record: &Record) -> bool {
-        let is_forgotten = self.forgets.get() == Some(&true) && record.expires != Timestamp::NEVER;
+    /// Whether there is nothing to be known of entries but their values, when they were put, and when they are forgotten.
+    pub(crate) fn is_simple(&self, stripe: &Stripe, space: &Space, stripes: usize) -> bool {
         let most = bounds(space, stripes);
         let is_pure = stripe.is_pure.load(Relaxed);
         is_dated(space, &self.options)
             && most.entries > 1
             && most.bytes < 0
             && is_pure
-            && !is_forgotten
             && self.options.space_ttl.is_none()
+    }
+
+    /// After how many milliseconds the server is to forget an entry by itself; 0 if it is not to.
+    pub(crate) fn forgotten_after(&self, record: &Record, now: Timestamp) -> u64 {
+        if self.forgets.get() == Some(&true) { life(record, now).unwrap_or(0) } else { 0 }
     }
 
     /// Whether places of such a space are lent. On a cluster they are not: a script may not name a key that is not there

@@ -87,8 +87,7 @@ impl Store {
             let record = self.plain_get(&area, key).await?.map(unpacked).transpose()?;
             return Ok(record.filter(|record| record.expires > now));
         }
-        let found = self.tracked_get(&area, space, (&[key], now)).await.pop().unwrap_or(Ok(None));
-        let Some(bytes) = found? else { return Ok(None) };
+        let Some(bytes) = self.tracked_get_one(&area, space, (key, now)).await? else { return Ok(None) };
         let record = unpacked(bytes)?;
         if record.expires > now {
             return Ok(Some(record));

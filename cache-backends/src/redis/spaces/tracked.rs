@@ -4,8 +4,8 @@ use super::pages;
 use super::record::HEAD;
 use super::rule::{bounds, on_hit, rule};
 use super::store::{Found, Store};
+use super::uses::{Noting, Uses, changed};
 use crate::redis::keys::layout::{Area, Stripe};
-use crate::redis::keys::noted::{Noted, SMALL};
 use crate::redis::keys::script::{Call, FIT, GET};
 use crate::redis::settings::options::Sliding;
 use crate::redis::wire::reply::{Reply, unexpected};
@@ -19,26 +19,13 @@ use xxhash_rust::xxh3::xxh3_128;
 /// How often a space is shrunk by 10,000 entries before it is left to later puts.
 const STEPS: usize = 1_000;
 
-/// A part of a batch that one server is asked for: where, which of the keys, and their fields.
+/// A part of a batch that one server is asked for: where, which of the keys, their fields, and what there is to tell of
+/// their uses, unless a script is to.
 struct Part<'a> {
     stripe: &'a Stripe,
     places: &'a [usize],
     fields: Vec<Vec<u8>>,
-    /// What a use does to a score, unless a script is to do it.
-    mark: Option<Mark>,
-    /// Which of the fields' uses are to be noted.
-    uses: Vec<usize>,
-    /// At which moment the order is to be looked at, if it is. Another thread may do that meanwhile.
-    learns: Option<u64>,
-}
-
-/// What a use does to a score without a script.
-#[derive(Clone, Copy)]
-enum Mark {
-    /// It becomes the time.
-    Time(u64),
-    /// It is one more.
-    Count,
+    noting: Option<Noting>,
 }
 
 impl Store {
@@ -76,49 +63,51 @@ impl Store {
 
     /// What is there for each of `keys`, and notes their use.
     pub(crate) async fn tracked_get(&self, area: &Area, space: &Space, (keys, now): (&[&[u8]], Timestamp)) -> Found {
-        let mode = on_hit(space, &self.options);
+        let uses = Uses::of(space, &self.options, area.stripes.len());
         let split = area.split(keys.iter().copied());
-        let is_quiet = self.options.sliding == Sliding::No || self.options.space_ttl.is_none();
-        let moves = mode == "nlt" || mode == "nht";
-        let entries = bounds(space, area.stripes.len()).entries;
-        let counts = mode.starts_with('c') && entries >= SMALL;
-        // Under Mru the latest use says who leaves, so each is noted.
-        let most = if mode == "nlt" { entries } else { 0 };
         let mut parts = Vec::with_capacity(split.len());
         for (stripe, places) in &split {
             let fields: Vec<Vec<u8>> = places.iter().map(|place| area.field(keys[*place])).collect();
-            let mark = match () {
-                () if moves && is_quiet => stripe.clock.now(1).map(Mark::Time),
-                () if counts && is_quiet => Some(Mark::Count),
-                () => None,
-            };
-            let is_noted = |field: &[u8]| match mark {
-                Some(Mark::Time(moment)) => stripe.noted.holds(field, (most, moment)),
-                _ => false,
-            };
-            let uses: Vec<usize> = (0..fields.len()).filter(|at| !is_noted(&fields[*at])).collect();
-            let learns = match mark {
-                Some(Mark::Time(moment)) if !uses.is_empty() => {
-                    Some(moment).filter(|moment| stripe.noted.is_to_learn(most, *moment))
-                }
-                _ => None,
-            };
-            parts.push(Part { stripe, places, fields, mark, uses, learns });
+            parts.push(Part { stripe, places, noting: uses.note(stripe, &fields), fields });
         }
-        let mut found: Found = keys.iter().map(|_| Ok(None)).collect();
-        if is_quiet && (mode.starts_with('k') || parts.iter().all(|part| part.uses.is_empty())) {
-            self.look(&parts, &mut found).await;
+        self.ask_for(&parts, space, (keys.len(), now)).await
+    }
+
+    /// As [`tracked_get`](Self::tracked_get) for one key. Where its use is not to be noted, which is most often so, this
+    /// costs no more than a look.
+    pub(crate) async fn tracked_get_one(
+        &self,
+        area: &Area,
+        space: &Space,
+        (key, now): (&[u8], Timestamp),
+    ) -> Result<Option<Vec<u8>>> {
+        let (stripe, field) = (area.stripe(key), area.field(key));
+        let noting = Uses::of(space, &self.options, area.stripes.len()).note(stripe, std::slice::from_ref(&field));
+        if noting.as_ref().is_some_and(Noting::is_nothing) {
+            let request = Request::new("HGET", stripe.route).arg(&stripe.values).arg(field);
+            return self.client.call(request).await?.into_bytes();
+        }
+        let part = Part { stripe, places: &[0], fields: vec![field], noting };
+        // In a box, so that the future of what nearly always happens is small.
+        Box::pin(self.ask_for(&[part], space, (1, now))).await.pop().unwrap_or(Ok(None))
+    }
+
+    /// What is there for each of as many keys as the parts have.
+    async fn ask_for(&self, parts: &[Part<'_>], space: &Space, (count, now): (usize, Timestamp)) -> Found {
+        let nothing = || (0..count).map(|_| Ok(None)).collect();
+        let mut found: Found = nothing();
+        if parts.iter().all(Part::is_look) {
+            self.look(parts, &mut found).await;
             return found;
         }
-        let noted = match parts.iter().all(|part| part.mark.is_some()) {
-            true => self.look_and_note((&parts, most), &mut found).await,
-            false => false,
-        };
-        if noted {
+        let told: Option<Vec<_>> = parts.iter().map(|part| Some((part, part.noting.as_ref()?))).collect();
+        if let Some(told) = told
+            && self.look_and_note(&told, &mut found).await
+        {
             return found;
         }
-        let mut again: Found = keys.iter().map(|_| Ok(None)).collect();
-        self.get_by_script(&parts, (&mode, now), &mut again).await;
+        let mut again: Found = nothing();
+        self.get_by_script(parts, (&on_hit(space, &self.options), now), &mut again).await;
         // What was found before is there, whatever becomes of the note.
         let later = |(again, before): (Result<_>, Result<_>)| if again.is_err() { before.or(again) } else { again };
         again.into_iter().zip(found).map(later).collect()
@@ -134,28 +123,26 @@ impl Store {
 
     /// Values, and scores after them, which costs a server a third of what a script does. False if there are values
     /// without a score, or scores without a value: the script repairs them.
-    async fn look_and_note(&self, (parts, most): (&[Part<'_>], i64), found: &mut Found) -> bool {
-        let notes: Vec<Vec<Request>> = parts.iter().map(uses).collect();
+    async fn look_and_note(&self, parts: &[(&Part<'_>, &Noting)], found: &mut Found) -> bool {
+        let notes: Vec<Vec<Request>> =
+            parts.iter().map(|(part, noting)| noting.requests(part.stripe, &part.fields)).collect();
         let counts: Vec<usize> = notes.iter().map(Vec::len).collect();
         let asked = parts
             .iter()
             .zip(notes)
-            .flat_map(|(part, notes)| iter::once(values(part)).chain(notes).chain(younger(part, most)));
+            .flat_map(|((part, noting), notes)| iter::once(values(part)).chain(notes).chain(noting.look(part.stripe)));
         let mut replies = self.client.call_all(asked.collect()).await.into_iter();
         let mut next = || replies.next().unwrap_or_else(|| Err(unexpected()));
         let mut noted = true;
-        for (part, notes) in parts.iter().zip(counts) {
+        for ((part, noting), notes) in parts.iter().zip(counts) {
             pages::hand_out(next().and_then(items), part.places, found);
-            if part.uses.is_empty() {
-                continue;
-            }
-            let there = part.uses.iter().filter(|at| matches!(found[part.places[**at]], Ok(Some(_)))).count();
+            let there = noting.noted().filter(|at| matches!(found[part.places[*at]], Ok(Some(_)))).count();
             let scored: Result<i64> = (0..notes).map(|_| next().and_then(changed)).sum();
-            noted &= scored.is_err() || scored.is_ok_and(|scored| scored == there as i64) || has_twins(part);
-            if let Some(moment) = part.learns
-                && let Some(score) = next().ok().as_ref().and_then(score)
+            noted &= scored.is_err() || scored.is_ok_and(|scored| scored == there as i64) || has_twins(part, noting);
+            if noting.learns()
+                && let Ok(reply) = next()
             {
-                part.stripe.noted.learn(score, moment);
+                noting.learn(part.stripe, &reply);
             }
         }
         noted
@@ -247,49 +234,17 @@ impl Area {
     }
 }
 
+impl Part<'_> {
+    /// Whether its values are all that is asked for.
+    fn is_look(&self) -> bool {
+        self.noting.as_ref().is_some_and(Noting::is_nothing)
+    }
+}
+
 /// The command for the values of a part.
 fn values(part: &Part<'_>) -> Request {
     let command = if part.fields.len() == 1 { "HGET" } else { "HMGET" };
     part.fields.iter().fold(Request::new(command, part.stripe.route).arg(&part.stripe.values), Request::arg)
-}
-
-/// The commands that note the uses that are to be noted.
-fn uses(part: &Part<'_>) -> Vec<Request> {
-    let fields = part.uses.iter().map(|at| &part.fields[*at]);
-    let request = || Request::new("ZADD", part.stripe.route).arg(&part.stripe.scores).arg("XX");
-    match part.mark {
-        Some(Mark::Time(moment)) if !part.uses.is_empty() => {
-            let score = moment.to_string();
-            vec![fields.fold(request().arg("CH"), |request, field| request.arg(&score).arg(field))]
-        }
-        Some(Mark::Count) => fields.map(|field| request().arg("INCR").arg("1").arg(field)).collect(),
-        _ => vec![],
-    }
-}
-
-/// How many scores one of [`uses`] has changed. What a score has become is the score, or nothing if there was none.
-fn changed(reply: Reply) -> Result<i64> {
-    match reply.checked()? {
-        Reply::Int(count) => Ok(count),
-        Reply::Nil => Ok(0),
-        _ => Ok(1),
-    }
-}
-
-/// The command that tells since when as many entries were noted as matter, where that is to be learned.
-fn younger(part: &Part<'_>, most: i64) -> Option<Request> {
-    let request = Request::new("ZRANGE", part.stripe.route).arg(&part.stripe.scores);
-    let place = Noted::place(most);
-    part.learns.map(|_| request.int(place).int(place).arg("WITHSCORES"))
-}
-
-/// The score in a reply to [`younger`], alone or in a pair, or that there is none.
-fn score(reply: &Reply) -> Option<Option<u64>> {
-    match reply {
-        Reply::Array(items) => items.last().map_or(Some(None), score),
-        Reply::Bytes(text) => Some(Some(std::str::from_utf8(text).ok()?.parse::<f64>().ok()? as u64)),
-        _ => None,
-    }
 }
 
 /// The items of a reply to [`values`].
@@ -301,8 +256,8 @@ fn items(reply: Reply) -> Result<Vec<Reply>> {
 }
 
 /// Whether a key is asked for twice, so that fewer scores change than values are found.
-fn has_twins(part: &Part<'_>) -> bool {
-    let mut fields: Vec<&Vec<u8>> = part.uses.iter().map(|at| &part.fields[*at]).collect();
+fn has_twins(part: &Part<'_>, noting: &Noting) -> bool {
+    let mut fields: Vec<&Vec<u8>> = noting.noted().map(|at| &part.fields[at]).collect();
     fields.sort_unstable();
     fields.windows(2).any(|pair| pair[0] == pair[1])
 }

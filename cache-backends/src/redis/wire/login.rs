@@ -25,7 +25,7 @@ pub(crate) fn log_in(dialled: &mut Dialled, login: &Login, deadline: Instant) ->
     let told = answers.split_off(1 + usize::from(select.is_some()));
     match answers.into_iter().find_map(refusal) {
         None => ghosts::trace(told),
-        Some(error) if is_old(&error) => {
+        Some(error) if is_old(&error, login) => {
             let name = request("CLIENT").arg("SETNAME").arg(NAME);
             let requests = auth(login).into_iter().chain(select);
             let refused = dialled.ask(requests, deadline)?.into_iter().find_map(refusal);
@@ -49,9 +49,15 @@ fn auth(login: &Login) -> Option<Request> {
 }
 
 /// The server, or what stands before it, does not know HELLO, or not this protocol.
-fn is_old(error: &ServerError) -> bool {
+fn is_old(error: &ServerError, login: &Login) -> bool {
     let message = error.message.to_ascii_lowercase();
-    error.code == "NOPROTO" || (error.code == "ERR" && (message.contains("unknown") || message.contains("unsupported")))
+    match error.code.as_str() {
+        "NOPROTO" => true,
+        "ERR" => message.contains("unknown") || message.contains("unsupported"),
+        // Valkey 9 does not tell strangers which commands it knows. The password was in the one that it did not read.
+        "NOAUTH" => login.password.is_some(),
+        _ => false,
+    }
 }
 
 /// Why the server cannot do now what it may do later.
