@@ -23,10 +23,10 @@ fn fakes() -> [Arc<Fake>; 3] {
     [Fake::slow(2), Fake::new(), Fake::native()]
 }
 
-type Call<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
+type Call = fn(&Cache<u64, u64>) -> Pin<Box<dyn Future<Output = ()> + '_>>;
 
 /// Every call that puts 7 under key 1.
-const CALLS: [(&str, fn(&Cache<u64, u64>) -> Call<'_>); 6] = [
+const CALLS: [(&str, Call); 6] = [
     ("fill", |cache| {
         Box::pin(async {
             if let Lookup::Miss(lease) = cache.lookup_async(&1).await {
