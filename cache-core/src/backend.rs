@@ -314,6 +314,9 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The operations of a [`Backend`] that a cached `async fn` awaits.
+///
+/// A future may be dropped at any point. The cache ends what it has begun through the [`Backend`] then, as it cannot know how
+/// far that came: what of it is still on its way must not arrive after that.
 pub trait AsyncBackend: Send + Sync {
     /// As [`Backend::get`].
     fn get<'a>(&'a self, space: &'a Space, key: &'a [u8], now: Timestamp) -> BoxFuture<'a, Result<Option<Record>>>;

@@ -3,14 +3,13 @@
 use crate::backend::{Backend, Claim, Record, Space};
 use crate::dooms::Dooms;
 use crate::error::{Error, ErrorKind, Result};
-use crate::fault::{BACKEND, Report, unpanicked};
+use crate::fault::{BACKEND, Report, tell, unpanicked};
 use crate::stale::{Mark, Stale};
 use crate::time::Timestamp;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -22,7 +21,8 @@ pub enum Writes {
     #[default]
     Through,
     /// Later, in a batch: the call does not wait for the backend. A process that is killed loses what it computed in
-    /// the last few milliseconds (one beat of 2 ms and the time of one batch). What is queued is read like what is
+    /// the last few milliseconds (one beat of 2 ms and the time of one batch; longer where the machine gives the writer no
+    /// core). What is queued is read like what is
     /// written, and is flushed by `Cache::flush`, when the cache is dropped, and when a thread that wrote ends. If another
     /// process removes anything from the space meanwhile, what was queued before is given up, and what it was to replace
     /// is removed: it may be what was removed.
@@ -95,6 +95,10 @@ struct Batch {
     outdated: Vec<Vec<u8>>,
 }
 
+/// Says whether another value was put in the place of one since, which is queued after that. Asked under the lock of the
+/// queue, so that nothing comes between the answer and what it is asked for; it runs nobody's code.
+pub(crate) type Superseded<'a> = &'a dyn Fn() -> bool;
+
 /// What the queue has for a key. The backend has nothing newer.
 pub(crate) struct Queued {
     /// None if others have removed something since it was there: it may be this.
@@ -155,11 +159,12 @@ impl Behind {
         }
     }
 
+    /// Queues a record, unless it is superseded.
     pub(crate) fn put(
         &self,
         key: &[u8],
         (record, mark, claim): (Record, Mark, &mut Option<Claim>),
-        now: Timestamp,
+        (superseded, now): (Superseded<'_>, Timestamp),
     ) -> Result<()> {
         let shared = &self.0;
         flush_at_exit(shared);
@@ -170,6 +175,9 @@ impl Behind {
         let full = |queue: &mut Queue| !queue.has_room(key, size);
         if full(&mut queue) && shared.changed.wait_while_for(&mut queue, full, PATIENCE).timed_out() {
             return Err(Error::new(ErrorKind::Busy, "the write-behind queue is full; the value was not stored"));
+        }
+        if superseded() {
+            return Ok(());
         }
         let was_full = queue.is_full();
         _replaced = queue.take(key);
@@ -207,6 +215,24 @@ impl Behind {
             queue.take(key)
         };
         Ok(remove()? || queued.is_some())
+    }
+
+    /// As `remove` for a value that was queued and invalidated since, unless it is superseded.
+    pub(crate) fn take_back(
+        &self,
+        key: &[u8],
+        superseded: Superseded<'_>,
+        take: impl FnOnce() -> Result<bool>,
+    ) -> Result<bool> {
+        let _batch = self.0.batch.lock();
+        let queued = {
+            let mut queue = self.0.queue.lock();
+            if superseded() {
+                return Ok(false);
+            }
+            queue.take(key)
+        };
+        Ok(take()? || queued.is_some())
     }
 
     /// As `remove` for everything.
@@ -390,9 +416,8 @@ impl Shared {
         }
     }
 
-    /// Reports what no caller is there to see. A callback that panics ends neither the writer nor an unwinding thread.
     fn tell(&self, error: &Error) {
-        let _ = catch_unwind(AssertUnwindSafe(|| (self.report)(error)));
+        tell(&self.report, error);
     }
 }
 

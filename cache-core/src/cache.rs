@@ -183,7 +183,8 @@ impl<K: Key, V: Value> Cache<K, V> {
         }
     }
 
-    /// As [`get_or_insert_with`](Self::get_or_insert_with) for tasks.
+    /// As [`get_or_insert_with`](Self::get_or_insert_with) for tasks. Cancelled while it computes, it leaves that to
+    /// another caller; while it writes, as [`Lease::fill_async`] has it.
     pub async fn get_or_insert_async<Q, F>(&self, key: &Q, compute: impl FnOnce() -> F) -> V
     where
         Q: KeyRef<K> + ?Sized,

@@ -273,8 +273,8 @@ fn what_is_taken_back_stays_in_no_memory() {
                 let (store, key) = (store.expect("there is a place"), 3_u64.to_le_bytes());
                 let record = Record { value: key.to_vec(), expires: Timestamp::NEVER };
                 let put = (&mut Some(record.clone()), store.mark(Basis::Own), &mut None);
-                store.put(&key, put, Timestamp::from_micros(0)).expect("it takes all");
-                store.take_back(&key, Some(&record)).expect("it removes all");
+                store.put(&key, put, (&|| false, Timestamp::from_micros(0))).expect("it takes all");
+                store.take_back(&key, Some(&record), &|| false).expect("it removes all");
             });
             assert_eq!(after.get(&3), None);
         },
@@ -298,7 +298,7 @@ fn what_is_taken_back_disturbs_nobody_who_writes() {
                     return;
                 }
                 let store = theirs.remote.as_ref().map(|remote| Arc::clone(&remote.store));
-                store.map(|store| store.take_back(&1_u64.to_le_bytes(), None));
+                store.map(|store| store.take_back(&1_u64.to_le_bytes(), None, &|| false));
             });
             let there = after.remote.as_ref().and_then(|remote| {
                 remote.store.get(&3_u64.to_le_bytes(), Timestamp::from_micros(0)).unwrap_or_default()

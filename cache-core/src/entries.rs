@@ -38,8 +38,8 @@ impl<K: Key, V: Value> Cache<K, V> {
         self.store((key, value), None);
     }
 
-    /// As [`insert`](Self::insert), for tasks: the backend is written to without blocking the executor. Cancelled, the value
-    /// is in both tiers or in neither.
+    /// As [`insert`](Self::insert), for tasks: the backend is written to without blocking the executor. Cancelled, a write
+    /// that has begun goes on by itself, so the value ends up in both tiers or in neither.
     ///
     /// ```
     /// # use memolith_core::Cache;

@@ -14,6 +14,11 @@ pub(crate) type Report = Arc<dyn Fn(&Error) + Send + Sync>;
 pub(crate) const BACKEND: &str = "backend";
 pub(crate) const CODEC: &str = "codec";
 
+/// Tells what no caller is there to see. A callback that panics ends neither a thread of ours nor an unwinding one.
+pub(crate) fn tell(report: &Report, error: &Error) {
+    let _ = catch_unwind(AssertUnwindSafe(|| report(error)));
+}
+
 /// A backend or a codec of somebody else's may panic; for us that is one more fault.
 pub(crate) fn unpanicked<T>(whose: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(panicked(whose)))

@@ -178,7 +178,7 @@ impl<K: Key, V: Value> Flights<K, V> {
     /// What `ticket` has written may be what others have removed meanwhile.
     pub(crate) fn doom(&self, hash: u64, ticket: Ticket) {
         if let Some(posted) = self.board(hash).lock().of(hash, ticket) {
-            posted.stage = Stage::Doomed;
+            posted.forget();
         }
     }
 
@@ -211,7 +211,23 @@ impl<K: Key, V: Value> Flights<K, V> {
 
     /// Takes a computation off the board. Runs `keep` with its key if the value may still be kept, while nobody can
     /// invalidate it.
+    #[inline]
     pub(crate) fn take(&self, hash: u64, ticket: Ticket, keep: impl FnOnce(K)) -> Landing<V> {
+        self.take_off(hash, ticket, |board, key| {
+            board.landed = thread();
+            keep(key);
+        })
+    }
+
+    /// Takes a computation off the board whose value is kept nowhere.
+    pub(crate) fn discard(&self, hash: u64, ticket: Ticket) -> Landing<V> {
+        let mut _key = None;
+        // Nothing lands: who has looked for another key before one did is to look again.
+        self.take_off(hash, ticket, |_, key| _key = Some(key))
+    }
+
+    #[inline]
+    fn take_off(&self, hash: u64, ticket: Ticket, keep: impl FnOnce(&mut Board<K, V>, K)) -> Landing<V> {
         // Both live longer than the lock, also when `keep` panics.
         let mut landing = Landing(None);
         let mut _unkept = None;
@@ -220,32 +236,22 @@ impl<K: Key, V: Value> Flights<K, V> {
         self.part(hash).note(&board);
         landing.0 = flight;
         match stage {
-            Stage::Computing | Stage::Storing => {
-                board.landed = thread();
-                keep(key);
-            }
+            Stage::Computing | Stage::Storing => keep(&mut board, key),
             Stage::Replacing => {
                 board.supersede(hash, &key);
-                board.landed = thread();
-                keep(key);
+                keep(&mut board, key);
             }
-            Stage::Reading | Stage::Forgotten | Stage::Doomed => _unkept = Some(key),
+            Stage::Reading | Stage::Forgotten | Stage::Doomed | Stage::Superseded => _unkept = Some(key),
         }
         drop(board);
         landing
-    }
-
-    /// Takes a computation off the board whose value is kept nowhere.
-    pub(crate) fn discard(&self, hash: u64, ticket: Ticket) -> Landing<V> {
-        let mut _key = None;
-        self.take(hash, ticket, |key| _key = Some(key))
     }
 
     /// The value of `ticket` is written. Takes it off the board, unless it was invalidated meanwhile: then it stays, so
     /// that nobody asks the backend, until it is [taken](Self::take) because the value was removed again.
     pub(crate) fn settle(&self, hash: u64, ticket: Ticket) -> bool {
         let mut board = self.board(hash).lock();
-        if board.of(hash, ticket).is_some_and(|posted| posted.stage == Stage::Doomed) {
+        if board.of(hash, ticket).is_some_and(|posted| posted.stage.is_doomed()) {
             return false;
         }
         let settled = board.remove(hash, ticket);
@@ -253,6 +259,16 @@ impl<K: Key, V: Value> Flights<K, V> {
         drop(board);
         drop(settled);
         true
+    }
+
+    /// Whether the value of `ticket` is being written, and was not invalidated meanwhile.
+    pub(crate) fn is_storing(&self, hash: u64, ticket: Ticket) -> bool {
+        self.board(hash).lock().of(hash, ticket).is_some_and(|posted| posted.stage == Stage::Storing)
+    }
+
+    /// Whether another value was put in place since that of `ticket` was.
+    pub(crate) fn is_superseded(&self, hash: u64, ticket: Ticket) -> bool {
+        self.board(hash).lock().of(hash, ticket).is_some_and(|posted| posted.stage == Stage::Superseded)
     }
 
     /// Whether a value of `key` is being computed or written.
@@ -304,15 +320,16 @@ impl<K: Key, V: Value> Flights<K, V> {
         // Outlives the lock.
         let key;
         let mut board = self.board(hash).lock();
-        board.landed = thread();
         match board.of(hash, ticket)? {
             Posted { stage: Stage::Computing, .. } => {}
             posted @ Posted { stage: Stage::Replacing, .. } => {
                 key = posted.key.clone();
                 board.supersede(hash, &key);
+                board.mark_superseded(hash, &key);
             }
             _ => return None,
         }
+        board.landed = thread();
         let posted = board.of(hash, ticket)?;
         posted.stage = Stage::Storing;
         let flight = posted.flight();
@@ -327,7 +344,7 @@ impl<K: Key, V: Value> Flights<K, V> {
             Posted { hash, key, ticket, flight, stage: Stage::Storing, basis: Basis::Own }
         });
         let mut board = self.board(hash).lock();
-        board.forget(hash, &key);
+        board.replace(hash, &key);
         board.landed = thread();
         keep(key);
         posted.into_iter().for_each(|posted| board.post(posted));

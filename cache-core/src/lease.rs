@@ -214,7 +214,9 @@ impl<'a, K: Key, V: Value> Lease<'a, K, V> {
 
     /// As [`fill`](Self::fill): a backend without an asynchronous side is written to off the executor.
     ///
-    /// A cancelled `fill_async` has given the value to those who wait; the write goes on by itself.
+    /// Cancelled once it was polled, it has given the value to those who wait and put it into memory, and the write goes on
+    /// by itself, on a thread of the cache's own; before that, it is a lease that was dropped. So the value ends up in both
+    /// tiers or in neither, unless the backend refuses it, which is reported as ever.
     pub async fn fill_async(mut self, value: V) -> V {
         if let Some(storing) = self.finish(&value, None) {
             self.cache.report(storing.run_async().await);

@@ -1,10 +1,8 @@
 //! The removal of what was invalidated from the backend.
 
 use crate::error::Result;
-use crate::fault::{BACKEND, panicked};
 use crate::flights::Invalidation;
 use crate::key::{Key, Value};
-use crate::offload::offload;
 use crate::store::Store;
 use std::sync::Arc;
 
@@ -46,7 +44,7 @@ impl<K: Key, V: Value> Removing<K, V> {
             self.invalidation = None;
             return removed;
         }
-        offload(move || self.run()).await.unwrap_or_else(|| Err(panicked(BACKEND)))
+        store.carry_out(move || self.run()).await
     }
 }
 
@@ -56,6 +54,6 @@ impl<K: Key, V: Value> Drop for Removing<K, V> {
         // Cancelled in the middle of a native removal: whether it happened is unknown.
         let what = std::mem::replace(&mut self.what, What::All);
         let rest = Removing::new(invalidation, Arc::clone(&self.store), what);
-        drop(offload(move || rest.run()));
+        self.store.see_to(move || rest.run().map(drop));
     }
 }

@@ -1,9 +1,10 @@
 //! The byte half of the byte tier: a backend, a space in it, and the queue before it. It knows no types.
 
+mod away;
 mod many;
 
 use crate::backend::{AsyncBackend, Backend, Claim, Record, Space, Visit};
-use crate::behind::{Behind, Queued, Writes};
+use crate::behind::{Behind, Queued, Superseded, Writes};
 use crate::dooms::{Before, Doom, Dooms};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fault::{BACKEND, Report, panicked, unpanicked, unpanicked_async};
@@ -13,6 +14,7 @@ use crate::stop::{Stop, attend};
 use crate::tags::{Carried, Hears, Ledger, Verdict};
 use crate::time::Timestamp;
 use parking_lot::RwLock;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
@@ -24,7 +26,6 @@ const PIECE: Duration = Duration::from_millis(250);
 const TOLD: Duration = Duration::from_secs(5);
 
 /// One space of a backend.
-#[derive(Debug)]
 pub(crate) struct Store {
     backend: Arc<dyn Backend>,
     space: RwLock<Arc<Space>>,
@@ -35,10 +36,19 @@ pub(crate) struct Store {
     behind: Option<Behind>,
     stale: Arc<Stale>,
     dooms: Arc<Dooms>,
+    /// Where errors are told that no caller is there to see.
+    report: Report,
     /// What is known of the backend's tags, from when an entry carries one.
     tags: OnceLock<Arc<Ledger>>,
     /// Whether the space could not be opened, and so may keep bounds of before.
     unopened: AtomicBool,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Store");
+        debug.field("backend", &self.backend).field("space", &self.space).finish_non_exhaustive()
+    }
 }
 
 impl Store {
@@ -67,6 +77,7 @@ impl Store {
             behind,
             stale,
             dooms,
+            report: Arc::clone(report),
             tags: OnceLock::new(),
             unopened: AtomicBool::new(false),
         }
@@ -213,12 +224,6 @@ impl Store {
         if self.is_unsure() { self.away(Store::ask_of_tags).await } else { Ok(()) }
     }
 
-    /// Does `work` off the executor.
-    pub(crate) async fn away<T: Send + 'static>(self: &Arc<Self>, work: fn(&Store) -> Result<T>) -> Result<T> {
-        let store = Arc::clone(self);
-        offload(move || work(&store)).await.unwrap_or_else(|| Err(panicked(BACKEND)))
-    }
-
     /// Whether a computation that begins now would not know how far the backend's tags have come.
     fn is_unsure(&self) -> bool {
         self.tags.get().is_some_and(|tags| !tags.is_ready())
@@ -240,17 +245,17 @@ impl Store {
         offload(move || store.is_good(&carried)).await.unwrap_or_else(|| Err(panicked(BACKEND)))
     }
 
-    /// Puts. If the record only goes to the queue, that has it and the claim from then on.
+    /// Puts. If the record only goes to the queue, that has it and the claim from then on, unless it is superseded.
     pub(crate) fn put(
         &self,
         key: &[u8],
         (held, mark, claim): (&mut Option<Record>, Mark, &mut Option<Claim>),
-        now: Timestamp,
+        (superseded, now): (Superseded<'_>, Timestamp),
     ) -> Result<()> {
         self.open_at_last();
         let Some(record) = held.take() else { return Ok(()) };
         match self.behind() {
-            Some(behind) => behind.put(key, (record, mark, claim), now),
+            Some(behind) => behind.put(key, (record, mark, claim), (superseded, now)),
             None => {
                 let before = self.dooms.before();
                 let record = held.insert(record);
@@ -343,13 +348,13 @@ impl Store {
         self.removed(key, began, removed)
     }
 
-    /// Removes what was written while somebody removed something, perhaps this: `record`, or whatever is there. Others
-    /// drop their copies.
-    pub(crate) fn take_back(&self, key: &[u8], record: Option<&Record>) -> Result<bool> {
+    /// Removes what was written while somebody removed something, perhaps this: `record`, or whatever is there, unless what
+    /// has gone to the queue is superseded. Others drop their copies.
+    pub(crate) fn take_back(&self, key: &[u8], record: Option<&Record>, superseded: Superseded<'_>) -> Result<bool> {
         let began = (self.dooms.before(), self.stale.taking_back());
         let take = || unpanicked(BACKEND, || self.backend.take_back(&self.space(), key, record));
         let taken = match self.behind() {
-            Some(behind) => behind.remove(key, take),
+            Some(behind) => behind.take_back(key, superseded, take),
             None => take(),
         };
         self.taken(key, began, taken)

@@ -6,7 +6,6 @@ use crate::backend::{AsyncBackend, Claim, Record};
 use crate::error::Result;
 use crate::flights::Flights;
 use crate::key::{Key, Value};
-use crate::offload::offload;
 use crate::stale::{Basis, Mark};
 use crate::store::Store;
 use crate::time::Timestamp;
@@ -26,6 +25,11 @@ impl<K: Key, V: Value> Posted<K, V> {
     /// Takes it off the board.
     fn take(&self) {
         drop(self.flights.discard(self.hash, self.ticket));
+    }
+
+    /// Whether another value was put in place since this one was.
+    fn is_superseded(&self) -> bool {
+        self.flights.is_superseded(self.hash, self.ticket)
     }
 
     /// As `take` once the value is written. If its key was invalidated meanwhile, returns what is to be taken off when
@@ -80,6 +84,26 @@ impl<K: Key, V: Value> Storing<K, V> {
         written
     }
 
+    /// Writes what was begun, and cancelled: memory has the value, and so would be alone with it. If it was invalidated
+    /// meanwhile it goes, and what it was to replace.
+    fn run_again(mut self) -> Result<()> {
+        if self.is_kept() {
+            return self.run();
+        }
+        let Some(invalidated) = self.posted.take() else { return Ok(()) };
+        let superseded = || invalidated.is_superseded();
+        let record = self.record.as_ref().filter(|_| !self.replaces || superseded());
+        let taken = self.store.take_back(&self.key, record, &superseded);
+        invalidated.take();
+        taken.map(drop)
+    }
+
+    /// Whether nobody has invalidated the value.
+    fn is_kept(&self) -> bool {
+        self.outdate_if_others_removed();
+        self.posted.as_ref().is_some_and(|posted| posted.flights.is_storing(posted.hash, posted.ticket))
+    }
+
     /// Writes without blocking the executor.
     pub(crate) async fn run_async(mut self) -> Result<()> {
         if Self::are_quick(std::slice::from_ref(&self)) {
@@ -87,7 +111,7 @@ impl<K: Key, V: Value> Storing<K, V> {
         }
         let store = Arc::clone(&self.store);
         let Some(native) = store.native() else {
-            return offload(move || self.run()).await.unwrap_or(Ok(()));
+            return store.carry_out(move || self.run()).await;
         };
         self.begun = true;
         let written = match &self.record {
@@ -127,7 +151,9 @@ impl<K: Key, V: Value> Storing<K, V> {
     fn put(&mut self) -> Result<()> {
         let Some(posted) = &mut self.posted else { return Ok(()) };
         self.begun = true;
-        let put = self.store.put(&self.key, (&mut self.record, self.mark, &mut posted.claim), self.now);
+        let Posted { flights, hash, ticket, claim } = posted;
+        let superseded = || flights.is_superseded(*hash, *ticket);
+        let put = self.store.put(&self.key, (&mut self.record, self.mark, claim), (&superseded, self.now));
         if put.is_err() && self.replaces {
             // The error of the put says enough.
             let _ = self.store.remove(&self.key);
@@ -145,7 +171,7 @@ impl<K: Key, V: Value> Storing<K, V> {
     fn undo_if_invalidated(&mut self) -> Result<()> {
         self.outdate_if_others_removed();
         let Some(invalidated) = self.posted.take().and_then(Posted::settle) else { return Ok(()) };
-        let taken = self.store.take_back(&self.key, self.record.as_ref());
+        let taken = self.store.take_back(&self.key, self.record.as_ref(), &|| invalidated.is_superseded());
         invalidated.take();
         taken.map(drop)
     }
@@ -159,13 +185,14 @@ impl<K: Key, V: Value> Drop for Storing<K, V> {
             posted.take();
             return;
         }
-        // Cancelled in the middle of a native write: whether it happened is unknown, so the entry is given up, and what
-        // it was to replace.
-        let (store, key) = (Arc::clone(&self.store), std::mem::take(&mut self.key));
-        let record = self.record.take().filter(|_| !self.replaces);
-        drop(offload(move || {
-            let _ = store.take_back(&key, record.as_ref());
-            posted.take();
-        }));
+        // Cancelled in the middle of a native write: whether it happened is unknown.
+        let rest = Storing {
+            posted: Some(posted),
+            store: Arc::clone(&self.store),
+            key: std::mem::take(&mut self.key),
+            record: self.record.take(),
+            ..*self
+        };
+        self.store.see_to(move || rest.run_again());
     }
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use crate::turns::{comes_again, turn};
 use crate::watchdog::{until, within};
 use memolith::{Cache, Lookup};
 use std::future::{Future, pending, poll_fn, ready};
@@ -80,11 +81,13 @@ fn tasks_and_threads_of_one_key_compute_once() {
                 let (cache, computed) = (Arc::clone(&cache), Arc::clone(&computed));
                 runtime.spawn(async move {
                     let compute = async || {
-                        tokio::time::sleep(Duration::from_millis(20)).await;
+                        for _ in 0..10 {
+                            turn().await;
+                        }
                         computed.fetch_add(1, Relaxed);
                         7
                     };
-                    cache.get_or_insert_async(&1, compute).await
+                    comes_again(cache.get_or_insert_async(&1, compute)).await
                 })
             })
             .collect();

@@ -10,9 +10,11 @@ use std::fs::File;
 use std::io::Write;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
+
+const ROUNDS: u64 = 5_000;
 
 fn behind(fake: &Arc<Fake>) -> Cache<u64, u64> {
     Cache::builder().maxsize(None).backend(Arc::clone(fake), "f", Postcard).memory(0).writes(Writes::Behind).build()
@@ -430,5 +432,38 @@ fn what_is_replaced_in_the_queue_is_not_read_from_the_backend() {
         drop(held_up);
         cache.flush().unwrap();
         assert_eq!((first, cache.get(&1), fake.held()), (None, None, 0));
+    });
+}
+
+/// The second takes the place of the first, wherever that is on its way.
+#[test]
+fn of_two_values_inserted_at_once_one_is_kept() {
+    within(60, || {
+        for (name, cache) in [("no memory", 0), ("memory", 10)].map(|(name, memory)| {
+            let builder = Cache::<u64, u64>::builder().maxsize(None).memory(memory).writes(Writes::Behind);
+            (name, builder.backend(Fake::new(), "f", Postcard).build())
+        }) {
+            let turn = Barrier::new(2);
+            let mut lost = 0;
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    for round in 0..ROUNDS {
+                        turn.wait();
+                        cache.insert(round, 1);
+                        turn.wait();
+                    }
+                });
+                for round in 0..ROUNDS {
+                    turn.wait();
+                    cache.insert(round, 2);
+                    turn.wait();
+                    lost += u64::from(cache.get(&round).is_none());
+                }
+            });
+            assert_eq!(lost, 0, "{name}");
+            cache.flush().unwrap();
+            let left = (0..ROUNDS).filter(|round| cache.get(round).is_none()).count();
+            assert_eq!((left, cache.len() as u64), (0, ROUNDS), "{name}");
+        }
     });
 }

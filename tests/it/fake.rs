@@ -51,6 +51,8 @@ pub(crate) struct Fake {
     hook: Mutex<Option<Hook>>,
     watch: Mutex<Option<Weak<dyn Watch>>>,
     native: bool,
+    /// Turns of the executor that its asynchronous side takes more, before what it does and after that.
+    turns: usize,
     claims: Option<Memory>,
     pub(crate) gets: AtomicU64,
     pub(crate) puts: AtomicU64,
@@ -70,6 +72,11 @@ impl Fake {
     /// With an asynchronous side.
     pub(crate) fn native() -> Arc<Self> {
         Arc::new(Fake { native: true, ..Fake::default() })
+    }
+
+    /// With an asynchronous side that takes so many turns of the executor more before what it does, and after that.
+    pub(crate) fn slow(turns: usize) -> Arc<Self> {
+        Arc::new(Fake { native: true, turns, ..Fake::default() })
     }
 
     /// One that keeps claims.
@@ -125,6 +132,12 @@ impl Fake {
     /// Puts once more what was put last, as a write does that was under way for long.
     pub(crate) fn restore(&self) {
         self.entries.lock().unwrap().extend(self.last.lock().unwrap().clone());
+    }
+
+    async fn breath(&self) {
+        for _ in 0..=self.turns {
+            breath().await;
+        }
     }
 
     fn moment(&self, moment: Moment) -> Result<()> {
@@ -238,9 +251,9 @@ impl Backend for Fake {
 impl AsyncBackend for Fake {
     fn get<'a>(&'a self, space: &'a Space, key: &'a [u8], now: Timestamp) -> BoxFuture<'a, Result<Option<Record>>> {
         Box::pin(async move {
-            breath().await;
+            self.breath().await;
             let found = Backend::get(self, space, key, now);
-            breath().await;
+            self.breath().await;
             found
         })
     }
@@ -253,9 +266,9 @@ impl AsyncBackend for Fake {
         now: Timestamp,
     ) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
-            breath().await;
+            self.breath().await;
             let put = Backend::put(self, space, key, record, now);
-            breath().await;
+            self.breath().await;
             put
         })
     }
@@ -267,9 +280,9 @@ impl AsyncBackend for Fake {
         now: Timestamp,
     ) -> BoxFuture<'a, Result<Vec<Option<Record>>>> {
         Box::pin(async move {
-            breath().await;
+            self.breath().await;
             let found = Backend::get_many(self, space, keys, now);
-            breath().await;
+            self.breath().await;
             found
         })
     }
@@ -281,17 +294,19 @@ impl AsyncBackend for Fake {
         now: Timestamp,
     ) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
-            breath().await;
+            self.breath().await;
             let put = Backend::put_many(self, space, entries, now);
-            breath().await;
+            self.breath().await;
             put
         })
     }
 
     fn remove<'a>(&'a self, space: &'a Space, key: &'a [u8]) -> BoxFuture<'a, Result<bool>> {
         Box::pin(async move {
-            breath().await;
-            Backend::remove(self, space, key)
+            self.breath().await;
+            let removed = Backend::remove(self, space, key);
+            self.breath().await;
+            removed
         })
     }
 

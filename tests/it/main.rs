@@ -7,7 +7,11 @@ mod async_;
 mod behind;
 mod cache;
 #[cfg(feature = "postcard")]
+mod cancelled;
+#[cfg(feature = "postcard")]
 mod claims;
+#[cfg(feature = "postcard")]
+mod contains;
 #[cfg(all(feature = "sqlite", feature = "postcard"))]
 mod damage;
 mod departures;
@@ -35,5 +39,6 @@ mod study;
 mod tags;
 #[cfg(all(feature = "postcard", feature = "sqlite", feature = "json"))]
 mod tasks;
+mod turns;
 mod watchdog;
 mod weights;

@@ -68,9 +68,12 @@ fn a_backend_at_fault_is_a_miss_and_is_counted() {
 fn a_slow_backend_holds_up_nobody_but_its_caller() {
     within(20, || {
         let fake = Fake::new();
-        fake.at(|moment| {
+        let (answered, answer) = std::sync::mpsc::channel::<()>();
+        let answer = std::sync::Mutex::new(answer);
+        fake.at(move |moment| {
             if moment == Moment::Put {
-                thread::sleep(Duration::from_millis(100));
+                // Also when the test has failed and nobody tells.
+                let _ = answer.lock().unwrap().recv();
             }
         });
         let cache = backed(&fake);
@@ -80,6 +83,7 @@ fn a_slow_backend_holds_up_nobody_but_its_caller() {
             // The value is there before it is written, for those who wait too.
             assert_eq!(cache.get_or_insert_with(&1, || 8), 7);
             assert!(!slow.is_finished());
+            drop(answered);
             assert_eq!(slow.join().unwrap(), 7);
         });
     });

@@ -49,7 +49,9 @@ impl<K: Key, V: Value> Cache<K, V> {
         self.found_or_old(hash, key, value)
     }
 
-    /// Whether memory or the backend has a live value. Counts nothing, and is no use for the eviction policy of memory.
+    /// Whether [`get`](Self::get) would find a value now, without computing one: also if its time to live is over, as far as
+    /// [`CacheBuilder::stale`](crate::CacheBuilder::stale) allows. Counts nothing, and is no use for the eviction policy of
+    /// memory. A backend is asked for the value, as `get` does, where memory has none.
     pub fn contains<Q: KeyRef<K> + ?Sized>(&self, key: &Q) -> bool {
         self.contains_here(key).unwrap_or_else(|remote| {
             let found = remote.key(&key.to_key()).and_then(|key| remote.get(&key, self.settings.clock.now()));
@@ -70,7 +72,7 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// What is known without asking the backend, or the backend.
     fn contains_here<Q: KeyRef<K> + ?Sized>(&self, key: &Q) -> Result<bool, &Remote<K, V>> {
         self.refresh();
-        if !self.mode().reads {
+        if self.settings.disabled() || !self.mode().reads {
             return Ok(false);
         }
         let hash = self.settings.hasher.hash_one(key);

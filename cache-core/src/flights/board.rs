@@ -45,6 +45,8 @@ pub(super) enum Stage {
     /// What the backend holds is stale: until the leader whose value was invalidated while it was being written has
     /// removed it again, or until an invalidation has reached the backend.
     Doomed,
+    /// The same, and another value was put in place since: that replaces whatever is there.
+    Superseded,
 }
 
 impl<K, V> Default for Board<K, V> {
@@ -122,7 +124,7 @@ impl<K: Key, V: Value> Board<K, V> {
     }
 
     pub(super) fn is_doomed<Q: KeyRef<K> + ?Sized>(&mut self, hash: u64, key: &Q) -> bool {
-        self.find(hash, |posted| posted.stage == Stage::Doomed && posted.hash == hash && key.is(&posted.key)).is_some()
+        self.find(hash, |posted| posted.stage.is_doomed() && posted.hash == hash && key.is(&posted.key)).is_some()
     }
 
     pub(super) fn is_forgotten<Q: KeyRef<K> + ?Sized>(&mut self, hash: u64, key: &Q) -> bool {
@@ -146,6 +148,25 @@ impl<K: Key, V: Value> Board<K, V> {
         }
     }
 
+    /// As [`forget`](Self::forget), because another value is put in place.
+    #[inline]
+    pub(super) fn replace<Q: KeyRef<K> + ?Sized>(&mut self, hash: u64, key: &Q) {
+        self.forget(hash, key);
+        self.mark_superseded(hash, key);
+    }
+
+    /// What is doomed of `key` need not replace anything any more.
+    #[inline]
+    pub(super) fn mark_superseded<Q: KeyRef<K> + ?Sized>(&mut self, hash: u64, key: &Q) {
+        if self.is_empty() {
+            return;
+        }
+        let is = |posted: &Posted<K, V>| posted.stage == Stage::Doomed && posted.hash == hash && key.is(&posted.key);
+        while let Some(posted) = self.find(hash, is) {
+            posted.stage = Stage::Superseded;
+        }
+    }
+
     /// As [`forget`](Self::forget), but for what will take the place of the value that comes now.
     #[inline]
     pub(super) fn supersede<Q: KeyRef<K> + ?Sized>(&mut self, hash: u64, key: &Q) {
@@ -158,11 +179,18 @@ impl<K: Key, V: Value> Board<K, V> {
     }
 }
 
+impl Stage {
+    pub(super) fn is_doomed(self) -> bool {
+        matches!(self, Stage::Doomed | Stage::Superseded)
+    }
+}
+
 impl<K, V> Posted<K, V> {
-    fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         self.stage = match self.stage {
             Stage::Computing | Stage::Replacing | Stage::Reading | Stage::Forgotten => Stage::Forgotten,
             Stage::Storing | Stage::Doomed => Stage::Doomed,
+            Stage::Superseded => Stage::Superseded,
         };
     }
 }

@@ -24,6 +24,8 @@ pub(super) struct Batch<'a, 'q, K: Key, V: Value, Q: ?Sized> {
     answers: Vec<Answer<V>>,
     /// What memory did not know, each key once.
     wanted: Vec<Wanted<'q, K, V, Q>>,
+    /// Whether others were waited for since memory was looked into, by a task on another thread perhaps.
+    waited: bool,
 }
 
 enum Answer<V> {
@@ -76,18 +78,22 @@ impl<'a, 'q, K: Key, V: Value, Q: KeyRef<K> + ?Sized + 'q> Batch<'a, 'q, K, V, Q
             Answer::Of(at)
         };
         let answers = keys.into_iter().map(answer).collect();
-        Batch { cache, mode, answers, wanted }
+        Batch { cache, mode, answers, wanted, waited: false }
     }
 
     /// What is to be done now; nothing, if all is known. No key is waited for while a lease of another is held, so that
     /// two calls that want the same keys in another order never wait for each other.
     pub(super) fn begin(&mut self, caller: Caller) -> Option<Round<'a, K, V>> {
-        let cache = self.cache;
+        let (cache, waited) = (self.cache, std::mem::replace(&mut self.waited, true));
         let mut round = Round { ask: Vec::new(), missing: Vec::new(), follow: Vec::new() };
         let open = self.wanted.iter_mut().enumerate().filter(|(_, wanted)| wanted.value.is_none());
         for (at, wanted) in open {
             if wanted.alone {
                 round.missing.push((at, Lease::alone(cache)));
+                continue;
+            }
+            if waited && let Some(value) = cache.find_again(wanted.hash, wanted.query) {
+                wanted.answer(value);
                 continue;
             }
             match cache.begin(wanted.hash, wanted.query, (caller, self.mode)) {

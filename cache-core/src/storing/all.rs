@@ -4,7 +4,6 @@ use super::Storing;
 use crate::backend::Record;
 use crate::error::Result;
 use crate::key::{Key, Value};
-use crate::offload::offload;
 use crate::time::Timestamp;
 use std::sync::Arc;
 
@@ -34,7 +33,7 @@ impl<K: Key, V: Value> Storing<K, V> {
             return Self::run_all(all);
         }
         let Some(native) = store.native() else {
-            return offload(move || Self::run_all(all)).await.unwrap_or(Ok(()));
+            return store.carry_out(move || Self::run_all(all)).await;
         };
         let (mut all, bare) = Self::parted(all);
         let mut removed = Ok(());
@@ -42,8 +41,9 @@ impl<K: Key, V: Value> Storing<K, V> {
             removed = removed.and(one.run_async().await);
         }
         let (entries, now) = Self::entries(&mut all);
-        let put = store.put_many_async(native, &entries, now).await;
-        Self::keep(&mut all, entries);
+        let mut under_way = UnderWay { all, entries };
+        let put = store.put_many_async(native, &under_way.entries, now).await;
+        let mut all = under_way.land();
         for one in &mut all {
             if put.is_err() && one.replaces {
                 // The error of the put says enough.
@@ -72,5 +72,30 @@ impl<K: Key, V: Value> Storing<K, V> {
     /// Gives each its record again: it may have to be taken back.
     fn keep(all: &mut [Self], entries: Vec<(Vec<u8>, Record)>) {
         all.iter_mut().zip(entries).for_each(|(one, (_, record))| one.record = Some(record));
+    }
+}
+
+/// Several on their way to the backend.
+struct UnderWay<K: Key, V: Value> {
+    all: Vec<Storing<K, V>>,
+    /// Their records.
+    entries: Vec<(Vec<u8>, Record)>,
+}
+
+impl<K: Key, V: Value> UnderWay<K, V> {
+    /// They have arrived, or not.
+    fn land(&mut self) -> Vec<Storing<K, V>> {
+        let (mut all, entries) = (std::mem::take(&mut self.all), std::mem::take(&mut self.entries));
+        Storing::keep(&mut all, entries);
+        all
+    }
+}
+
+impl<K: Key, V: Value> Drop for UnderWay<K, V> {
+    fn drop(&mut self) {
+        let all = self.land();
+        let Some(store) = all.first().map(|first| Arc::clone(&first.store)) else { return };
+        // Cancelled: whether it happened is unknown. What was invalidated meanwhile ends by itself.
+        store.see_to(move || Storing::run_all(all.into_iter().filter(Storing::is_kept).collect()));
     }
 }

@@ -88,7 +88,7 @@ fn unused(x: u32) -> u32 {
     x
 }
 
-#[lru_cache(ttl = "1d12h30m", tti = "500ms 2s")]
+#[lru_cache(ttl = "1d12h30m", tti = "500ms 2h")]
 fn lasting(x: u32) -> u32 {
     x
 }

@@ -1,6 +1,7 @@
 //! `async fn`: the same meaning, and futures that stay `Send`.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use crate::turns::{comes_again, turn};
 use memolith::{Cache, lru_cache};
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use tokio::runtime::{Builder, Runtime};
@@ -46,18 +47,18 @@ fn tasks_compute_once() {
     async fn slow(x: u32) -> u32 {
         RUNS.fetch_add(1, SeqCst);
         for _ in 0..10 {
-            yield_now().await;
+            turn().await;
         }
         x
     }
     let runtime = runtime();
     runtime.block_on(async {
-        let tasks: Vec<_> = (0..16).map(|_| runtime.spawn(slow(7))).collect();
+        let tasks: Vec<_> = (0..16).map(|_| runtime.spawn(comes_again(slow(7)))).collect();
         for task in tasks {
             assert_eq!(task.await.unwrap(), 7);
         }
         assert_eq!(RUNS.load(SeqCst), 1);
-        assert_eq!((slow(50).await, slow(50).await), (50, 50));
+        assert_eq!((comes_again(slow(50)).await, comes_again(slow(50)).await), (50, 50));
         assert_eq!(RUNS.load(SeqCst), 3);
     });
     let info = slow::cache_info();

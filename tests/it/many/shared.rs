@@ -1,10 +1,13 @@
 //! Threads that want the same keys in different orders.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 use crate::fake::Fake;
 use crate::watchdog::{until, within};
 use memolith::{Cache, Postcard};
-use std::sync::Arc;
+use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, LazyLock};
 use std::thread;
 
 const KEYS: u64 = 60;
@@ -113,5 +116,36 @@ fn batches_within_batches_of_the_same_keys_end() {
             }
         });
         assert_eq!(cache.info().errors, 0);
+    });
+}
+
+/// A number that, while the batch looks for the last one, has another thread compute those that it has not found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Late(u64);
+
+static LATE: LazyLock<Cache<Late, u64>> = LazyLock::new(|| Cache::builder().maxsize(None).build());
+const LAST: Late = Late(KEYS);
+
+impl Hash for Late {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+        if *self == LAST {
+            let others = || (0..KEYS).for_each(|key| _ = LATE.get_or_insert_with(&Late(key), || key));
+            thread::spawn(others).join().unwrap();
+        }
+    }
+}
+
+/// However many keys it finds then, of which nothing lands.
+#[test]
+fn what_others_computed_since_a_batch_has_looked_is_not_computed_again() {
+    within(20, || {
+        let keys: Vec<Late> = (0..=KEYS).map(Late).collect();
+        let values = LATE.get_or_insert_many(&keys, |missing| {
+            assert_eq!(missing, [&LAST]);
+            vec![KEYS]
+        });
+        assert_eq!(values, (0..=KEYS).collect::<Vec<_>>());
+        assert_eq!((LATE.info().misses, LATE.info().hits), (KEYS + 1, KEYS));
     });
 }
