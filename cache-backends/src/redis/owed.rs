@@ -56,7 +56,7 @@ impl Owed {
             let (part, later) = rest.split_at(TOGETHER.min(rest.len()));
             let take = part.iter().map(|put| self.store.take_record_back(space, &put.key, put.record.as_ref()));
             let taken = join::all(take).await;
-            let failed = part.iter().zip(taken).filter(|(_, taken)| taken.as_ref().is_err_and(passes));
+            let failed = part.iter().zip(taken).filter(|(_, taken)| taken.as_ref().is_err_and(is_passing));
             failed.for_each(|(put, _)| left.add(&put.key, put.record.as_ref()));
             rest = later;
         }
@@ -66,7 +66,7 @@ impl Owed {
 
     /// `record` could not be taken back from `space` because of `error`: it is tried again, if that can help.
     pub(crate) fn owe_one(&self, space: &Space, (key, record): (&[u8], Option<&Record>), error: &Error) {
-        if passes(error) {
+        if is_passing(error) {
             self.owe((space, Puts::one(key, record)), PAUSE);
         }
     }
@@ -103,22 +103,30 @@ impl Owed {
     async fn try_again(&self) {
         let spaces = std::mem::take(&mut *self.spaces.lock());
         for (space, puts) in spaces.into_values() {
-            let left = match puts.known() {
-                Some(puts) => self.take_each_back(&space, puts).await,
+            let (left, is_vain) = match puts.known() {
+                Some(puts) => {
+                    let owed = puts.len();
+                    let left = self.take_each_back(&space, puts).await;
+                    let is_vain = left.len() == owed;
+                    (left, is_vain)
+                }
                 // If nothing stays, none of them does. Readers are told: who writes takes back what needs it.
                 None => match self.store.clear_space(&space, Told::Readers).await {
-                    Err(error) if passes(&error) => Puts::too_many(),
-                    _ => Puts::default(),
+                    Err(error) if is_passing(&error) => (Puts::too_many(), true),
+                    _ => (Puts::default(), false),
                 },
             };
             self.owe((&space, left), PAUSE);
-            // Whoever here has read them: our own messages tell others alone.
-            self.news.taken_back(&self.store.layout.channels(&space));
+            // Whoever here has read them: our own messages tell others alone. While the server is away nothing goes, and
+            // memory stays, which is all there is then.
+            if !is_vain {
+                self.news.taken_back(&self.store.layout.channels(&space));
+            }
         }
     }
 }
 
 /// Whether it may go better later.
-fn passes(error: &Error) -> bool {
+fn is_passing(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Busy)
 }

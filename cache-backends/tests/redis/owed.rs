@@ -84,7 +84,10 @@ fn what_was_put_when_news_was_lost_goes_when_the_server_can_be_reached() {
     put(&scene.ours, &scene.space, b"key", "old");
     scene.proxy.set(Weather::HangUp);
     eventually("it is tried to take it back", || ear.taken_back() > 0);
+    let struck = scene.proxy.struck();
+    eventually("it is tried again and again", || scene.proxy.struck() > struck + 5);
     assert!(scene.is_there(b"key"), "nothing passes");
+    assert_eq!(ear.taken_back(), 1, "memory is dropped once, and not whenever it is tried");
     let before = reader.taken_back();
     scene.proxy.set(Weather::Clear);
     eventually("it is gone", || !scene.is_there(b"key"));

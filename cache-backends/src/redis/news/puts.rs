@@ -73,6 +73,11 @@ impl Puts {
         puts
     }
 
+    /// How many are known.
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.list.is_empty() && !self.too_many
     }

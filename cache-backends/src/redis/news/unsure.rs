@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 /// How often it is asked at most: what is put in between is asked for together.
 const PAUSE: Duration = Duration::from_millis(1);
+
 /// What was put into a space lately, as far as one channel tells of it.
 #[derive(Debug, Default)]
 pub(super) struct Unsure {
