@@ -31,7 +31,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<()> {
         // Whoever is put anew was not used yet.
-        entries.iter().for_each(|(key, _)| area.stripe(key).counted.forget(&area.field(key)));
+        entries.iter().for_each(|(key, _)| area.stripe(key).counted.forget(|| area.field(key)));
         let filled = match entries {
             [entry] => self.fill((area, space), *entry, now).await,
             _ => Filled::Not,
