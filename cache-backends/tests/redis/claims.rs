@@ -129,16 +129,6 @@ fn who_waits_is_let_go_at_once() {
     assert!(longest < LONG / 4, "{longest:?}");
 }
 
-/// How often the server was asked to do one of `commands`.
-fn asked(server: &Server, commands: &[&str]) -> u64 {
-    let stats = server.cli(&["INFO", "commandstats"]);
-    let calls = |command: &&str| {
-        let line = stats.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
-        line.and_then(|line| line.split(',').next()?.parse::<u64>().ok()).unwrap_or(0)
-    };
-    commands.iter().map(calls).sum()
-}
-
 /// A thread and a task.
 #[test]
 fn who_waits_asks_hardly_anything() {
@@ -162,13 +152,13 @@ fn who_waits_asks_hardly_anything() {
             })
         });
         has_begun.recv().unwrap();
-        before = asked(&server, &commands);
+        before = server.calls(&commands);
         let waiting = scope.spawn(|| thread.get_or_insert_with(&1, || 8));
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         assert_eq!(runtime.block_on(task.get_or_insert_async(&1, async || 9)), 7);
         assert_eq!((waiting.join().unwrap(), computing.join().unwrap()), (7, 7));
     });
-    let asked = asked(&server, &commands) - before;
+    let asked = server.calls(&commands) - before;
     println!("{asked} commands of one who computes for 3 s and two who wait");
     assert!(asked < 30, "{asked} commands of one who computes for 3 s and two who wait");
 }

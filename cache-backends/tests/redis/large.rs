@@ -14,13 +14,7 @@ fn now() -> Timestamp {
 
 /// How often the server was asked for values of a space.
 fn questions(server: &Server) -> u64 {
-    let stats = server.cli(&["INFO", "commandstats"]);
-    let calls = |line: &str| {
-        let (command, rest) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
-        let is_one = ["get", "mget", "hget", "hmget", "hscan"].contains(&command);
-        is_one.then(|| rest.split(',').next()?.parse::<u64>().ok())?
-    };
-    stats.lines().filter_map(calls).sum()
+    server.calls(&["get", "mget", "hget", "hmget", "hscan"])
 }
 
 /// Puts all in one batch, asks for all in one batch, and looks at all.

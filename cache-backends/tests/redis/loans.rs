@@ -45,18 +45,9 @@ fn lent(server: &Server) -> u64 {
     server.cli(&["HVALS", "memolith:{f}:l"]).lines().map(|count| count.parse::<u64>().unwrap()).sum()
 }
 
-/// How often the commands were run since the figures were reset.
-fn calls(server: &Server, names: &[&str]) -> u64 {
-    let stats = server.cli(&["INFO", "commandstats"]);
-    let calls = |name: &&str| {
-        let rest = stats.split(&format!("cmdstat_{name}:calls=")).nth(1).unwrap_or("0,");
-        rest.split(',').next().and_then(|calls| calls.parse::<u64>().ok()).unwrap_or(0)
-    };
-    names.iter().map(calls).sum()
-}
-
+/// How many scripts were run since the figures were reset.
 fn scripts(server: &Server) -> u64 {
-    calls(server, &["eval", "evalsha"])
+    server.calls(&["eval", "evalsha"])
 }
 
 #[test]
@@ -160,7 +151,7 @@ fn of_many_uses_the_server_is_told_some_together() {
         assert!(redis.get_many(&space, &keys, NOW).unwrap().iter().all(Option::is_some));
     }
     assert!(keys.iter().all(|key| uses(std::str::from_utf8(key).unwrap().parse().unwrap()) >= 20.0));
-    let told = calls(&server, &["zadd"]);
+    let told = server.calls(&["zadd"]);
     assert!(told < 1_000, "told {told} times of 3,600 uses");
     assert_eq!(scripts(&server), 0);
     // What is put anew is counted anew, however often it was used before.

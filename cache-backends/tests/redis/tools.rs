@@ -47,12 +47,7 @@ fn a_lock_that_is_released_unheard_is_not_waited_for_until_its_time_is_over() {
     let guard = holder.try_acquire().unwrap().unwrap();
     std::thread::scope(|scope| {
         let waiter = scope.spawn(|| waiter.acquire(LONG).unwrap().is_some());
-        let asked = || {
-            let stats = server.cli(&["INFO", "commandstats"]);
-            let calls = stats.split("cmdstat_evalsha:calls=").nth(1).and_then(|rest| rest.split(',').next());
-            calls.map_or(0, |calls| calls.parse::<u64>().unwrap())
-        };
-        eventually("it is asked for again and again", || asked() > 6);
+        eventually("it is asked for again and again", || server.calls(&["evalsha"]) > 6);
         assert!(guard.release().unwrap());
         assert!(waiter.join().unwrap(), "it has waited in vain");
     });

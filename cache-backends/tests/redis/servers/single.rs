@@ -191,6 +191,16 @@ impl Server {
         });
     }
 
+    /// How often the server was asked to do any of `commands`, since it started or `CONFIG RESETSTAT`.
+    pub(crate) fn calls(&self, commands: &[&str]) -> u64 {
+        let stats = self.cli(&["INFO", "commandstats"]);
+        let calls = |line: &str| {
+            let (command, rest) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
+            if commands.contains(&command) { rest.split(',').next()?.parse::<u64>().ok() } else { None }
+        };
+        stats.lines().filter_map(calls).sum()
+    }
+
     /// A number that `INFO` tells, such as `total_commands_processed`.
     pub(crate) fn info(&self, name: &str) -> u64 {
         let info = self.cli(&["INFO", "everything"]);
