@@ -96,7 +96,9 @@ use std::time::Duration;
 /// - Under `Lfu`, of entries of a space of 1,024 or more that were used equally often, the one that was stored first leaves;
 ///   and each process tells the server of some uses together, of two thirds of those of an entry at least.
 /// - Recency is the server's time in microseconds, as each process reckons it from replies: what one process does is in
-///   order, and so is what several do, by as much as a round trip takes.
+///   order, and so is what several do, by as much as a round trip takes. In a space of 1,024 entries or more a use under
+///   `Lru` is told only where the last one that was told is not among those of the younger half: who leaves has not been
+///   used for as long as half the space took to be put or used.
 /// - A clear removes what was there when it began. Of a plain space what is put meanwhile may stay.
 /// - A space without bounds and without a time to live grows until the server is full. One that evicts nothing then
 ///   (`maxmemory-policy noeviction`) refuses what is put, as an error of kind

@@ -22,10 +22,11 @@
 //! Users need the channels of the prefix for that, which servers since version 7 give to none unless told:
 //! `ACL SETUSER name .. &memolith:*`; a removal by one who may not tell of it is done, and is an error.
 //! A value that was computed before a removal and is put after it, before its process has heard, is taken back when it
-//! hears: until then, as above, others may be served it. What cannot be taken back, as no server is there, is within 250 ms
-//! after one is; where that are more than 65,536 values of a space, or more than 8 MiB, the space is cleared. A process
-//! that ends before leaves them to expire. On a cluster of servers before version 7, which pass messages on
-//! from node to node, and while a slot moves, one may stay until it expires or is removed again.
+//! hears: until then, as above, others may be served it. What cannot be taken back, because no server is there, is taken
+//! back within 250 ms after one was found again, which is looked for once a second at least; of more than 65,536 values of a
+//! space, or 8 MiB, the space is cleared. A process that ends before that leaves them to expire. On a cluster of servers
+//! before version 7, which pass messages on from node to node, and while a slot moves, one may stay until it expires or is
+//! removed again.
 //! Replacing a value is no removal: others see it when theirs expires.
 //!
 //! # Forks

@@ -33,7 +33,7 @@ class StoredMiss(Miss, Protocol):
         """The way to the backend and back."""
 
     def get(self) -> tuple[Any] | None:
-        """What the backend has, after which the thread has waited. Counts a hit or a miss."""
+        """What the backend has, after a wait of the thread. Counts a hit, or a miss that computes; may raise CacheMiss."""
 
     def insert(self, value: object, /) -> None:
         """Keeps the value unless `cache_if` declines. The thread waits for the backend."""
@@ -43,7 +43,7 @@ class Trip(Protocol):
     """A lookup in the core, and its lease if that was a miss."""
 
     def poll(self, future: asyncio.Future[None], /) -> bool:
-        """Goes on. False: there is nothing to do until `future` is done."""
+        """Goes on. False: there is nothing to do until `future` is done. Raises CacheMiss where nothing is to be computed."""
 
     def found(self) -> tuple[Any, ...] | None:
         """The value; empty if it cannot be read. None: the caller computes it."""

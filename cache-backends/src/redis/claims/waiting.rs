@@ -26,11 +26,11 @@ pub(crate) fn passes(error: &Error) -> bool {
     error.kind() == ErrorKind::Busy
 }
 
-/// Waits for `place`, which others have, until `end`; asks for it as soon as it is heard or not heard what they say, and
-/// at `first`.
+/// Waits for `place`, which others have, until `end`.
 ///
-/// Then it asks again when the server says that the other has let go, or when the other has died, whose hold ends with its
-/// time. Where nobody tells, it asks a few times a second.
+/// It is asked for once it is known whether their letting go will be heard of, and at `first` at the latest; then again
+/// when the server says that they have let go, or when they have died, as what they hold ends with its time. Where nobody
+/// tells, it is asked for a few times a second.
 pub(crate) async fn wait_for(
     holds: &Arc<Holds>,
     (place, term): (&Place, Term),
