@@ -37,7 +37,7 @@ def build() -> Build:
 def described() -> str:
     """Machine, load, interpreter and versions, for the head of a table."""
     load = os.getloadavg()[0]
-    interpreter = f"{platform.python_implementation()} {platform.python_version()}, {build().words} ({sys.executable})"
+    interpreter = f"{platform.python_implementation()} {platform.python_version()}, {build().words}"
     machine = f"{_processor()}, {os.cpu_count()} cores, {platform.system().lower()}; load at the start: {load:.2f}"
     return f"{machine}.\n{interpreter}.\n{', '.join(_versions())}."
 

@@ -4,8 +4,8 @@ use super::Source;
 use crate::workspace;
 use std::fs;
 
-/// Directories at the root of a system in which people keep their work.
-const PRIVATE: &[&str] = &["home", "root", "Users", "work", "mnt"];
+/// Directories at the root of a system in which people keep their work, or try things out.
+const PRIVATE: &[&str] = &["home", "root", "Users", "work", "mnt", "tmp"];
 
 pub(super) fn private_paths(_: &[Source]) -> Result<Vec<String>, String> {
     let mut faults = Vec::new();
