@@ -1,14 +1,11 @@
 //! How often each entry was used, as far as the server was not told yet.
 
-use super::noted::PLACES;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use super::places::{Places, of, remembered};
+use std::sync::atomic::Ordering::Relaxed;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Uses are told together once they are more than this part of those that were told before.
 const PART: u32 = 2;
-/// So many places for each entry: of two in one place each is told of every use.
-const SPARSE: usize = 4;
 /// Told uses are not counted any further: where others have put an entry anew, its new count is told soon as well.
 const MOST: u32 = 64;
 
@@ -17,8 +14,8 @@ const MOST: u32 = 64;
 /// it as little as if there were no order.
 #[derive(Debug, Default)]
 pub(crate) struct Counted {
-    /// Bits of a hash, how many uses were told, how many were not: 32, 16 and 16 bits.
-    places: OnceLock<Box<[AtomicU64]>>,
+    /// How many uses of each were told, and how many were not: 16 bits each.
+    places: Places,
 }
 
 impl Counted {
@@ -26,48 +23,36 @@ impl Counted {
     /// which count as told; 0 for none.
     pub(crate) fn count(&self, field: &[u8], most: i64) -> u32 {
         let hash = xxh3_64(field);
-        let place = self.place(hash, most);
+        // Who was used least is forgotten first.
+        let place = self.places.find(hash, most, |what| what);
         let mut before = place.load(Relaxed);
         loop {
-            let (told, untold) = split(before, hash);
+            let (told, untold) = split(of(before, hash));
             let uses = untold + 1;
-            let (is_due, tag) = (uses > told / PART, hash >> 32 << 32);
+            let is_due = uses > told / PART;
             let after = if is_due { join((told + uses).min(MOST), 0) } else { join(told, uses) };
-            match place.compare_exchange_weak(before, tag | after, Relaxed, Relaxed) {
+            match place.compare_exchange_weak(before, remembered(hash, after), Relaxed, Relaxed) {
                 Ok(_) => return if is_due { uses } else { 0 },
                 Err(now) => before = now,
             }
         }
     }
 
-    /// `field` was put anew, and its uses begin anew.
+    /// `field` was put anew, and its uses begin anew. It is only asked for where uses are counted.
     pub(crate) fn forget(&self, field: impl FnOnce() -> Vec<u8>) {
-        // Uses are counted under `Lfu` alone: other puts do not pay for the name of their field.
-        let Some(places) = self.places.get() else { return };
-        let hash = xxh3_64(&field());
-        let place = &places[hash as usize % places.len()];
-        if place.load(Relaxed) >> 32 == hash >> 32 {
-            place.store(0, Relaxed);
+        if !self.places.is_unused() {
+            self.places.known(xxh3_64(&field())).into_iter().for_each(|place| place.store(0, Relaxed));
         }
     }
-
-    fn place(&self, hash: u64, most: i64) -> &AtomicU64 {
-        let places = self.places.get_or_init(|| {
-            let count = usize::try_from(most).unwrap_or(PLACES).saturating_mul(SPARSE).min(PLACES).next_power_of_two();
-            (0..count).map(|_| AtomicU64::new(0)).collect()
-        });
-        &places[hash as usize % places.len()]
-    }
 }
 
-/// How many uses were told and how many not, of the field with this hash.
-fn split(place: u64, hash: u64) -> (u32, u32) {
-    let is_its = place >> 32 == hash >> 32;
-    if is_its { ((place as u32) >> 16, place as u32 & 0xffff) } else { (0, 0) }
+/// How many uses were told and how many not.
+fn split(what: u32) -> (u32, u32) {
+    (what >> 16, what & 0xffff)
 }
 
-fn join(told: u32, untold: u32) -> u64 {
-    u64::from(told << 16 | untold)
+fn join(told: u32, untold: u32) -> u32 {
+    told << 16 | untold
 }
 
 #[cfg(test)]

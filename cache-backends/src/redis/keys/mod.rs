@@ -6,6 +6,7 @@ pub(crate) mod id;
 pub(crate) mod layout;
 pub(crate) mod lent;
 pub(crate) mod noted;
+mod places;
 pub(crate) mod script;
 pub(crate) mod secret;
 pub(crate) mod sha1;

@@ -1,6 +1,6 @@
 //! Which uses were noted so lately that to note them again would change nothing that matters.
 
-use std::sync::OnceLock;
+use super::places::{Places, of, remembered};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -17,9 +17,7 @@ const MEANWHILE: u64 = 2;
 const PART: i64 = 2;
 /// A use is noted again after so many microseconds in any case: its score may have been lost.
 const LONG: u64 = 60_000_000;
-/// Uses remembered at most; of two in one place the later one. Costs 8 bytes each.
-pub(super) const PLACES: usize = 1 << 16;
-/// Moments are kept in units of 1,024 microseconds, beside as many bits of a hash.
+/// Moments are kept in units of 1,024 microseconds.
 const UNIT: u32 = 10;
 
 /// The uses that this process has noted lately in one order of recency.
@@ -28,7 +26,8 @@ const UNIT: u32 = 10;
 /// costs the server as much as if there were no order. They are counted, as ages tell nothing of how many come at once.
 #[derive(Debug, Default)]
 pub(crate) struct Noted {
-    places: OnceLock<Box<[AtomicU64]>>,
+    /// When each was noted, in units of 1,024 microseconds.
+    places: Places,
     /// How long ago, in microseconds, the youngest were noted that are half the most.
     age: AtomicU64,
     /// When that was learned, by the server's clock.
@@ -65,20 +64,16 @@ impl Noted {
         if most < SMALL {
             return false;
         }
-        let hash = xxh3_64(field);
-        let places = self.places.get_or_init(|| {
-            let count = usize::try_from(most).unwrap_or(PLACES).min(PLACES).next_power_of_two();
-            (0..count).map(|_| AtomicU64::new(0)).collect()
-        });
-        let place = &places[hash as usize % places.len()];
-        let (tag, unit) = (hash >> 32 << 32, u64::from((moment >> UNIT) as u32));
-        let before = place.load(Relaxed);
-        let since = u64::from((unit as u32).wrapping_sub(before as u32)) << UNIT;
+        let (hash, unit) = (xxh3_64(field), (moment >> UNIT) as u32);
+        let since = |noted: u32| unit.wrapping_sub(noted);
+        // The longest ago is forgotten first.
+        let place = self.places.find(hash, most, |noted| u32::MAX - since(noted));
+        let noted = of(place.load(Relaxed), hash);
         let is_known = moment.saturating_sub(self.learned.load(Relaxed)) < good(most) * MEANWHILE;
-        if before & !u64::from(u32::MAX) == tag && is_known && since < self.age.load(Relaxed) {
+        if noted > 0 && is_known && u64::from(since(noted)) << UNIT < self.age.load(Relaxed) {
             return true;
         }
-        place.store(tag | unit, Relaxed);
+        place.store(remembered(hash, unit), Relaxed);
         false
     }
 }
