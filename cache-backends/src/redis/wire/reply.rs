@@ -64,6 +64,13 @@ impl ServerError {
             "WRONGTYPE" => ErrorKind::Damaged,
             "BUSY" | "LOADING" | "TRYAGAIN" => ErrorKind::Busy,
             "NOAUTH" | "WRONGPASS" | "NOPERM" => ErrorKind::Config,
+            // What the user may not do scripts may not do for them, which is told under no code of its own.
+            _ if ["The user executing the script", "ACL failure in script"]
+                .iter()
+                .any(|start| self.message.contains(start)) =>
+            {
+                ErrorKind::Config
+            }
             _ => ErrorKind::Unavailable,
         };
         // An unknown command is repeated with what was to be stored.
