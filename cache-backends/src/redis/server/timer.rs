@@ -38,12 +38,12 @@ impl Future for Until {
         if Instant::now() >= self.moment {
             return Poll::Ready(());
         }
-        let timer = timer();
+        // Wakers are foreign code: copied before the lock is taken, and dropped after it.
+        let (waker, timer) = (context.waker().clone(), timer());
         let mut alarms = timer.alarms.lock();
         let ticket = *self.ticket.get_or_insert_with(|| alarms.number());
-        let before = alarms.pending.insert((self.moment, ticket), context.waker().clone());
+        let before = alarms.pending.insert((self.moment, ticket), waker);
         timer.attend(&mut alarms);
-        // The waker of before is dropped after the lock is: it is foreign code.
         drop((alarms, before));
         Poll::Pending
     }
@@ -171,7 +171,7 @@ mod tests {
         }
         let later = || until(Instant::now() + Duration::from_secs(3600));
         let (mut mine, mut moved) = (later(), later());
-        let mut poll = |of: &mut Until, waker: &Waker| _ = Pin::new(of).poll(&mut Context::from_waker(waker));
+        let poll = |of: &mut Until, waker: &Waker| _ = Pin::new(of).poll(&mut Context::from_waker(waker));
         poll(&mut mine, Waker::noop());
         poll(&mut moved, &Waker::from(Arc::new(Last { _waits: Mutex::new(mine) })));
         poll(&mut moved, Waker::noop());
