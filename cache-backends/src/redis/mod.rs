@@ -20,7 +20,8 @@
 //! kept; it does not wait while nobody is told. What is just being computed or put when a connection is lost, or is there
 //! again, is returned and not kept: others may have removed it unheard.
 //! Users need the channels of the prefix for that, which servers since version 7 give to none unless told:
-//! `ACL SETUSER name .. &memolith:*`; a removal by one who may not tell of it is done, and is an error.
+//! `ACL SETUSER name .. &memolith:*`; a removal by one who may not tell of it is done, and is an error of kind
+//! [`Config`](memolith_core::ErrorKind::Config).
 //! A value that was computed before a removal and is put after it, before its process has heard, is taken back when it
 //! hears: until then, as above, others may be served it. What cannot be taken back, because no server is there, is taken
 //! back within 250 ms after one was found again, which is looked for once a second at least; of more than 65,536 values of a

@@ -5,9 +5,9 @@ use crate::news::Ear;
 use crate::proxy::{Proxy, Weather};
 use crate::servers::{Server, eventually};
 use memolith_backends::Redis;
-use memolith_core::{Backend, Record, Space, Timestamp};
+use memolith_core::{Backend, ErrorKind, Record, Space, Timestamp};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
 /// More than are remembered one by one.
@@ -129,4 +129,26 @@ fn what_was_never_sent_is_not_taken_back() {
         ear.taken_back() > before
     });
     assert!(scene.is_there(b"kept"), "the whole space went for what was never there");
+}
+
+/// The entry goes, and others cannot be told of it: that will not go better later, and must not take what is put then.
+#[test]
+fn what_a_user_may_not_tell_others_is_taken_back_once() {
+    let server = Server::start();
+    assert_eq!(server.cli(&["ACL", "SETUSER", "mute", "on", ">x", "~*", "+@all", "resetchannels"]), "OK");
+    let ours = Redis::open(&format!("redis://mute:x@{}?timeout=5s", server.address())).unwrap();
+    for maxsize in [None, Some(10)] {
+        let mut space = Space::new(fresh("owed"));
+        space.maxsize = maxsize;
+        ours.open(&space).unwrap();
+        put(&ours, &space, b"key", "same");
+        let error = ours.take_back(&space, b"key", Some(&record("same"))).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+        put(&ours, &space, b"key", "same");
+        // What is owed is tried four times a second.
+        let end = Instant::now() + Duration::from_secs(1);
+        while Instant::now() < end {
+            assert!(ours.get(&space, b"key", NOW).unwrap().is_some(), "it was taken back again");
+        }
+    }
 }

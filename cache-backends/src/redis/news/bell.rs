@@ -36,11 +36,14 @@ impl Bell {
     /// Waits until it has rung since the last time.
     pub(crate) async fn rung(&self) {
         poll_fn(|context| {
+            // Wakers are foreign code: copied before the lock is taken, and dropped after it.
+            let waker = context.waker().clone();
+            let _before;
             let mut ringing = self.0.lock();
             if take(&mut ringing.rung) {
                 return Poll::Ready(());
             }
-            ringing.waker = Some(context.waker().clone());
+            _before = ringing.waker.replace(waker);
             Poll::Pending
         })
         .await;

@@ -105,12 +105,17 @@ impl Future for Answer {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let call = &self.0;
+        // Dropped after the lock: in it may be the waker of before, which is foreign code.
+        let _before;
         let mut outcome = call.outcome.lock();
         match std::mem::replace(&mut *outcome, Outcome::Taken) {
             Outcome::Come(replies) => return Poll::Ready(replies),
             // Asked once more than futures may be: nothing will come.
             Outcome::Taken => return Poll::Pending,
-            Outcome::Awaited | Outcome::AwaitedBy(_) => *outcome = Outcome::Awaited,
+            before @ (Outcome::Awaited | Outcome::AwaitedBy(_)) => {
+                *outcome = Outcome::Awaited;
+                _before = before;
+            }
         }
         if call.by_thread && by_thread_for(|| Arc::clone(call) as Arc<dyn Drive>) {
             return Poll::Pending;

@@ -38,11 +38,13 @@ impl Future for Until {
         if Instant::now() >= self.moment {
             return Poll::Ready(());
         }
-        let timer = timer();
+        // Wakers are foreign code: copied before the lock is taken, and dropped after it.
+        let (waker, timer) = (context.waker().clone(), timer());
         let mut alarms = timer.alarms.lock();
         let ticket = *self.ticket.get_or_insert_with(|| alarms.number());
-        alarms.pending.insert((self.moment, ticket), context.waker().clone());
+        let before = alarms.pending.insert((self.moment, ticket), waker);
         timer.attend(&mut alarms);
+        drop((alarms, before));
         Poll::Pending
     }
 }
@@ -133,6 +135,8 @@ mod tests {
     use super::*;
     use crate::redis::server::node::wait;
     use std::future::{pending, ready};
+    use std::sync::Arc;
+    use std::task::Wake;
 
     #[test]
     fn a_moment_is_waited_for_and_not_longer() {
@@ -154,5 +158,22 @@ mod tests {
         let soon = Instant::now() + Duration::from_millis(5);
         assert_eq!(wait(within(soon, pending::<u8>())), None);
         assert_eq!(wait(within(soon, ready(7))), Some(7));
+    }
+
+    /// As that of a task which has given away what it waited for, and that nobody else knows of.
+    #[test]
+    fn a_waker_that_is_replaced_may_take_what_waits_with_it() {
+        struct Last {
+            _waits: Mutex<Until>,
+        }
+        impl Wake for Last {
+            fn wake(self: Arc<Self>) {}
+        }
+        let later = || until(Instant::now() + Duration::from_secs(3600));
+        let (mut mine, mut moved) = (later(), later());
+        let poll = |of: &mut Until, waker: &Waker| _ = Pin::new(of).poll(&mut Context::from_waker(waker));
+        poll(&mut mine, Waker::noop());
+        poll(&mut moved, &Waker::from(Arc::new(Last { _waits: Mutex::new(mine) })));
+        poll(&mut moved, Waker::noop());
     }
 }

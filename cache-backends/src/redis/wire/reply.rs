@@ -25,6 +25,9 @@ pub(crate) struct ServerError {
     pub(crate) message: String,
 }
 
+/// What is said, under no code of its own, where a script does what its user may not: before version 7.2, and since.
+const FORBIDDEN: [&str; 2] = ["The user executing the script", "ACL failure in script"];
+
 impl Reply {
     /// The reply, unless it is an error.
     pub(crate) fn checked(self) -> Result<Reply> {
@@ -64,6 +67,7 @@ impl ServerError {
             "WRONGTYPE" => ErrorKind::Damaged,
             "BUSY" | "LOADING" | "TRYAGAIN" => ErrorKind::Busy,
             "NOAUTH" | "WRONGPASS" | "NOPERM" => ErrorKind::Config,
+            _ if FORBIDDEN.iter().any(|words| self.message.contains(words)) => ErrorKind::Config,
             _ => ErrorKind::Unavailable,
         };
         // An unknown command is repeated with what was to be stored.
