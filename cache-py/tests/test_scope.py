@@ -236,6 +236,19 @@ def test_scopes_may_be_left_in_any_order() -> None:
     assert square.cache_info().currsize == 1
 
 
+def test_a_scope_is_entered_as_often_as_memory_lasts() -> None:
+    scope = Scope()
+
+    def enter() -> None:
+        for _ in range(100_000):
+            scope.__enter__()
+
+    # All are let go of at once, with the context.
+    contextvars.Context().run(enter)
+    with scope:
+        pass
+
+
 def test_an_exception_leaves_the_scope() -> None:
     with pytest.raises(ZeroDivisionError), Scope("disabled"):
         square(1 // 0)
@@ -546,6 +559,9 @@ def test_numbers_have_names_and_compare() -> None:
 def test_wrong_arguments_are_told() -> None:
     with pytest.raises(ValueError, match='`mode` is one of .*"write_only".*, not "off"'):
         Scope("off")  # type: ignore[arg-type]
+    # It would mean all.
+    with pytest.raises(ValueError, match="`only` names no function and no cache"):
+        Scope("disabled", only=[])
     wrong: Any = [len]
     with pytest.raises(TypeError, match="`only` is of functions"), Scope(only=wrong):
         pass

@@ -4,7 +4,7 @@
 
 use crate::fake::{Fake, Fault, Moment};
 use crate::watchdog::{until, within};
-use memolith::{Cache, Lookup, Postcard};
+use memolith::{Cache, Codec, Error, ErrorKind, Lookup, Postcard, Scope};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
@@ -177,6 +177,45 @@ fn what_is_put_in_place_of_a_cancelled_write_stays() {
         for _ in 0..50 {
             assert_eq!((cache.get(&1), backend.get(&1)), (Some(9), Some(9)));
             std::thread::sleep(Duration::from_millis(1));
+        }
+    });
+}
+
+/// Numbers in bytes, but for 8, which has no form.
+struct NoEight;
+
+impl Codec<u64> for NoEight {
+    fn id(&self) -> u8 {
+        218
+    }
+
+    fn encode(&self, value: &u64, out: &mut Vec<u8>) -> memolith::Result<()> {
+        if *value == 8 { Err(Error::new(ErrorKind::Codec, "8 has no form")) } else { Postcard.encode(value, out) }
+    }
+
+    fn decode(&self, bytes: &[u8]) -> memolith::Result<u64> {
+        Postcard.decode(bytes)
+    }
+}
+
+/// What cannot be written is removed, which takes its time: the others go on if they are cancelled during it.
+#[test]
+fn a_cancelled_batch_is_written_also_beside_a_value_that_cannot_be() {
+    within(60, || {
+        for polls in 0..POLLS {
+            for (at, fake) in fakes().into_iter().enumerate() {
+                let builder = || Cache::<u64, u64>::builder().backend(Arc::clone(&fake), "f", NoEight);
+                let (cache, backend) = (builder().memory(10).build(), builder().memory(0).build());
+                (1..=3).for_each(|key| cache.insert(key, key));
+                let compute = |missing: Vec<&u64>| std::future::ready(missing.iter().map(|key| *key + 6).collect());
+                let (keys, replacing) = ([1, 2, 3], Scope::new().write_only());
+                let ended = cancel(replacing.run(cache.get_or_insert_many_async(&keys, compute)), polls);
+                for (key, new) in [(1, 7), (3, 9)] {
+                    let begun = cache.get(&key).unwrap();
+                    assert!(begun == new || !ended, "fake {at}, {polls} polls, key {key}");
+                    until(|| backend.get(&key) == Some(begun));
+                }
+            }
         }
     });
 }

@@ -155,9 +155,13 @@ fn each<R>(show: impl FnOnce(&[&Level]) -> R) -> Option<R> {
     let show = |entered: &RefCell<Vec<Entered>>| {
         let entered = entered.borrow();
         let mut levels: Vec<&Level> = Vec::with_capacity(entered.len());
-        for level in entered.iter().flat_map(|entered| entered.scope.levels.iter()).rev() {
-            if !levels.iter().any(|inner| Arc::ptr_eq(&inner.counters, &level.counters)) {
-                levels.push(level);
+        for entered in entered.iter().rev() {
+            // Those of one scope are each there once.
+            let inner = levels.len();
+            for level in entered.scope.levels.iter().rev() {
+                if !levels[..inner].iter().any(|inner| Arc::ptr_eq(&inner.counters, &level.counters)) {
+                    levels.push(level);
+                }
             }
         }
         levels.reverse();

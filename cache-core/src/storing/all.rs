@@ -36,20 +36,20 @@ impl<K: Key, V: Value> Storing<K, V> {
             return store.carry_out(move || Self::run_all(all)).await;
         };
         let (mut all, bare) = Self::parted(all);
-        let mut removed = Ok(());
-        for one in bare {
-            removed = removed.and(one.run_async().await);
-        }
         let (entries, now) = Self::entries(&mut all);
         let mut under_way = UnderWay { all, entries };
         let put = store.put_many_async(native, &under_way.entries, now).await;
-        let mut all = under_way.land();
+        let (mut all, mut removed) = (under_way.land(), Ok(()));
         for one in &mut all {
             if put.is_err() && one.replaces {
                 // The error of the put says enough.
                 let _ = store.remove_async(native, &one.key).await;
             }
             removed = removed.and(one.undo_async(native).await);
+        }
+        // Not before the others: if we were cancelled here, those would be in memory alone.
+        for one in bare {
+            removed = removed.and(one.run_async().await);
         }
         removed.and(put)
     }

@@ -8,6 +8,7 @@ use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+use std::cell::RefCell;
 use std::ptr;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
@@ -17,6 +18,11 @@ static ALL: AtomicUsize = AtomicUsize::new(0);
 
 /// The innermost [`Inside`] of a context, or None.
 static AROUND: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
+thread_local! {
+    /// Those around what is being dropped on this thread; none while nothing is.
+    static LEFT: RefCell<Option<Vec<Py<Inside>>>> = const { RefCell::new(None) };
+}
 
 /// What a context is inside of.
 #[pyclass(frozen, module = "memolith._memolith", name = "_Inside")]
@@ -38,7 +44,27 @@ impl Inside {
 impl Drop for Inside {
     fn drop(&mut self) {
         ALL.fetch_sub(1, Relaxed);
+        // Thousands, if tasks begin each other inside of a scope: dropped by each other they would take the whole stack.
+        let mut outer = self.outer.take();
+        let begins = LEFT.try_with(|left| {
+            let mut left = left.borrow_mut();
+            let begins = left.is_none();
+            left.get_or_insert_default().extend(outer.take());
+            begins
+        });
+        while begins == Ok(true)
+            && let Some(next) = next_left()
+        {
+            drop(next);
+        }
     }
+}
+
+/// One that is to be dropped on this thread. With the last the work has ended.
+fn next_left() -> Option<Py<Inside>> {
+    LEFT.with_borrow_mut(|left| {
+        left.take_if(|left| left.is_empty()).map_or_else(|| left.as_mut()?.pop(), |_ended| None)
+    })
 }
 
 /// Whether any context is inside of a scope. Outside of scopes a call pays no more than this.

@@ -27,7 +27,7 @@ use std::sync::OnceLock;
 /// A scope is of its context, as the standard library's `contextvars` have it: tasks inherit it, and threads do from
 /// `asyncio.to_thread` and `contextvars.copy_context().run`. It may be entered any number of times, also at once.
 ///
-/// Raises ValueError for a mode that there is not, and TypeError, when it is entered, for what is no cache.
+/// Raises ValueError for a mode that there is not or an `only` that is empty, and TypeError, when it is entered, for what is no cache.
 #[pyclass(frozen, module = "memolith", name = "Scope")]
 pub(crate) struct Scope {
     mode: Option<Limit>,
@@ -56,7 +56,12 @@ impl Scope {
         let only = match only {
             None => Vec::new(),
             Some(one) if one.hasattr("_mark")? => vec![one.clone().unbind()],
-            Some(some) => some.try_iter()?.map(|one| Ok(one?.unbind())).collect::<PyResult<_>>()?,
+            Some(some) => match some.try_iter()?.map(|one| Ok(one?.unbind())).collect::<PyResult<Vec<_>>>()? {
+                none if none.is_empty() => {
+                    return Err(wrong("`only` names no function and no cache; leave it out to mean all"));
+                }
+                some => some,
+            },
         };
         Ok(Scope { mode: mode.map(limit).transpose()?, only, core: OnceLock::new() })
     }
