@@ -128,6 +128,22 @@ fn in_a_large_space_uses_are_counted_without_a_script() {
 }
 
 #[test]
+fn what_was_put_from_here_needs_no_note_of_its_first_use() {
+    let server = Server::start();
+    let mut space = space(Policy::Lru);
+    space.maxsize = Some(100_000);
+    let (one, other) = (redis(&server), redis(&server));
+    [&one, &other].iter().for_each(|redis| redis.open(&space).unwrap());
+    (0..200).for_each(|number| put(&one, &space, number));
+    for (redis, noted) in [(&one, 0..100), (&other, 200..201)] {
+        server.cli(&["CONFIG", "RESETSTAT"]);
+        assert!((0..200).all(|number| is_there(redis, &space, number)));
+        let told = server.calls(&["zadd"]);
+        assert!(noted.contains(&told), "{told} uses were noted");
+    }
+}
+
+#[test]
 fn of_many_uses_the_server_is_told_some_together() {
     let server = Server::start();
     let (redis, space) = (redis(&server), space(Policy::Lfu));

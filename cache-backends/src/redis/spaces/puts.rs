@@ -6,6 +6,7 @@ use super::removal::Told;
 use super::rule::{Bounds, bounds, is_dated, rule};
 use super::store::Store;
 use super::tracked::learn;
+use super::uses::Uses;
 use crate::redis::keys::layout::{Area, Stripe};
 use crate::redis::keys::lent::Wish;
 use crate::redis::keys::noted::SMALL;
@@ -30,13 +31,12 @@ impl Store {
         entries: &[(&[u8], &Record)],
         now: Timestamp,
     ) -> Result<()> {
-        // Whoever is put anew was not used yet.
-        entries.iter().for_each(|(key, _)| area.stripe(key).counted.forget(|| area.field(key)));
+        let (uses, begun) = (Uses::of(space, &self.options, area.stripes.len()), Instant::now());
         let filled = match entries {
             [entry] => self.fill((area, space), *entry, now).await,
             _ => Filled::Not,
         };
-        match filled {
+        let put = match filled {
             Filled::Done => Ok(()),
             Filled::Not => self.put_by_script((area, space), entries, now).await,
             Filled::Failed(error, deadline) if Instant::now() >= deadline => Err(error),
@@ -45,7 +45,9 @@ impl Store {
                 let put = Box::pin(self.put_by_script((area, space), entries, now));
                 within(deadline, as_task(put)).await.unwrap_or(Err(error))
             }
-        }
+        };
+        entries.iter().for_each(|(key, _)| uses.begin_anew(area.stripe(key), || area.field(key), (&put, begun)));
+        put
     }
 
     async fn put_by_script(

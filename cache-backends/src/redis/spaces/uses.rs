@@ -7,6 +7,7 @@ use crate::redis::settings::options::{Options, Scores, Sliding};
 use crate::redis::wire::reply::Reply;
 use crate::redis::wire::request::Request;
 use memolith_core::{End, OnHit, Result, Space};
+use std::time::Instant;
 
 /// What uses do to the scores of a space.
 pub(crate) enum Uses {
@@ -64,6 +65,25 @@ impl Uses {
                 Some(Noting { notes: notes.filter(|(_, uses)| *uses > 0).collect(), ..nothing })
             }
             Uses::Script => None,
+        }
+    }
+
+    /// `field` was put after `begun`, or may have been.
+    pub(crate) fn begin_anew(
+        &self,
+        stripe: &Stripe,
+        field: impl FnOnce() -> Vec<u8>,
+        (put, begun): (&Result<()>, Instant),
+    ) {
+        match *self {
+            // To put it is to note it.
+            Uses::Time(most) if most >= SMALL && put.is_ok() => {
+                let moment = stripe.clock.now(1).map(|now| now.saturating_sub(begun.elapsed().as_micros() as u64));
+                let _ = moment.map(|moment| stripe.noted.holds(&field(), (most, moment)));
+            }
+            // It was not used yet.
+            Uses::Count(_) => stripe.counted.forget(field),
+            _ => {}
         }
     }
 }
