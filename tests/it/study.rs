@@ -45,8 +45,19 @@ fn call(cache: &Cache<u64, u64>, trace: &[u64]) {
     }
 }
 
-/// That the estimates are those of a simulation of all the requests, up to nine points of a hundred: more than
-/// chance, which chooses the keys of the sample, gave in hundreds of runs.
+/// Of five studies the one in the middle, for each size and policy: chance, which chooses the keys of a sample, puts one of
+/// some hundred far off.
+fn in_the_middle(study: impl Fn() -> Vec<Simulated>) -> Vec<Simulated> {
+    let studies: Vec<_> = (0..5).map(|_| study()).collect();
+    let middle = |row: usize| {
+        let mut found: Vec<_> = studies.iter().map(|study| &study[row]).collect();
+        found.sort_by(|one, next| one.hit_ratio.total_cmp(&next.hit_ratio));
+        *found[2]
+    };
+    (0..studies[0].len()).map(middle).collect()
+}
+
+/// That the estimates are those of a simulation of all the requests, nearly.
 fn agree(report: &[Simulated], trace: &[u64]) {
     let mut maxsizes: Vec<_> = report.iter().map(|estimate| estimate.maxsize).collect();
     maxsizes.dedup();
@@ -60,7 +71,7 @@ fn agree(report: &[Simulated], trace: &[u64]) {
             continue;
         }
         // It learns from who left, and in miniature fewer leave: 80,000 requests are the beginning there. For the others it
-        // counts whether one of the few most popular keys is among those that are played: 10 points were seen.
+        // counts whether one of the few most popular keys is among those that are played.
         let most = if exact.policy == Policy::Tenure { 15.0 } else { 12.0 };
         let error = 100.0 * (estimate.hit_ratio - exact.hit_ratio).abs();
         assert!(error <= most, "{estimate:?} is {error} points from {exact:?}");
@@ -70,10 +81,12 @@ fn agree(report: &[Simulated], trace: &[u64]) {
 #[test]
 fn popular_keys_are_estimated_from_a_few() {
     let trace: Vec<_> = popular(10_000, 7).take(80_000).collect();
-    let cache = Cache::<u64, u64>::builder().maxsize(2_000).build();
-    let study = cache.study();
-    call(&cache, &trace);
-    let report = study.report();
+    let report = in_the_middle(|| {
+        let cache = Cache::<u64, u64>::builder().maxsize(2_000).build();
+        let study = cache.study();
+        call(&cache, &trace);
+        study.report()
+    });
     let sizes: Vec<_> = report.iter().take(4).map(|estimate| estimate.maxsize).collect();
     assert_eq!(sizes, [1_000, 2_000, 4_000, 8_000]);
     assert!(report[0].requests < 40_000, "{} of 80,000 requests were looked at", report[0].requests);
@@ -83,33 +96,38 @@ fn popular_keys_are_estimated_from_a_few() {
 #[test]
 fn scans_are_estimated_from_a_few() {
     let trace: Vec<_> = scanned(7).take(80_000).collect();
-    let cache = Cache::<u64, u64>::builder().maxsize(2_000).policy(Policy::Sieve).build();
-    let study = cache.study();
-    call(&cache, &trace);
-    let report = study.report();
+    let report = in_the_middle(|| {
+        let cache = Cache::<u64, u64>::builder().maxsize(2_000).policy(Policy::Sieve).build();
+        let study = cache.study();
+        call(&cache, &trace);
+        study.report()
+    });
     assert!(report[0].requests < 40_000, "{} of 80,000 requests were looked at", report[0].requests);
     agree(&report, &trace);
 }
 
 #[test]
 fn threads_are_seen_alike() {
-    let cache = Cache::<u64, u64>::builder().maxsize(2_000).build();
-    let study = cache.study();
     let traces: Vec<Vec<_>> = [7, 9].map(|seed| popular(10_000, seed).take(40_000).collect()).into();
-    thread::scope(|scope| {
-        for trace in &traces {
-            scope.spawn(|| call(&cache, trace));
-        }
-        // It may be asked at any time and anywhere.
-        scope.spawn(|| {
-            for _ in 0..50 {
-                assert!(study.report().iter().all(|estimate| (0.0..=1.0).contains(&estimate.hit_ratio)));
-                thread::yield_now();
+    let report = in_the_middle(|| {
+        let cache = Cache::<u64, u64>::builder().maxsize(2_000).build();
+        let study = cache.study();
+        thread::scope(|scope| {
+            for trace in &traces {
+                scope.spawn(|| call(&cache, trace));
             }
+            // It may be asked at any time and anywhere.
+            scope.spawn(|| {
+                for _ in 0..50 {
+                    assert!(study.report().iter().all(|estimate| (0.0..=1.0).contains(&estimate.hit_ratio)));
+                    thread::yield_now();
+                }
+            });
         });
+        study.report()
     });
     // Whose call comes first hardly matters where all calls are alike.
-    agree(&study.report(), &traces.concat());
+    agree(&report, &traces.concat());
 }
 
 #[test]
