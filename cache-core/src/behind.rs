@@ -22,10 +22,9 @@ pub enum Writes {
     Through,
     /// Later, in a batch: the call does not wait for the backend. A process that is killed loses what it computed in
     /// the last few milliseconds (one beat of 2 ms and the time of one batch; longer where the machine gives the writer no
-    /// core). What is queued is read like what is
-    /// written, and is flushed by `Cache::flush`, when the cache is dropped, and when a thread that wrote ends. If another
-    /// process removes anything from the space meanwhile, what was queued before is given up, and what it was to replace
-    /// is removed: it may be what was removed.
+    /// core). What is queued is read like what is written, and is flushed by `Cache::flush`, when the cache is dropped, and
+    /// when a thread that wrote ends. If another process removes anything from the space meanwhile, what was queued before
+    /// is given up, and what it was to replace is removed: it may be what was removed.
     ///
     /// At the end of the process the queues of all caches are flushed if the main thread has made, or written to, one
     /// with `Behind`, and returns from `main`. Else call `Cache::flush` first: where only other threads that live on have
